@@ -1,0 +1,64 @@
+# Two commands matter: `make demo` and `make test`. Each sets up what it needs; everything lives in .venv and .strandline.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL := /bin/sh
+
+# The first of these that is Python 3.11 to 3.13; `make setup PYTHON=/path/to/python` chooses another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test test-ui lint format bench chaos lock docs clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY) ## install everything into .venv, with checked hashes
+
+$(READY): requirements.txt requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "strandline: no Python 3.11, 3.12 or 3.13 found; install one, or run: make setup PYTHON=/path/to/python3" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { echo "strandline: $(PYTHON) has no venv module; install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 2; }
+	"$(PYTHON)" -m venv --clear .venv
+	@awk '/^[^ #]/{on = /^uv==/} on' requirements-dev.txt > .venv/uv.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt -r requirements-dev.txt
+	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: ## not built yet: the whole pipeline on simulated venues
+	@echo "strandline: 'make demo' is not built yet; README.md says what works today" >&2; exit 2
+
+test: setup ## every test, on an embedded Postgres of its own
+	$(BIN)/python -m pytest
+
+test-ui: ## not built yet: the pages in a real browser
+	@echo "strandline: 'make test-ui' is not built yet; README.md says what works today" >&2; exit 2
+
+lint: setup ## style, types, and who may import whom
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m ruff check
+	$(BIN)/python -m mypy
+	$(BIN)/lint-imports
+
+format: setup ## put the code into its form
+	$(BIN)/python -m ruff check --fix
+	$(BIN)/python -m ruff format
+
+bench: ## not built yet: what is fast, against limits and peers
+	@echo "strandline: 'make bench' is not built yet; README.md says what works today" >&2; exit 2
+
+chaos: ## not built yet: kill it everywhere, count what is lost
+	@echo "strandline: 'make chaos' is not built yet; README.md says what works today" >&2; exit 2
+
+lock: setup ## resolve requirements*.in anew into requirements*.txt
+	$(BIN)/python -m uv pip compile --quiet --upgrade requirements.in -o requirements.txt
+	$(BIN)/python -m uv pip compile --quiet --upgrade requirements-dev.in -o requirements-dev.txt
+
+docs: setup ## write docs/configuration.md from the code
+	$(BIN)/strandline config docs > docs/configuration.md
+
+clean: ## stop what runs from here and remove what was built; data in .strandline stays
+	@if [ -x $(BIN)/strandline ]; then $(BIN)/strandline pg stop; fi
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find include tests dags plugins -name __pycache__ -type d -prune -exec rm -rf {} +

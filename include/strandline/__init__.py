@@ -1,0 +1,1 @@
+"""Strandline: ticks in, audited trades out."""

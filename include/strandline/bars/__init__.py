@@ -1,0 +1,1 @@
+"""Ticks to bars; the only writer of bars."""

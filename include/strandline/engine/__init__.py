@@ -1,0 +1,1 @@
+"""Bars to signals: pure, deterministic, without any notion of holdings."""

@@ -1,0 +1,1 @@
+"""The outbox: claim, write ahead, drive, recover, reconcile."""

@@ -1,0 +1,1 @@
+"""The sidecar: drives the venues' feeds and writes ticks."""

@@ -1,0 +1,1 @@
+"""Backfill: drives the venues' history and archive files."""

@@ -1,0 +1,1 @@
+"""Fills and cash events to positions, cash, equity; and the strands."""

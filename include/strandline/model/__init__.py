@@ -1,0 +1,1 @@
+"""What things are: frozen types, time, money, canonical bytes. Imports nothing else of ours."""

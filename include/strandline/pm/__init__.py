@@ -1,0 +1,1 @@
+"""Signals and portfolio to decisions: pure, deterministic, without any notion of venues."""

@@ -1,0 +1,1 @@
+"""Recomputes decisions from stored inputs, and checks the strands' chain."""

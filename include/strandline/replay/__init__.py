@@ -1,0 +1,1 @@
+"""The cycle's own steps over history."""

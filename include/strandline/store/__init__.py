@@ -1,0 +1,1 @@
+"""Postgres: schema, migrations, connections, roles, and the embedded server."""
