@@ -1,0 +1,194 @@
+"""Money, Price, Quantity, Ratio: exact decimal values that cannot be mixed up.
+
+One value has one spelling (`1.50` becomes `1.5`), so equal values have equal canonical bytes. Sums and products are
+exact or refused; only a division rounds, and it says which way.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, Underflow
+from typing import ClassVar, Final, Self, final
+
+# Far more digits than any venue uses, so that hitting the limit is a fault and not a rounding.
+_MAX_DIGITS: Final = 60
+_EXACT: Final = Context(prec=2 * _MAX_DIGITS, traps=[InvalidOperation, DivisionByZero, Overflow, Underflow, Inexact])
+_DIVISION: Final = Context(prec=_MAX_DIGITS, rounding=ROUND_DOWN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+def decimal_of(value: Decimal | int | str) -> Decimal:
+    """The finite decimal that is meant; a float is refused because its digits are seldom the ones that were written."""
+    if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
+        raise TypeError(f"expected Decimal, int or str, got {type(value).__name__}: {value!r}")
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"not a decimal number: {value!r}") from None
+    if not number.is_finite():
+        raise ValueError(f"not a finite number: {value!r}")
+    return _normal(number)
+
+
+def decimal_of_float(value: float) -> Decimal:
+    """The shortest decimal that reads back as this float: what a venue or a person wrote, up to 15 digits."""
+    return decimal_of(repr(float(value)))
+
+
+def _normal(number: Decimal) -> Decimal:
+    if not number:
+        return Decimal(0)
+    if (
+        number.adjusted() >= _MAX_DIGITS
+        or -number.adjusted() >= _MAX_DIGITS
+        or len(number.as_tuple().digits) > _MAX_DIGITS
+    ):
+        raise ValueError(f"more than {_MAX_DIGITS} digits: {number:.6E}")
+    return number.normalize(_EXACT)
+
+
+class Exact:
+    """What the four kinds share: one decimal, immutable, comparable with its own kind only."""
+
+    __slots__ = ("decimal",)
+    decimal: Decimal
+    lowest: ClassVar[Decimal | None] = None
+    lowest_allowed: ClassVar[bool] = True
+
+    def __init__(self, value: Decimal | int | str) -> None:
+        number = decimal_of(value)
+        low = self.lowest
+        if low is not None and (number < low or (number == low and not self.lowest_allowed)):
+            bound = "at least" if self.lowest_allowed else "above"
+            raise ValueError(f"{type(self).__name__} must be {bound} {low}, got {number:f}")
+        object.__setattr__(self, "decimal", number)
+
+    @classmethod
+    def from_float(cls, value: float) -> Self:
+        """From an analytic value; see `decimal_of_float`."""
+        return cls(decimal_of_float(value))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is immutable")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str]]:
+        return type(self), (str(self),)
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.decimal == other.decimal
+
+    def __lt__(self, other: Self) -> bool:
+        return self.decimal < other.decimal if type(other) is type(self) else NotImplemented
+
+    def __le__(self, other: Self) -> bool:
+        return self.decimal <= other.decimal if type(other) is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.decimal))
+
+    def __bool__(self) -> bool:
+        return bool(self.decimal)
+
+    def __float__(self) -> float:
+        return float(self.decimal)
+
+    def __str__(self) -> str:
+        return f"{self.decimal:f}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}('{self}')"
+
+
+class _Additive(Exact):
+    """Kinds of which it makes sense to have more or less."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Self) -> Self:
+        if type(other) is not type(self):
+            return NotImplemented
+        return type(self)(_EXACT.add(self.decimal, other.decimal))
+
+    def __sub__(self, other: Self) -> Self:
+        if type(other) is not type(self):
+            return NotImplemented
+        return type(self)(_EXACT.subtract(self.decimal, other.decimal))
+
+
+@final
+class Money(_Additive):
+    """An amount in US dollars; stablecoins count as 1. May be negative."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Money:
+        return Money(-self.decimal)
+
+    def __mul__(self, ratio: Ratio) -> Money:
+        return Money(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
+
+    def buys(self, price: Price, lot: Quantity) -> Quantity:
+        """How much this amount pays for at `price`, in whole lots, never more."""
+        return Quantity(_DIVISION.divide(self.decimal, _of(Price, price))).in_lots(lot)
+
+    def per(self, quantity: Quantity, places: int = 18) -> Price:
+        """The price per unit, cut to `places` decimals."""
+        cut = Decimal(1).scaleb(-places)
+        return Price(_DIVISION.divide(self.decimal, _of(Quantity, quantity)).quantize(cut, context=_DIVISION))
+
+
+@final
+class Price(Exact):
+    """US dollars for one unit; always above zero."""
+
+    __slots__ = ()
+    lowest = Decimal(0)
+    lowest_allowed = False
+
+    def __mul__(self, quantity: Quantity) -> Money:
+        return Money(_EXACT.multiply(self.decimal, _of(Quantity, quantity)))
+
+    def scaled(self, ratio: Ratio) -> Price:
+        """This price times a ratio, as in `entry.scaled(Ratio('0.92'))`."""
+        return Price(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
+
+
+@final
+class Quantity(_Additive):
+    """Units of an instrument that one holds, buys or sells; never negative: a sell of more than there is raises."""
+
+    __slots__ = ()
+    lowest = Decimal(0)
+
+    def __mul__(self, price: Price) -> Money:
+        return Money(_EXACT.multiply(self.decimal, _of(Price, price)))
+
+    def scaled(self, ratio: Ratio) -> Quantity:
+        """A part of this quantity; round it with `in_lots` before it goes to a venue."""
+        return Quantity(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
+
+    def in_lots(self, lot: Quantity) -> Quantity:
+        """The largest multiple of `lot` that is not more."""
+        if not lot:
+            raise ValueError("a lot must be above zero")
+        lots = _DIVISION.divide_int(self.decimal, _of(Quantity, lot))
+        return Quantity(_EXACT.multiply(lots, lot.decimal))
+
+
+@final
+class Ratio(_Additive):
+    """A pure number that money or a quantity is multiplied with; never negative."""
+
+    __slots__ = ()
+    lowest = Decimal(0)
+
+    def __mul__(self, ratio: Ratio) -> Ratio:
+        return Ratio(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
+
+
+def _of(kind: type[Exact], value: Exact) -> Decimal:
+    """The value's decimal; checked when it runs too, because a wrong unit is a wrong amount of money."""
+    if type(value) is not kind:
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
+    return value.decimal

@@ -1,0 +1,123 @@
+"""A decision of the portfolio manager that is to become an order, on whatever venue."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.ids import derived_id
+from strandline.model.record import Record, require
+from strandline.model.signal import EngineState
+from strandline.model.tick import Side
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+
+
+class Decision(StrEnum):
+    """What is to be done. A hold is a decision too, but never becomes an intent."""
+
+    ADD = "add"
+    TREND_ADD = "trend_add"
+    TRIM = "trim"
+    TRAIL = "trail"
+    DEMOTE = "demote"
+
+    @property
+    def side(self) -> Side:
+        """Adds buy, everything else sells."""
+        return Side.BUY if self in (Decision.ADD, Decision.TREND_ADD) else Side.SELL
+
+
+class ExitReason(StrEnum):
+    """Why a whole position is sold."""
+
+    STOP = "stop"
+    TRAIL = "trail"
+    TIME = "time"
+    TREND_FAILED = "trend_failed"
+    TREND_OVER = "trend_over"
+    EMERGENCY = "emergency"
+    MANUAL = "manual"
+
+
+class Urgency(StrEnum):
+    """How an executor may trade price against certainty."""
+
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class IntentStatus(StrEnum):
+    """The life of an intent; which step may follow which is held by the database."""
+
+    PLANNED = "planned"
+    PREPARING = "preparing"
+    SKIPPED = "skipped"
+    READY = "ready"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    FAILED = "failed"
+
+    @property
+    def open(self) -> bool:
+        """Whether something may still happen at the venue, so that nothing else may be planned on this side."""
+        return self not in (IntentStatus.SKIPPED, IntentStatus.DONE, IntentStatus.FAILED)
+
+
+class ExecutionIntent(Record, frozen=True, kw_only=True):
+    """Venue-agnostic. Entries are sized in money, exits in units of what is held."""
+
+    intent_id: UUID
+    position_id: UUID
+    venue: VenueKey
+    token_contract: str
+    timeframe: Timeframe
+    decision: Decision
+    exit_reason: ExitReason | None
+    rule: int
+    trade_no: int
+    attempt_no: int
+    size_frac: Ratio
+    notional: Money | None
+    quantity: Quantity | None
+    urgency: Urgency
+    max_slippage_bps: int
+    reduce_only: bool
+    reasons: tuple[str, ...]
+    state: EngineState
+    appetite: float
+    exit_urgency: float
+    decision_price: Price
+    source_bar: datetime
+    source_revision: int
+    cycle: datetime
+    expires_at: datetime
+    strategy_hash: str
+
+    def check(self) -> None:
+        selling = self.decision.side is Side.SELL
+        require(self.reduce_only is selling, "exits are reduce-only, entries are not")
+        require((self.notional is None) is selling, "an entry has a notional, an exit has none")
+        require((self.quantity is None) is not selling, "an exit has a quantity, an entry has none")
+        whole = self.decision in (Decision.TRAIL, Decision.DEMOTE)
+        require((self.exit_reason is not None) is whole, "demote and trail have an exit reason, nothing else has one")
+        require(0 <= self.appetite <= 1 and 0 <= self.exit_urgency <= 1, "A and E lie in [0, 1]")
+        require(self.size_frac <= Ratio(1), "size_frac is at most 1")
+        require(self.max_slippage_bps >= 0, "max_slippage_bps is not negative")
+        require(self.expires_at > self.cycle, "an intent expires after its cycle")
+
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+        return self.decision.side
+
+
+def entry_intent_id(position_id: UUID, trade_no: int, rule: int, source_bar: datetime) -> UUID:
+    """Planned again from the same bar by the same rule, it is the same intent."""
+    return derived_id("intent", str(position_id), trade_no, rule, source_bar.isoformat())
+
+
+def exit_intent_id(position_id: UUID, trade_no: int, rule: int, source_bar: datetime, attempt_no: int) -> UUID:
+    """Like an entry's, and one per attempt: an exit is planned again until the row is flat."""
+    return derived_id("intent", str(position_id), trade_no, rule, source_bar.isoformat(), attempt_no)

@@ -1,0 +1,90 @@
+"""A position row, and what the ledger knows of it."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.ids import derived_id
+from strandline.model.record import Record, require
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+
+
+class Standing(StrEnum):
+    """What a person wants of a row. The rest of its status follows from its bars and its holding."""
+
+    OPEN = "open"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class PositionStatus(StrEnum):
+    """`dormant` until there are enough bars, `watchlist` while flat, `active` while holding; or what a person said."""
+
+    DORMANT = "dormant"
+    WATCHLIST = "watchlist"
+    ACTIVE = "active"
+    PAUSED = "paused"
+    ARCHIVED = "archived"
+
+
+class PositionKey(Record, frozen=True, kw_only=True, order=True):
+    """One row per venue, token and timeframe."""
+
+    venue: VenueKey
+    token_contract: str
+    timeframe: Timeframe
+
+    @property
+    def position_id(self) -> UUID:
+        """The same everywhere: a replay's rows are the live rows."""
+        return derived_id("position", self.venue.token_chain, self.venue.book_id, self.token_contract, self.timeframe)
+
+    def __str__(self) -> str:
+        return f"{self.venue}/{self.token_contract}/{self.timeframe}"
+
+
+class Holding(Record, frozen=True, kw_only=True):
+    """A projection of the row's fills; it can be rebuilt from them at any time."""
+
+    trade_no: int = 0
+    quantity: Quantity = Quantity(0)
+    average_entry: Price | None = None
+    invested: Money = Money(0)
+    extracted: Money = Money(0)
+    realised_pnl: Money = Money(0)
+    fees: Money = Money(0)
+    first_fill_at: datetime | None = None
+    last_fill_at: datetime | None = None
+
+    def check(self) -> None:
+        require(
+            bool(self.quantity) == (self.average_entry is not None), "a holding has an average entry, and only then"
+        )
+        require(not self.quantity or self.first_fill_at is not None, "a holding has a first fill")
+
+
+class Position(Record, frozen=True, kw_only=True):
+    """The row as planner and executor see it."""
+
+    key: PositionKey
+    instrument_id: int
+    standing: Standing
+    weight: Ratio
+    ready: bool
+    holding: Holding
+
+    @property
+    def position_id(self) -> UUID:
+        """See `PositionKey.position_id`."""
+        return self.key.position_id
+
+    @property
+    def status(self) -> PositionStatus:
+        """Derived, so that it never disagrees with the facts; the view `position_rows` derives the same."""
+        if self.standing is not Standing.OPEN:
+            return PositionStatus(self.standing.value)
+        if self.holding.quantity:
+            return PositionStatus.ACTIVE
+        return PositionStatus.WATCHLIST if self.ready else PositionStatus.DORMANT

@@ -1,0 +1,68 @@
+"""The base of every domain type: frozen, typed, and refusing values that could not be written down and read back."""
+
+import math
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A frozen value with named fields. Instants are UTC; floats are finite; text can be stored."""
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            _check(f"{type(self).__name__}.{name}", value)
+            if isinstance(value, dict):
+                msgspec.structs.force_setattr(self, name, FrozenDict(value))
+        self.check()
+
+    def check(self) -> None:
+        """What must hold between the fields; raises ValueError. Types override this."""
+
+
+class FrozenDict(dict[K, V]):
+    """What a record makes of a mapping it is given, so that frozen means frozen."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("a record's mapping is immutable")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenDict, (dict(self),)
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise ValueError with the text unless the condition holds."""
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def _check(name: str, value: object) -> None:
+    if isinstance(value, datetime):
+        require(value.utcoffset() == timedelta(0), f"{name} must be an instant in UTC, got {value.isoformat()}")
+    elif isinstance(value, float):
+        require(math.isfinite(value), f"{name} must be a finite number, got {value}")
+    elif isinstance(value, str):
+        require(_storable(value), f"{name} contains a character that cannot be stored: {value!r}")
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            _check(f"{name} key", key)
+            _check(f"{name}[{key}]", item)
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            _check(f"{name}[{index}]", item)
+
+
+def _storable(text: str) -> bool:
+    """Postgres stores no NUL, and a lone surrogate has no UTF-8."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))

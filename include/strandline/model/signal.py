@@ -1,0 +1,69 @@
+"""The engine's output for one final bar."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from strandline.model.record import Record, require
+from strandline.model.timeframe import Timeframe
+
+
+class EngineState(StrEnum):
+    """The states of the uptrend engine."""
+
+    S0 = "S0"
+    S1 = "S1"
+    S2 = "S2"
+    S3 = "S3"
+    S4 = "S4"
+
+
+class Flag(StrEnum):
+    """What the engine can raise on a bar."""
+
+    BUY_SIGNAL = "buy_signal"
+    BUY_FLAG = "buy_flag"
+    FIRST_DIP_BUY_FLAG = "first_dip_buy_flag"
+    TRIM_FLAG = "trim_flag"
+    EMERGENCY_EXIT = "emergency_exit"
+    RECLAIMED_EMA333 = "reclaimed_ema333"
+    EXIT_POSITION = "exit_position"
+
+
+class Level(Record, frozen=True, kw_only=True):
+    """A price at which the market turned before; named by the bar of its earliest pivot."""
+
+    level_id: datetime
+    price: float
+    touches: int
+    strength: float
+
+
+class Signal(Record, frozen=True, kw_only=True):
+    """State, flags and scores of one bar and revision, with every term from which a score can be recomputed by hand."""
+
+    instrument_id: int
+    timeframe: Timeframe
+    bar_ts: datetime
+    bar_revision: int
+    generation: int
+    bar_count: int
+    state: EngineState
+    flags: tuple[Flag, ...]
+    exit_reason: str | None
+    attempt_id: datetime | None
+    trend_id: datetime | None
+    indicators: Mapping[str, float]
+    scores: Mapping[str, float]
+    terms: Mapping[str, float]
+    unknown_terms: tuple[str, ...]
+    levels: tuple[Level, ...]
+    engine_version: str
+    input_hash: str
+
+    def check(self) -> None:
+        require(len(set(self.flags)) == len(self.flags), "a flag is raised twice")
+        require(
+            (Flag.EXIT_POSITION in self.flags) == (self.exit_reason is not None),
+            "exit_position has a reason, and nothing else has one",
+        )

@@ -1,0 +1,76 @@
+"""The audit record of one decision and its outcome, chained to the one before it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from msgspec import field
+
+from strandline.model.canonical import digest
+from strandline.model.exact import Money
+from strandline.model.intent import ExecutionIntent
+from strandline.model.plan import ExecutionPlan
+from strandline.model.record import Record, require
+from strandline.model.result import ExecutionResult
+
+GENESIS: Final = "0" * 64
+"""What the first strand of a chain names as its predecessor."""
+
+SYSTEM_CHAIN: Final = "system"
+"""The chain of what belongs to no venue: controls."""
+
+
+class StrandKind(StrEnum):
+    """What a strand tells."""
+
+    DECISION = "decision"
+    HOLD = "hold"
+    OUTCOME = "outcome"
+    RECONCILIATION = "reconciliation"
+    CONTROL = "control"
+
+
+class Strand(Record, frozen=True, kw_only=True):
+    """Written once. What changes later is a child strand that names this one as its parent.
+
+    A chain is a venue key's text, or `system`; `seq` counts from 1 without holes. `previous` is the hash of the strand
+    before it, so that its own hash vouches for all of the past.
+    """
+
+    strand_id: UUID
+    chain: str
+    seq: int
+    previous: str
+    kind: StrandKind
+    ts: datetime
+    parent: UUID | None = None
+    cycle: datetime | None = None
+    position_id: UUID | None = None
+    token: str | None = None
+    rule: int | None = None
+    reasons: tuple[str, ...] = ()
+    rules_not_fired: Mapping[str, str] = field(default_factory=dict)
+    appetite: float | None = None
+    exit_urgency: float | None = None
+    terms: Mapping[str, float] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    intent: ExecutionIntent | None = None
+    plan: ExecutionPlan | None = None
+    skip_reason: str | None = None
+    result: ExecutionResult | None = None
+    pnl: Money | None = None
+    executed_at: datetime | None = None
+    code_version: str
+    strategy_hash: str
+
+    def check(self) -> None:
+        require(self.seq >= 1, "strands count from 1")
+        require((self.seq == 1) is (self.previous == GENESIS), "the first strand, and only it, follows genesis")
+        require(self.kind is not StrandKind.HOLD or self.intent is None, "a hold has no intent")
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over everything in it, the predecessor's hash included."""
+        return digest(self)

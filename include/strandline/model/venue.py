@@ -1,0 +1,41 @@
+"""Which venue: the pair that routes everything, `(token_chain, book_id)`."""
+
+import re
+from typing import Self
+
+from strandline.model.record import Record, require
+
+_NAME = re.compile(r"[a-z0-9_]{1,32}")
+
+
+class VenueKey(Record, frozen=True, kw_only=True, order=True):
+    """`token_chain` is a venue namespace: the chain for on-chain books, the exchange otherwise.
+
+    `book_id` is the kind of book there. Both are lower case.
+    """
+
+    token_chain: str
+    book_id: str
+
+    def check(self) -> None:
+        for name in (self.token_chain, self.book_id):
+            require(_NAME.fullmatch(name) is not None, f"a venue key is made of a-z, 0-9 and _, got {name!r}")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `hyperliquid/perps`; case does not matter."""
+        chain, slash, book = text.strip().lower().partition("/")
+        require(bool(slash), f"expected token_chain/book_id, as in hyperliquid/perps, got {text!r}")
+        return cls(token_chain=chain, book_id=book)
+
+    def __str__(self) -> str:
+        return f"{self.token_chain}/{self.book_id}"
+
+    @property
+    def slug(self) -> str:
+        """The key where a slash cannot stand: task ids, pools, queues."""
+        return f"{self.token_chain}__{self.book_id}"
+
+
+HYPERLIQUID_PERPS = VenueKey(token_chain="hyperliquid", book_id="perps")
+SOLANA_ONCHAIN = VenueKey(token_chain="solana", book_id="onchain_crypto")

@@ -1,0 +1,200 @@
+"""What each domain type refuses, and what it derives."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from strandline.model.bar import Bar
+from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.fill import Fill
+from strandline.model.ids import derived_id
+from strandline.model.instrument import Instrument
+from strandline.model.intent import Decision, ExecutionIntent, IntentStatus, entry_intent_id, exit_intent_id
+from strandline.model.plan import ExecutionPlan, SkipExecution
+from strandline.model.position import Holding, Position, PositionKey, PositionStatus, Standing
+from strandline.model.record import Record
+from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.model.signal import Flag, Signal
+from strandline.model.strand import GENESIS, Strand
+from strandline.model.tick import Side, Tick, TickKind
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+from tests.model import things
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def changed(record: Record, **changes: object) -> Record:
+    """The record made anew with these fields."""
+    return type(record)(**(msgspec.structs.asdict(record) | changes))
+
+
+def refused(record: Record, match: str, **changes: object) -> None:
+    """The same record with these fields is refused."""
+    with pytest.raises(ValueError, match=match):
+        changed(record, **changes)
+
+
+@given(things.venues)
+def test_a_venue_key_reads_back_in_any_case(venue: VenueKey) -> None:
+    assert VenueKey.parse(f" {venue} ".upper()) == venue
+    assert "/" not in venue.slug
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hyperliquid", "/perps", "hyperliquid/", "a/b/c", "ä/b", "a b/c", "x" * 33 + "/b"]
+)
+def test_what_is_no_venue_key_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"venue key|token_chain/book_id"):
+        VenueKey.parse(text)
+
+
+@given(things.instruments)
+def test_an_instrument_has_a_name_a_lot_and_an_id(instrument: Instrument) -> None:
+    refused(instrument, "instrument_id", instrument_id=0)
+    refused(instrument, "token_contract", token_contract=" ")
+    refused(instrument, "lot", lot=Quantity(0))
+    refused(instrument, "min_notional", min_notional=Money(-1))
+
+
+@given(things.ticks)
+def test_a_polled_price_has_neither_size_nor_side(tick: Tick) -> None:
+    assume(tick.size is not None or tick.side is not None)
+    refused(tick, "neither size nor side", kind=TickKind.PRICE)
+
+
+@given(things.bars())
+def test_a_bar_is_consistent(bar: Bar) -> None:
+    assert bar.low <= bar.open <= bar.high
+    assert bar.low <= bar.close <= bar.high
+    assert bar.end - bar.ts == bar.timeframe.length
+    assert bar.complete == (bar.repaired or (not bar.outage and bar.dropped == 0))
+    refused(bar, "starts at", ts=bar.ts + timedelta(seconds=1))
+    refused(bar, "low is above", low=max(bar.open, bar.close) * 2)
+    refused(bar, "high is below", high=min(bar.open, bar.close) / 2)
+    refused(bar, "volume", volume=-1.0)
+    refused(bar, "gap", gap_detected=not bar.gap_detected)
+    refused(bar, "finite", close=float("nan"))
+
+
+@given(things.signals())
+def test_a_signal_has_a_reason_exactly_when_it_exits(signal: Signal) -> None:
+    exits = Flag.EXIT_POSITION in signal.flags
+    refused(signal, "exit_position has a reason", exit_reason=None if exits else "trend_over")
+    refused(signal, "twice", flags=(Flag.BUY_FLAG, Flag.BUY_FLAG), exit_reason=None)
+
+
+@given(things.intents())
+def test_an_intent_is_an_entry_in_money_or_an_exit_in_units(intent: ExecutionIntent) -> None:
+    assert intent.side is (Side.SELL if intent.reduce_only else Side.BUY)
+    refused(intent, "reduce-only", reduce_only=not intent.reduce_only)
+    refused(intent, "notional", notional=None if intent.side is Side.BUY else Money(1))
+    refused(intent, "quantity", quantity=None if intent.side is Side.SELL else Quantity(1))
+    refused(intent, "A and E", appetite=1.5)
+    refused(intent, "A and E", exit_urgency=-0.1)
+    refused(intent, "size_frac", size_frac=Ratio("1.01"))
+    refused(intent, "expires", expires_at=intent.cycle)
+    refused(intent, "slippage", max_slippage_bps=-1)
+    if intent.decision in (Decision.DEMOTE, Decision.TRAIL):
+        refused(intent, "exit reason", exit_reason=None)
+
+
+@given(things.plans())
+def test_a_plan_trades_something_in_time(plan: ExecutionPlan) -> None:
+    assert plan.notional == plan.limit_price * plan.quantity
+    refused(plan, "attempts", attempt=0)
+    refused(plan, "trades something", quantity=Quantity(0))
+    refused(plan, "reduce-only", reduce_only=not plan.reduce_only)
+    refused(plan, "deadline", deadline=plan.prepared_at)
+
+
+def test_a_skip_says_why() -> None:
+    assert str(SkipExecution("market_closed")) == "market_closed"
+    skip = SkipExecution("min_notional", "9.50 < 10")
+    assert (skip.reason, str(skip)) == ("min_notional", "min_notional: 9.50 < 10")
+
+
+@given(things.fills())
+def test_a_fill_belongs_to_an_order_or_to_another_cause(fill: Fill) -> None:
+    assert fill.notional == fill.price * fill.quantity
+    refused(fill, "quantity", quantity=Quantity(0))
+    refused(fill, "order", order_id=None if fill.order_id is not None else UUID(int=1))
+
+
+@given(things.results())
+def test_a_result_adds_up(result: ExecutionResult) -> None:
+    refused(result, "add up", filled=result.filled + Quantity(1))
+    refused(result, "average price", average_price=None if result.average_price else Price(1))
+    wrong = OrderStatus.REJECTED if result.filled else OrderStatus.FILLED
+    refused(result, "disagree", status=wrong)
+
+
+def test_an_open_intent_and_an_unresolved_order_are_those_that_may_still_act() -> None:
+    assert {status for status in IntentStatus if status.open} == set(IntentStatus) - {
+        IntentStatus.SKIPPED,
+        IntentStatus.DONE,
+        IntentStatus.FAILED,
+    }
+    assert {status for status in OrderStatus if not status.resolved} == {
+        OrderStatus.READY,
+        OrderStatus.SENT,
+        OrderStatus.UNKNOWN,
+    }
+
+
+@given(things.positions)
+def test_the_status_of_a_position_follows_from_the_facts(position: Position) -> None:
+    if position.standing is not Standing.OPEN:
+        assert position.status.value == position.standing.value
+    elif position.holding.quantity:
+        assert position.status is PositionStatus.ACTIVE
+    else:
+        assert position.status is (PositionStatus.WATCHLIST if position.ready else PositionStatus.DORMANT)
+
+
+@given(things.holdings())
+def test_a_holding_has_an_entry_exactly_when_it_holds(holding: Holding) -> None:
+    refused(holding, "average entry", average_entry=None if holding.quantity else Price(1))
+    if holding.quantity:
+        refused(holding, "first fill", first_fill_at=None)
+
+
+@given(things.strands())
+def test_a_strand_starts_its_chain_or_follows_another(strand: Strand) -> None:
+    assert strand.hash == changed(strand).hash  # type: ignore[attr-defined]
+    assert strand.hash != changed(strand, code_version=strand.code_version + "+").hash  # type: ignore[attr-defined]
+    refused(strand, "count from 1", seq=0)
+    refused(strand, "genesis", seq=2)
+    refused(strand, "genesis", previous="1" * 64)
+    follows: Any = changed(strand, seq=2, previous=strand.hash)
+    assert follows.previous == strand.hash != GENESIS
+
+
+@given(things.keys, things.keys)
+def test_a_position_has_the_same_id_everywhere(one: PositionKey, other: PositionKey) -> None:
+    assert (one == other) == (one.position_id == other.position_id)
+
+
+def test_ids_are_written_down_for_ever() -> None:
+    btc = PositionKey(venue=VenueKey.parse("hyperliquid/perps"), token_contract="BTC", timeframe=Timeframe.H1)
+    assert str(btc.position_id) == "9f25b4ca-9f6b-5a21-892b-bf1a021fa32f"
+    assert str(entry_intent_id(btc.position_id, 1, 8, NOW)) == "f6ef00a3-7303-5adb-9d86-da878e5c5d4f"
+    assert str(exit_intent_id(btc.position_id, 1, 1, NOW, 0)) == "27805fcf-87be-5241-9e6d-4a1137289592"
+
+
+@given(st.lists(things.texts, max_size=4), st.lists(things.texts, max_size=4))
+def test_parts_of_an_id_do_not_run_into_each_other(one: list[str], other: list[str]) -> None:
+    assert (one == other) == (derived_id("x", *one) == derived_id("x", *other))
+
+
+@given(things.uuids, st.integers(0, 9), st.integers(0, 12), things.instants, st.integers(0, 9))
+def test_an_exit_has_an_id_per_attempt(position: UUID, trade: int, rule: int, bar: datetime, attempt: int) -> None:
+    first = exit_intent_id(position, trade, rule, bar, attempt)
+    assert first == exit_intent_id(position, trade, rule, bar, attempt)
+    assert first != exit_intent_id(position, trade, rule, bar, attempt + 1)
+    assert first != entry_intent_id(position, trade, rule, bar)
