@@ -1,0 +1,36 @@
+"""Connections: which URL, and as which role."""
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+
+from strandline.settings import Settings
+from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.roles import Role
+
+
+def database_url(settings: Settings, role: Role) -> URL:
+    """The role's own login where one is set, else the common one, else the embedded server's socket."""
+    own = {
+        Role.OWNER: settings.database_url_owner,
+        Role.APP: settings.database_url_app,
+        Role.INGEST: settings.database_url_ingest,
+        Role.UI: settings.database_url_ui,
+    }[role]
+    chosen = own or settings.database_url
+    return make_url(chosen.get_secret_value() if chosen else EmbeddedPostgres(settings.home / "postgres").url())
+
+
+def connect(url: URL, role: Role, *, pool_size: int = 2) -> Engine:
+    """An engine whose sessions hold this role's privileges and no others.
+
+    The role is a start-up parameter, so that RESET ROLE and a pool's clean-up come back to it.
+    """
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "options": f"-c role={role} -c timezone=UTC",
+            "application_name": role.value,
+            "connect_timeout": 10,
+        },
+    )

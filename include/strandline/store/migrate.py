@@ -1,0 +1,77 @@
+"""Brings a database's schema to a step of its history."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, text
+
+from strandline.model.errors import StrandlineError
+from strandline.store.roles import Role, ensure_roles
+
+VERSION_TABLE: Final = "strandline_migrations"
+"""Not Alembic's usual name, so that Airflow's own history could live in the same database."""
+
+_OLDEST_POSTGRES: Final = 150000
+_LOCK: Final = 5_787_201
+
+
+def latest_step() -> str:
+    """The newest step that this code knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def current_step(connection: Connection) -> str | None:
+    """The step that the database is at; None if it has no schema yet."""
+    return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
+
+
+def migrate(engine: Engine, step: str = "head") -> None:
+    """Go forward to `step`; all of it happens or nothing. Two at once wait for each other."""
+    with _as_owner(engine) as connection:
+        ensure_known_step(connection)
+        command.upgrade(_config(connection), step)
+        connection.execute(text(f"GRANT SELECT ON {VERSION_TABLE} TO {Role.APP}, {Role.INGEST}, {Role.UI}"))
+
+
+def migrate_back(engine: Engine, step: str) -> None:
+    """Go back to `step` (`base`: to nothing). What the later steps held is gone: make a backup first."""
+    with _as_owner(engine) as connection:
+        ensure_known_step(connection)
+        command.downgrade(_config(connection), step)
+
+
+def ensure_known_step(connection: Connection) -> None:
+    """Refuse a database that a newer version of this code has migrated."""
+    step = current_step(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if step is not None and step not in known:
+        raise StrandlineError(
+            f"the database is at migration {step}, which this version does not know",
+            "run the newer version that migrated it",
+        )
+
+
+@contextmanager
+def _as_owner(engine: Engine) -> Iterator[Connection]:
+    with engine.begin() as connection:
+        version = int(connection.scalar(text("SHOW server_version_num")) or 0)
+        if version < _OLDEST_POSTGRES:
+            raise StrandlineError(f"this is PostgreSQL {version // 10000}", "use PostgreSQL 15 or newer")
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        ensure_roles(connection)
+        connection.execute(text(f"SET LOCAL ROLE {Role.OWNER}"))
+        connection.execute(text("SET LOCAL search_path = public"))
+        yield connection
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "strandline.store:migrations")
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

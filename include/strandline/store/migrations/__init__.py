@@ -1,0 +1,1 @@
+"""The schema's history; each step goes forward and back."""

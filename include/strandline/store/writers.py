@@ -1,0 +1,74 @@
+"""Who writes what. Every table has one writer; a second one that is named here only takes or marks what the first left.
+
+The tests hold this page against the roles' privileges in a migrated database and against every statement in the code.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from strandline.store.roles import Role
+
+ROLE_OF: Final[Mapping[str, Role]] = {
+    "feeds": Role.INGEST,
+    "history": Role.INGEST,
+    "bars": Role.APP,
+    "quality": Role.APP,
+    "engine_step": Role.APP,
+    "cycle": Role.APP,
+    "execution": Role.APP,
+    "ledger": Role.APP,
+    "controls": Role.APP,
+}
+"""The writers, each with the role that it connects as."""
+
+HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
+    "feeds": ("feeds",),
+    "history": ("history",),
+    "bars": ("bars",),
+    "quality": ("quality",),
+    "engine_step": ("cycle",),
+    "cycle": ("cycle",),
+    "execution": ("execution",),
+    "ledger": ("ledger",),
+    "controls": ("cycle", "cli"),
+}
+"""The rooms whose code may hold a writer's statements."""
+
+INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
+
+WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
+    "instruments": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({INSERT, UPDATE})},
+    "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
+    "touched": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "bars": frozenset({DELETE})},
+    "quarantined_messages": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
+    "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
+    "venue_candles": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({INSERT, UPDATE})},
+    "knowledge": {"bars": frozenset({UPDATE})},
+    "bars": {"bars": frozenset({INSERT, UPDATE})},
+    "bar_revisions": {"bars": frozenset({INSERT})},
+    "gaps": {"bars": frozenset({INSERT, UPDATE, DELETE})},
+    "quality_runs": {"quality": frozenset({INSERT})},
+    "quality_findings": {"quality": frozenset({INSERT})},
+    "engine_states": {"engine_step": frozenset({INSERT, UPDATE})},
+    "features": {"engine_step": frozenset({INSERT})},
+    "cycles": {"cycle": frozenset({INSERT})},
+    "marks": {"cycle": frozenset({INSERT})},
+    "intents": {"cycle": frozenset({INSERT}), "execution": frozenset({UPDATE})},
+    "cursors": {"cycle": frozenset({INSERT, UPDATE})},
+    "runs": {"cycle": frozenset({INSERT, UPDATE})},
+    "venue_accounts": {"execution": frozenset({INSERT, UPDATE})},
+    "orders": {"execution": frozenset({INSERT, UPDATE})},
+    "fills": {"execution": frozenset({INSERT})},
+    "cash_events": {"execution": frozenset({INSERT})},
+    "reconciliations": {"execution": frozenset({INSERT})},
+    "holdings": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
+    "dust": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
+    "cash": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
+    "trades": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
+    "equity": {"ledger": frozenset({INSERT, UPDATE})},
+    "strands": {"ledger": frozenset({INSERT})},
+    "strand_heads": {"ledger": frozenset({INSERT, UPDATE})},
+    "positions": {"controls": frozenset({INSERT, UPDATE})},
+    "controls": {"controls": frozenset({INSERT})},
+}
+"""Table, writer, and which statements."""

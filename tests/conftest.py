@@ -1,0 +1,105 @@
+"""What all tests share: how hypothesis searches, and a fresh migrated database in milliseconds."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+from strandline.store.connect import connect
+from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.migrate import migrate
+from strandline.store.roles import Role
+
+# `ci` is quick and finds the same examples every time; `long` is for a night: HYPOTHESIS_PROFILE=long make test
+settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
+settings.register_profile(
+    "long", max_examples=20_000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+_numbers = count(1)
+
+
+class Database:
+    """One test's own database: as an administrator, or as one of the roles."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self.admin = create_engine(url, poolclass=NullPool)
+
+    @contextmanager
+    def session(self, role: Role | None = None) -> Iterator[Connection]:
+        """A transaction that commits at its end; without a role it is the superuser's."""
+        engine = self.engine(role) if role else self.admin
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
+
+    def engine(self, role: Role) -> Engine:
+        """The library's own way of connecting."""
+        return connect(self.url, role)
+
+
+class Server:
+    """A Postgres server on which databases come and go."""
+
+    def __init__(self, url: URL) -> None:
+        self.url = url
+        self._admin = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+
+    def create(self, template: str = "template1") -> Database:
+        """A new database, a copy of the template."""
+        name = f"strandline_test_{os.getpid()}_{next(_numbers)}"
+        with self._admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+        return Database(self.url.set(database=name))
+
+    def drop(self, database: Database) -> None:
+        """The database and whatever is connected to it."""
+        with self._admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {database.url.database} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """An embedded server for this run, or the one that STRANDLINE_TEST_DATABASE_URL names (as a superuser)."""
+    given = os.environ.get("STRANDLINE_TEST_DATABASE_URL")
+    if given:
+        yield Server(make_url(given))
+        return
+    home: Path = tmp_path_factory.mktemp("postgres")
+    with EmbeddedPostgres(home, settings={"fsync": "off", "full_page_writes": "off"}) as postgres:
+        yield Server(make_url(postgres.url()))
+
+
+@pytest.fixture(scope="session")
+def template(server: Server) -> Iterator[str]:
+    """The name of a database that is migrated once and copied for every test."""
+    database = server.create()
+    migrate(database.admin)
+    yield str(database.url.database)
+    server.drop(database)
+
+
+@pytest.fixture
+def database(server: Server, template: str) -> Iterator[Database]:
+    """A fresh database with the newest schema."""
+    fresh = server.create(template)
+    yield fresh
+    server.drop(fresh)
+
+
+@pytest.fixture
+def empty_database(server: Server) -> Iterator[Database]:
+    """A fresh database with nothing in it."""
+    fresh = server.create()
+    yield fresh
+    server.drop(fresh)

@@ -1,0 +1,159 @@
+"""The schema goes forward and back, on empty and on populated databases."""
+
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+
+from strandline.model.errors import StrandlineError
+from strandline.store.migrate import current_step, latest_step, migrate, migrate_back
+from strandline.store.roles import Role
+from tests.conftest import Database, Server
+from tests.store.rows import ROWS, insert_all
+
+STEPS = [f"{number:04}" for number in range(1, int(latest_step()) + 1)]
+
+
+def schema(connection: Connection) -> list[Any]:
+    """Everything that the catalogue says about tables, columns, constraints, indexes, triggers, functions, grants."""
+    queries = [
+        "SELECT c.relname, c.relkind, c.relowner::regrole::text, c.relacl::text, obj_description(c.oid) FROM pg_class c"
+        " WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+        "SELECT attrelid::regclass::text, attname, format_type(atttypid, atttypmod), attnotnull, attacl::text,"
+        " col_description(attrelid, attnum), pg_get_expr(adbin, adrelid) FROM pg_attribute"
+        " JOIN pg_class c ON c.oid = attrelid AND relnamespace = 'public'::regnamespace"
+        " LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum WHERE attnum > 0 ORDER BY 1, attnum",
+        "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+        "SELECT tgrelid::regclass::text, tgname, tgenabled, pg_get_triggerdef(oid) FROM pg_trigger"
+        " WHERE NOT tgisinternal ORDER BY 1, 2",
+        "SELECT oid::regprocedure::text, prosrc, proacl::text FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+        "SELECT t.typname, enumlabel FROM pg_type t LEFT JOIN pg_enum ON enumtypid = t.oid"
+        " WHERE typnamespace = 'public'::regnamespace ORDER BY 1, enumsortorder",
+    ]
+    return [[tuple(row) for row in connection.execute(text(query))] for query in queries]
+
+
+def contents(connection: Connection) -> dict[str, list[Any]]:
+    """All rows of all tables."""
+    tables = connection.scalars(
+        text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'strandline_migrations'")
+    ).all()
+    return {table: connection.scalars(text(f"SELECT t::text FROM {table} t ORDER BY 1")).all() for table in tables}
+
+
+def test_every_step_goes_forward_and_back_to_exactly_what_was(empty_database: Database) -> None:
+    before = []
+    for step in STEPS:
+        with empty_database.session() as connection:
+            before.append(schema(connection))
+        migrate(empty_database.admin, step)
+    for step, was in reversed(list(zip(STEPS, before, strict=True))):
+        migrate_back(empty_database.admin, "base" if step == STEPS[0] else f"{int(step) - 1:04}")
+        if step != STEPS[0]:
+            with empty_database.session() as connection:
+                assert schema(connection) == was, f"going back from {step} left something"
+    with empty_database.session() as connection:
+        left = connection.scalars(text("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"))
+        assert {name for name in left if not name.startswith("strandline_migrations")} == set()
+
+
+def test_migrations_run_on_a_populated_database_and_keep_its_rows(empty_database: Database) -> None:
+    for step in STEPS:
+        with empty_database.session() as connection:
+            held = contents(connection)
+        migrate(empty_database.admin, step)
+        with empty_database.session() as connection:
+            now = contents(connection)
+            assert {table: now[table] for table in held} == held
+            insert_all(connection)
+    with empty_database.session() as connection:
+        filled = contents(connection)
+    assert {table for table in ROWS if not filled[table]} == set()
+    migrate(empty_database.admin)
+    with empty_database.session() as connection:
+        assert contents(connection) == filled
+
+
+def test_a_populated_database_goes_back_and_forward(database: Database) -> None:
+    with database.session() as connection:
+        insert_all(connection)
+    migrate_back(database.admin, "base")
+    migrate(database.admin)
+    with database.session() as connection:
+        assert current_step(connection) == latest_step()
+        insert_all(connection)
+
+
+def test_a_failing_step_leaves_nothing_behind(empty_database: Database) -> None:
+    with empty_database.session() as connection:
+        connection.execute(text("CREATE TABLE holdings (in_the_way int)"))
+    with pytest.raises(Exception, match="holdings"):
+        migrate(empty_database.admin)
+    with empty_database.session() as connection:
+        assert current_step(connection) is None
+        tables = connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
+    assert tables == ["holdings"]
+
+
+def test_two_at_once_wait_for_each_other(empty_database: Database) -> None:
+    faults: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            migrate(empty_database.admin)
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert faults == []
+    with empty_database.session() as connection:
+        assert current_step(connection) == latest_step()
+
+
+def test_a_database_from_the_future_is_refused(database: Database) -> None:
+    with database.session() as connection:
+        connection.execute(text("UPDATE strandline_migrations SET version_num = '9999'"))
+    for move in (migrate, lambda engine: migrate_back(engine, "base")):
+        with pytest.raises(StrandlineError, match="9999, which this version does not know; run the newer version"):
+            move(database.admin)
+
+
+def test_a_login_without_rights_is_told_what_an_administrator_must_run(server: Server, database: Database) -> None:
+    with database.session() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS strandline_test_nobody"))
+        connection.execute(text("CREATE ROLE strandline_test_nobody"))
+    try:
+        weak = database.url.update_query_dict({"options": "-c role=strandline_test_nobody"})
+        with pytest.raises(StrandlineError, match="as an administrator run: CREATE ROLE strandline_owner"):
+            migrate(Database(weak).admin)
+    finally:
+        with database.session() as connection:
+            connection.execute(text("DROP ROLE strandline_test_nobody"))
+
+
+def test_the_owner_owns_everything(database: Database) -> None:
+    with database.session() as connection:
+        owners = connection.scalars(
+            text("SELECT DISTINCT relowner::regrole::text FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+        ).all()
+    assert owners == [Role.OWNER]
+
+
+def test_every_table_and_view_says_what_it_is(database: Database) -> None:
+    with database.session() as connection:
+        silent = connection.scalars(
+            text(
+                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+                " AND NOT relispartition AND obj_description(oid) IS NULL AND relname <> 'strandline_migrations'"
+            )
+        ).all()
+        chain = connection.scalar(text("SELECT col_description('positions'::regclass, 2)"))
+    assert silent == []
+    assert "Venue namespace" in chain
