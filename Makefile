@@ -55,10 +55,11 @@ lock: setup ## resolve requirements*.in anew into requirements*.txt
 	$(BIN)/python -m uv pip compile --quiet --upgrade requirements.in -o requirements.txt
 	$(BIN)/python -m uv pip compile --quiet --upgrade requirements-dev.in -o requirements-dev.txt
 
-docs: setup ## write docs/configuration.md from the code
+docs: setup ## write docs/configuration.md and .env.example from the code
 	$(BIN)/strandline config docs > docs/configuration.md
+	$(BIN)/strandline config example > .env.example
 
 clean: ## stop what runs from here and remove what was built; data in .strandline stays
-	@if [ -x $(BIN)/strandline ]; then $(BIN)/strandline pg stop; fi
+	-@if [ -x $(BIN)/strandline ]; then $(BIN)/strandline pg stop; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find include tests dags plugins -name __pycache__ -type d -prune -exec rm -rf {} +

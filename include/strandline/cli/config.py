@@ -1,3 +1,85 @@
+"""`strandline config`: what is set, what can be set."""
+
+from typing import TYPE_CHECKING
+
 import typer
 
-app = typer.Typer(no_args_is_help=True)
+if TYPE_CHECKING:
+    from strandline.settings import LoadedSettings, Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Show the settings that count, and write the pages that explain them. "
+    "Settings are environment variables that start with STRANDLINE_, or lines of the file .env.",
+)
+
+
+@app.command()
+def show() -> None:
+    """Show every setting, its value, and where it came from; exits 2 when one is wrong. Secrets stay hidden."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from strandline.settings import load_settings_with_origins
+
+    table = Table("variable", "value", "from")
+    for row in _rows(load_settings_with_origins()):
+        # As Text, so that brackets in a path are not taken for markup.
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
+    Console().print(table)
+
+
+@app.command()
+def docs() -> None:
+    """Print docs/configuration.md: every variable, what it may be, and what it does."""
+    from strandline.cli.configuration_docs import render
+
+    print(render(), end="")
+
+
+@app.command()
+def example() -> None:
+    """Print .env.example: every variable, commented out, to be copied to .env."""
+    from strandline.cli.configuration_docs import render_example
+
+    print(render_example(), end="")
+
+
+def _rows(loaded: "LoadedSettings") -> list[tuple[str, str, str]]:
+    from strandline.settings import settings_fields
+
+    rows = []
+    values = _effective_values(loaded.settings)
+    for setting in settings_fields():
+        given = loaded.origins.get(setting.name)
+        other_name = f" ({given.variable})" if given and given.variable != setting.variable else ""
+        origin = f"{given.source}{other_name}" if given else "default"
+        rows.append((setting.variable, _shown(values[setting.name]), origin))
+    return rows
+
+
+def _effective_values(settings: "Settings") -> dict[str, object]:
+    values: dict[str, object] = dict(settings)
+    decided_by_mode = {
+        "hyperliquid_enabled": settings.venue_enabled("hyperliquid"),
+        "solana_enabled": settings.venue_enabled("solana"),
+        "hyperliquid_url": settings.hyperliquid_endpoint,
+        "solana_rpc_url": settings.solana_rpc_endpoint,
+        "jupiter_url": settings.jupiter_endpoint,
+    }
+    return values | {name: value for name, value in decided_by_mode.items() if values[name] is None}
+
+
+def _shown(value: object) -> str:
+    from pydantic import SecretStr
+
+    if value is None:
+        return "not set"
+    if isinstance(value, SecretStr):
+        return "set"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value)
+    # A path may hold bytes that no terminal can print.
+    return text if text.isprintable() else ascii(text)

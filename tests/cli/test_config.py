@@ -1,0 +1,120 @@
+"""`strandline config`, run as the command that people run."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from strandline.cli.main import main
+from strandline.settings import settings_fields
+from tests.settings.cases import LIVE, SECRET_PARTS, SOLANA_ON, WRONG, Wrong
+from tests.settings.isolation import Place, isolate
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
+    return isolate(monkeypatch, tmp_path)
+
+
+def config(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
+    monkeypatch.setattr(sys, "argv", ["strandline", "config", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+def apply(wrong: Wrong, place: Place, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Make the settings so, and give what the command must say."""
+    for variable, value in wrong.environment.items():
+        monkeypatch.setenv(variable, place.put(value))
+    place.env_file.write_text(wrong.env_file)
+    return "".join(f"strandline: {place.put(fault)}\n" for fault in wrong.faults)
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_a_fault_is_one_line_and_exit_code_2(
+    wrong: Wrong, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = apply(wrong, place, monkeypatch)
+    assert config(monkeypatch, "show") == 2
+    assert capsys.readouterr() == ("", told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    ["mode misspelt", "key cut short", "line with a colon", "live without address, by the seed name", "all at once"],
+)
+def test_the_process_ends_so_too(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = apply(WRONG[name], place, monkeypatch)
+    command = [sys.executable, "-c", "from strandline.cli.main import main; main()", "config", "show"]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout, process.stderr) == (2, "", told)
+
+
+def shown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int = 200
+) -> dict[str, tuple[str, str]]:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert config(monkeypatch, "show") == 0
+    rows = re.findall(r"│ (STRANDLINE_\w+) +│ (.*?) +│ (.*?) +│", capsys.readouterr().out)
+    return {variable: (value, origin) for variable, value, origin in rows}
+
+
+def test_show_tells_every_value_and_where_it_came_from(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STRANDLINE_MODE", "paper")
+    monkeypatch.setenv("MAX_POSITION_SIZE_PCT", "5")
+    place.env_file.write_text("STRANDLINE_HOME=[red]data\n")
+    (place.secrets / "strandline_jupiter_api_key").write_text("jup-key")
+    rows = shown(monkeypatch, capsys)
+    assert list(rows) == [setting.variable for setting in settings_fields()]
+    assert rows["STRANDLINE_MODE"] == ("paper", "environment")
+    assert rows["STRANDLINE_MAX_POSITION_PCT"] == ("5", "environment (MAX_POSITION_SIZE_PCT)")
+    assert rows["STRANDLINE_HOME"] == (str(place.env_file.parent / "[red]data"), ".env")
+    assert rows["STRANDLINE_JUPITER_API_KEY"] == ("set", "secret file")
+    assert rows["STRANDLINE_SOLANA_KEY"] == ("not set", "default")
+    assert rows["STRANDLINE_SOLANA_ENABLED"] == ("true", "default")
+    assert rows["STRANDLINE_HYPERLIQUID_URL"] == ("https://api.hyperliquid.xyz", "default")
+    assert rows["STRANDLINE_JUPITER_URL"] == ("https://api.jup.ag", "default")
+
+
+def test_show_never_shows_a_secret(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    secrets = {
+        **LIVE,
+        **SOLANA_ON,
+        "STRANDLINE_JUPITER_API_KEY": "jup-key",
+        "STRANDLINE_DATABASE_URL": "postgresql://me:pass-word@db/strandline",
+        "STRANDLINE_DATABASE_URL_APP": "postgresql://app:pass-word@db/strandline",
+    }
+    for variable, value in secrets.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert config(monkeypatch, "show") == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert not [part for part in SECRET_PARTS if part in out]
+
+
+def test_show_survives_a_path_that_cannot_be_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STRANDLINE_HOME", "/tmp/\udce9")
+    assert shown(monkeypatch, capsys)["STRANDLINE_HOME"][0] == r"'/tmp/\udce9'"
+
+
+@pytest.mark.parametrize(("command", "file"), [("docs", "docs/configuration.md"), ("example", ".env.example")])
+def test_the_pages_are_those_that_the_code_writes(
+    command: str, file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Whatever is set on this machine, and be it wrong, the pages are the same.
+    monkeypatch.setenv("STRANDLINE_MODE", "lvie")
+    assert config(monkeypatch, command) == 0
+    assert capsys.readouterr().out == (CHECKOUT / file).read_text(encoding="utf-8"), (
+        f"run: strandline config {command} > {file}"
+    )
