@@ -41,7 +41,7 @@ def contents(connection: Connection) -> dict[str, list[Any]]:
     tables = connection.scalars(
         text("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'strandline_migrations'")
     ).all()
-    return {table: connection.scalars(text(f"SELECT t::text FROM {table} t ORDER BY 1")).all() for table in tables}
+    return {table: list(connection.scalars(text(f"SELECT t::text FROM {table} t ORDER BY 1"))) for table in tables}
 
 
 def test_every_step_goes_forward_and_back_to_exactly_what_was(empty_database: Database) -> None:
@@ -150,7 +150,8 @@ def test_every_table_and_view_says_what_it_is(database: Database) -> None:
     with database.session() as connection:
         silent = connection.scalars(
             text(
-                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
+                "SELECT relname FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
                 " AND NOT relispartition AND obj_description(oid) IS NULL AND relname <> 'strandline_migrations'"
             )
         ).all()

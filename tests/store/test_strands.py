@@ -1,6 +1,7 @@
 """The chain: it only grows, at its end, by strands whose hashes are right, and nobody can change what is in it."""
 
 import threading
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -40,7 +41,7 @@ def small(seq: int, previous: str, chain: str = CHAIN) -> Strand:
         seq=seq,
         previous=previous,
         kind=StrandKind.CONTROL,
-        ts=msgspec.json.decode('"2026-01-01T00:00:00Z"', type=things.datetime),
+        ts=datetime(2026, 1, 1, tzinfo=UTC),
         code_version="0.1.0",
         strategy_hash="a" * 64,
     )

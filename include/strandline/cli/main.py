@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from strandline.cli import config, pg
+from strandline.cli import config, db, pg
 from strandline.model.errors import StrandlineError
 
 app = typer.Typer(
@@ -15,7 +15,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(pg.app, name="pg")
+app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+
+
+@app.command()
+def doctor() -> None:
+    """Check everything that must be right, a line each with what to do; exits 1 when something fails.
+
+    ok is fine, warn is worth knowing, - does not apply here, FAIL must be mended.
+    """
+    from strandline.cli.doctor import examine
+    from strandline.cli.doctor.check import Outcome
+
+    healthy = True
+    for check in examine():
+        print(check, flush=True)
+        healthy = healthy and check.outcome is not Outcome.FAILED
+    raise typer.Exit(code=not healthy)
 
 
 def main() -> None:

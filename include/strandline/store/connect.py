@@ -1,7 +1,13 @@
 """Connections: which URL, and as which role."""
 
-from sqlalchemy import URL, Engine, create_engine, make_url
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.roles import Role
@@ -34,3 +40,29 @@ def connect(url: URL, role: Role, *, pool_size: int = 2) -> Engine:
             "connect_timeout": 10,
         },
     )
+
+
+@contextmanager
+def owner_engine(settings: Settings) -> Iterator[Engine]:
+    """The login that migrates, before it has taken on the owner's role: the role may not exist yet."""
+    engine = create_engine(database_url(settings, Role.OWNER), poolclass=NullPool, connect_args={"connect_timeout": 10})
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def in_words(settings: Settings) -> Iterator[None]:
+    """Turns an unreachable database into one line that says what to do."""
+    try:
+        yield
+    except OperationalError as error:
+        raise unreachable(settings, error) from error
+
+
+def unreachable(settings: Settings, error: Exception) -> StrandlineError:
+    """What to tell a person about this error; libpq never repeats a password."""
+    reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
+    remedy = "check STRANDLINE_DATABASE_URL" if settings.database_url else "start it: strandline pg start"
+    return StrandlineError(f"the database cannot be reached ({reason})", remedy)

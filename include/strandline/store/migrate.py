@@ -16,7 +16,7 @@ from strandline.store.roles import Role, ensure_roles
 VERSION_TABLE: Final = "strandline_migrations"
 """Not Alembic's usual name, so that Airflow's own history could live in the same database."""
 
-_OLDEST_POSTGRES: Final = 150000
+OLDEST_POSTGRES: Final = 150000
 _LOCK: Final = 5_787_201
 
 
@@ -40,6 +40,9 @@ def migrate(engine: Engine, step: str = "head") -> None:
 
 def migrate_back(engine: Engine, step: str) -> None:
     """Go back to `step` (`base`: to nothing). What the later steps held is gone: make a backup first."""
+    if step not in {"base", *_known_steps()}:
+        choices = f"choose base, or one from {min(_known_steps())} to {latest_step()}"
+        raise StrandlineError(f"there is no migration {step}", choices)
     with _as_owner(engine) as connection:
         ensure_known_step(connection)
         command.downgrade(_config(connection), step)
@@ -48,19 +51,22 @@ def migrate_back(engine: Engine, step: str) -> None:
 def ensure_known_step(connection: Connection) -> None:
     """Refuse a database that a newer version of this code has migrated."""
     step = current_step(connection)
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if step is not None and step not in known:
+    if step is not None and step not in _known_steps():
         raise StrandlineError(
             f"the database is at migration {step}, which this version does not know",
             "run the newer version that migrated it",
         )
 
 
+def _known_steps() -> set[str]:
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+
+
 @contextmanager
 def _as_owner(engine: Engine) -> Iterator[Connection]:
     with engine.begin() as connection:
         version = int(connection.scalar(text("SHOW server_version_num")) or 0)
-        if version < _OLDEST_POSTGRES:
+        if version < OLDEST_POSTGRES:
             raise StrandlineError(f"this is PostgreSQL {version // 10000}", "use PostgreSQL 15 or newer")
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         ensure_roles(connection)

@@ -1,0 +1,28 @@
+"""`strandline doctor`: whether everything that must be right is right, a line each."""
+
+from collections.abc import Iterator
+
+from strandline.cli.doctor.check import Check, failed
+from strandline.model.errors import ConfigurationError
+
+
+def examine() -> Iterator[Check]:
+    """All checks, in the order in which one would mend what they find."""
+    from strandline.cli.doctor import airflow, database, host, trading
+    from strandline.settings import load_settings
+
+    yield host.python()
+    yield host.packages()
+    try:
+        settings = load_settings()
+    except ConfigurationError as error:
+        yield from (failed("settings", *fault.rpartition("; ")[::2]) for fault in error.faults)
+        return
+    yield from trading.settings(settings)
+    yield host.disk(settings)
+    yield from database.database(settings)
+    configuration = airflow.configuration()
+    yield from airflow.airflow(configuration)
+    yield airflow.pools(configuration, settings)
+    yield host.port(settings)
+    yield host.clock(settings)

@@ -1,0 +1,189 @@
+"""Airflow's configuration, read as Airflow reads it (environment before airflow.cfg) but without importing Airflow."""
+
+import base64
+import binascii
+import configparser
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from strandline.cli.doctor.check import Check, Outcome, failed, fine, skipped
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.settings import Settings
+
+CHECKOUT: Final = Path(__file__).parents[4]
+
+_SECRETS: Final = {("api_auth", "jwt_secret"): 64, ("api", "secret_key"): 32, ("core", "fernet_key"): 0}
+"""Each with the fewest bytes that are safe; the Fernet key has a form of its own."""
+
+_TIMEOUTS: Final = {
+    ("scheduler", "task_instance_heartbeat_timeout"): 90,
+    ("scheduler", "orphaned_tasks_check_interval"): 30,
+    ("scheduler", "task_queued_timeout"): 60,
+    ("core", "default_task_retry_delay"): 5,
+}
+"""At most so many seconds, or recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
+
+_VENUE_KEYS: Final = {"hyperliquid": HYPERLIQUID_PERPS, "solana": SOLANA_ONCHAIN}
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What Airflow was told, and where."""
+
+    environment: Mapping[str, str]
+    file: Mapping[tuple[str, str], str]
+    where: Path | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether somebody configured an Airflow here at all."""
+        return self.where is not None or any(name.startswith("AIRFLOW__") for name in self.environment)
+
+    def get(self, section: str, option: str) -> str | None:
+        """The value that counts."""
+        return self.environment.get(variable(section, option)) or self.file.get((section, option))
+
+    def computed(self, section: str, option: str) -> bool:
+        """Whether a command or a secrets backend supplies it, which is not ours to run."""
+        return any(f"{variable(section, option)}_{how}" in self.environment for how in ("CMD", "SECRET"))
+
+    def both(self, section: str, option: str) -> tuple[str | None, str | None]:
+        """In the environment and in the file."""
+        return self.environment.get(variable(section, option)), self.file.get((section, option))
+
+
+def variable(section: str, option: str) -> str:
+    """The name under which Airflow takes the option from the environment."""
+    return f"AIRFLOW__{section.upper()}__{option.upper()}"
+
+
+def configuration() -> Configuration:
+    """From this process's environment and the airflow.cfg that it points to."""
+    home = os.environ.get("AIRFLOW_HOME")
+    path = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home or "~/airflow").expanduser() / "airflow.cfg")
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(path)
+    values = {(section, option): parser[section][option] for section in parser.sections() for option in parser[section]}
+    return Configuration(os.environ, values, path if home or path.is_file() else None)
+
+
+def airflow(configured: Configuration) -> Iterator[Check]:
+    """Each thing that has to be right for the pipeline to run; the faults alone, or one line that all is well."""
+    if not configured.exists:
+        yield skipped("airflow", "no AIRFLOW_HOME, no AIRFLOW__ variables: no Airflow is configured here")
+        return
+    faults = [
+        *_database(configured),
+        *_folders(configured),
+        *_secrets(configured),
+        *_api(configured),
+        *_timeouts(configured),
+    ]
+    yield from faults or [fine("airflow", f"configured in {configured.where or 'the environment'}")]
+
+
+def pools(configured: Configuration, settings: Settings) -> Check:
+    """Every enabled venue has its pool: a task whose pool is missing is never scheduled, and nothing says so."""
+    url = configured.get("database", "sql_alchemy_conn") if configured.exists else None
+    if url is None:
+        return skipped("pools", "they are in Airflow's database, which is not configured here")
+    try:
+        engine = create_engine(url, poolclass=NullPool)
+        with engine.connect() as connection:
+            found = set(connection.scalars(text("SELECT pool FROM slot_pool")))
+    except (SQLAlchemyError, ArgumentError, ImportError) as error:
+        reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
+        return failed("pools", f"Airflow's database did not answer ({reason})", "start it, and run: airflow db migrate")
+    missing = sorted({_VENUE_KEYS[venue].slug for venue in settings.enabled_venues} - found)
+    if missing:
+        commands = " && ".join(f'airflow pools set {pool} 1 "orders of one venue"' for pool in missing)
+        return failed("pools", f"{', '.join(missing)} missing", f"run: {commands}")
+    return fine("pools", ", ".join(sorted(found)))
+
+
+def _database(configured: Configuration) -> Iterator[Check]:
+    if configured.computed("database", "sql_alchemy_conn"):
+        return
+    url = configured.get("database", "sql_alchemy_conn") or "sqlite"
+    if not url.startswith("postgresql"):
+        yield _fault("database", "sql_alchemy_conn", "is not a PostgreSQL database", "give Airflow one of its own")
+
+
+def _folders(configured: Configuration) -> Iterator[Check]:
+    for option, name in (("dags_folder", "dags"), ("plugins_folder", "plugins")):
+        told = configured.get("core", option)
+        if told is None or Path(told).expanduser().resolve() != CHECKOUT / name:
+            yield _fault("core", option, f"is {told or 'not set'}", f"set it to {CHECKOUT / name}")
+    if (configured.get("core", "load_examples") or "true").lower() != "false":
+        yield _fault("core", "load_examples", "is on", "set it to False")
+
+
+def _secrets(configured: Configuration) -> Iterator[Check]:
+    for (section, option), shortest in _SECRETS.items():
+        if configured.computed(section, option):
+            continue
+        in_environment, in_file = configured.both(section, option)
+        value = in_environment or in_file
+        if not value:
+            yield _fault(section, option, "is not set: each process would make up its own", "set it for all of them")
+        elif in_environment and in_file and in_environment != in_file:
+            yield _fault(
+                section,
+                option,
+                "differs between environment and airflow.cfg: processes started apart would not trust each other",
+                "remove one of them",
+            )
+        elif option == "fernet_key":
+            if not _is_fernet_key(value):
+                yield _fault(
+                    section, option, "is not 32 bytes in URL-safe base64", "make one with Fernet.generate_key()"
+                )
+        elif len(value.encode()) < shortest:
+            yield _fault(
+                section, option, f"has {len(value.encode())} bytes", f"use {shortest} or more, from a random source"
+            )
+
+
+def _is_fernet_key(value: str) -> bool:
+    try:
+        return len(base64.urlsafe_b64decode(value)) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _api(configured: Configuration) -> Iterator[Check]:
+    url = configured.get("core", "execution_api_server_url")
+    port = configured.get("api", "port") or "8080"
+    if url is None:
+        return
+    parts = urlsplit(url)
+    if parts.path.rstrip("/") != "/execution":
+        yield _fault("core", "execution_api_server_url", f"is {url}", "let it end in /execution/")
+    elif parts.hostname in {"localhost", "127.0.0.1"} and str(parts.port) != port:
+        yield _fault(
+            "core", "execution_api_server_url", f"names port {parts.port}, the server has {port}", "use one port"
+        )
+
+
+def _timeouts(configured: Configuration) -> Iterator[Check]:
+    for (section, option), highest in _TIMEOUTS.items():
+        told = configured.get(section, option)
+        try:
+            short_enough = told is not None and float(told) <= highest
+        except ValueError:
+            short_enough = False
+        if not short_enough:
+            found = f"is {told}" if told else "is not set"
+            yield _fault(section, option, found, f"set it to {highest}, or recovery takes longer than a cycle")
+
+
+def _fault(section: str, option: str, found: str, remedy: str) -> Check:
+    return Check("airflow", Outcome.FAILED, f"{variable(section, option)} {found}", remedy)
