@@ -1,12 +1,14 @@
 """The schema goes forward and back, on empty and on populated databases."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, make_url, text
 
 from strandline.model.errors import StrandlineError
+from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import current_step, latest_step, migrate, migrate_back
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
@@ -158,3 +160,15 @@ def test_every_table_and_view_says_what_it_is(database: Database) -> None:
         chain = connection.scalar(text("SELECT col_description('positions'::regclass, 2)"))
     assert silent == []
     assert "Venue namespace" in chain
+
+
+@pytest.mark.slow
+def test_an_older_server_will_do(tmp_path: Path) -> None:
+    """The oldest PostgreSQL that the embedded programs have; what must hold is 15."""
+    with EmbeddedPostgres(tmp_path / "older", major=16, settings={"fsync": "off"}) as postgres:
+        database = Server(make_url(postgres.url())).create()
+        migrate(database.admin)
+        with database.session() as connection:
+            assert str(connection.scalar(text("SHOW server_version"))).startswith("16.")
+            insert_all(connection)
+        migrate_back(database.admin, "base")
