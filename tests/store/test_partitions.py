@@ -1,13 +1,12 @@
 """Ticks live in one partition per UTC day, made ahead, by whoever needs it."""
 
-import threading
-
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from strandline.store.roles import Role
 from tests.conftest import Database
+from tests.store.concurrency import at_once
 from tests.store.rows import ROWS, insert
 
 MAKE = text("SELECT ensure_tick_partitions(CAST(:first AS date), CAST(:last AS date))")
@@ -72,21 +71,11 @@ def test_an_absurd_range_is_refused(database: Database, first: str, last: str) -
 
 
 def test_many_may_ask_at_once(database: Database) -> None:
-    faults: list[Exception] = []
-
     def ask() -> None:
-        try:
-            with database.session(Role.INGEST) as connection:
-                connection.execute(MAKE, {"first": "2026-01-01", "last": "2026-01-10"})
-        except Exception as fault:
-            faults.append(fault)
+        with database.session(Role.INGEST) as connection:
+            connection.execute(MAKE, {"first": "2026-01-01", "last": "2026-01-10"})
 
-    threads = [threading.Thread(target=ask) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert faults == []
+    assert at_once(ask, 6) == []
     assert len(partitions(database)) == 10
 
 

@@ -1,6 +1,5 @@
 """The chain: it only grows, at its end, by strands whose hashes are right, and nobody can change what is in it."""
 
-import threading
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -17,6 +16,7 @@ from strandline.model.strand import GENESIS, Strand, StrandKind
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
 from tests.model import things
+from tests.store.concurrency import at_once
 
 CHAIN = "hyperliquid/perps"
 ADD = text("INSERT INTO strands (body) VALUES (:body) RETURNING chain, seq, hash")
@@ -164,23 +164,14 @@ def test_nothing_but_the_body_is_believed(chain: Database) -> None:
 def test_many_writers_make_one_chain_without_holes(database: Database) -> None:
     with database.session(Role.APP) as connection:
         open_chain(connection)
-    faults: list[Exception] = []
 
     def write() -> None:
-        try:
-            for _ in range(20):
-                with database.session(Role.APP) as connection:
-                    head = connection.execute(HEAD, {"chain": CHAIN}).one()
-                    add(connection, small(head.seq + 1, head.hash))
-        except Exception as fault:
-            faults.append(fault)
+        for _ in range(20):
+            with database.session(Role.APP) as connection:
+                head = connection.execute(HEAD, {"chain": CHAIN}).one()
+                add(connection, small(head.seq + 1, head.hash))
 
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert faults == []
+    assert at_once(write, 4) == []
     with database.session() as connection:
         rows = connection.execute(
             text("SELECT seq, hash, body::jsonb ->> 'previous' AS previous FROM strands ORDER BY seq")
