@@ -10,14 +10,9 @@ import pytest
 from strandline.cli.main import main
 from strandline.settings import settings_fields
 from tests.settings.cases import LIVE, SECRET_PARTS, SOLANA_ON, WRONG, Wrong
-from tests.settings.isolation import Place, isolate
+from tests.settings.isolation import Place
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
-    return isolate(monkeypatch, tmp_path)
 
 
 def config(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None:
