@@ -24,6 +24,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt -r requirements-dev.txt
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@# A relative path: with LC_ALL=C Python does not even start when a path file holds other letters than ASCII.
+	@for file in .venv/lib/python3*/site-packages/_strandline.pth; do echo ../../../../include > "$$file"; done
 	@touch $(READY)
 
 demo: ## not built yet: the whole pipeline on simulated venues
