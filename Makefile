@@ -25,7 +25,7 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt -r requirements-dev.txt
 	$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@# A relative path: with LC_ALL=C Python does not even start when a path file holds other letters than ASCII.
-	@for file in .venv/lib/python3*/site-packages/_strandline.pth; do echo ../../../../include > "$$file"; done
+	@echo ../../../../include > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/_editable_impl_strandline.pth"
 	@touch $(READY)
 
 demo: ## not built yet: the whole pipeline on simulated venues
