@@ -53,9 +53,12 @@ bench: ## not built yet: what is fast, against limits and peers
 chaos: ## not built yet: kill it everywhere, count what is lost
 	@echo "strandline: 'make chaos' is not built yet; README.md says what works today" >&2; exit 2
 
+LOCK := $(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock'
+
 lock: setup ## resolve requirements*.in anew into requirements*.txt
-	$(BIN)/python -m uv pip compile --quiet --upgrade requirements.in -o requirements.txt
-	$(BIN)/python -m uv pip compile --quiet --upgrade requirements-dev.in -o requirements-dev.txt
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
 docs: setup ## write docs/configuration.md and .env.example from the code
 	$(BIN)/strandline config docs > docs/configuration.md
