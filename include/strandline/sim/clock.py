@@ -1,0 +1,73 @@
+"""The simulators' time: runs at any speed, or stands still until a test steps it."""
+
+import asyncio
+import heapq
+import time
+from abc import ABC, abstractmethod
+from itertools import count
+
+
+class Clock(ABC):
+    """Virtual time in milliseconds since the epoch, the venues' own unit."""
+
+    @abstractmethod
+    def now(self) -> int:
+        """What time it is."""
+
+    @abstractmethod
+    async def wait_until(self, instant: int) -> None:
+        """Return when it is so late; at once if it is already."""
+
+
+class RunningClock(Clock):
+    """Goes on by itself, `speed` times as fast as the wall's."""
+
+    def __init__(self, start: int, speed: float = 1.0) -> None:
+        if not speed > 0:
+            raise ValueError(f"speed must be above zero, got {speed}; a clock that stands still is a SteppedClock")
+        self.speed = speed
+        self._start = start
+        self._started = time.monotonic_ns()
+
+    def now(self) -> int:
+        """What time it is."""
+        return self._start + int((time.monotonic_ns() - self._started) * self.speed) // 1_000_000
+
+    async def wait_until(self, instant: int) -> None:
+        """Return when it is so late."""
+        while (left := instant - self.now()) > 0:
+            await asyncio.sleep(left / 1000 / self.speed)
+
+
+class SteppedClock(Clock):
+    """Stands still until `step`; whoever waits is woken in the order of the instants waited for."""
+
+    def __init__(self, start: int) -> None:
+        self._now = start
+        self._order = count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+
+    def now(self) -> int:
+        """What time it is."""
+        return self._now
+
+    async def wait_until(self, instant: int) -> None:
+        """Return when a step has come so far."""
+        if instant > self._now:
+            future = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (instant, next(self._order), future))
+            await future
+
+    async def step(self, milliseconds: int) -> None:
+        """Go on; stop at each instant that somebody waits for, and let them act before time goes on."""
+        if milliseconds < 0:
+            raise ValueError("time does not go back")
+        end = self._now + milliseconds
+        while self._waiting and self._waiting[0][0] <= end:
+            instant, _, future = heapq.heappop(self._waiting)
+            self._now = max(self._now, instant)
+            if not future.done():
+                future.set_result(None)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+        self._now = end

@@ -1,0 +1,49 @@
+"""The tape: what each venue truly did, in order. Tests and reconciliations read it; clients never see it."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from strandline.model.canonical import canonical_bytes
+
+
+class Entry(NamedTuple):
+    """One thing that happened; `data` is plain JSON, with money as text."""
+
+    number: int
+    at: int
+    venue: str
+    kind: str
+    data: dict[str, Any]
+
+    def line(self) -> bytes:
+        """Its one spelling: the same run gives the same bytes."""
+        return canonical_bytes(self._asdict()) + b"\n"
+
+
+class Tape:
+    """Append-only, in memory, and in a file where one is given."""
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._entries: list[Entry] = []
+        self._file = file
+
+    def append(self, at: int, venue: str, kind: str, data: dict[str, Any]) -> Entry:
+        """Write down what happened."""
+        entry = Entry(len(self._entries) + 1, at, venue, kind, data)
+        self._entries.append(entry)
+        if self._file is not None:
+            self._file.write(entry.line())
+            self._file.flush()
+        return entry
+
+    def entries(self, *, venue: str | None = None, kind: str | None = None, after: int = 0) -> Iterator[Entry]:
+        """In order; `after` is the number of the last one that is known already."""
+        for entry in self._entries[after:]:
+            if (venue is None or entry.venue == venue) and (kind is None or entry.kind == kind):
+                yield entry
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __bytes__(self) -> bytes:
+        return b"".join(entry.line() for entry in self._entries)
