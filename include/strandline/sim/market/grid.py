@@ -1,0 +1,75 @@
+"""The grids that prices and sizes lie on: whole numbers inside, exact decimals outside."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+_POWERS: Final[Ints] = np.array([10**digits for digits in range(18)], dtype=np.int64)
+
+
+class PriceGrid:
+    """Prices have at most so many decimals and, where a venue wants it, so many significant figures.
+
+    As on Hyperliquid, a price that is a whole number is valid whatever its figures.
+    """
+
+    def __init__(self, decimals: int, significant: int | None = None) -> None:
+        self.decimals = decimals
+        steps = [1] * len(_POWERS)
+        if significant is not None:
+            for digits in range(significant + 1, len(_POWERS)):
+                steps[digits] = min(10 ** (digits - significant), 10**decimals)
+        self._steps = np.array(steps, dtype=np.int64)
+
+    def step(self, units: int) -> int:
+        """The distance to the next price above."""
+        return int(self._steps[len(str(units))])
+
+    def down(self, units: int) -> int:
+        """The highest price that is not above."""
+        step = self.step(units)
+        return max(units // step * step, 1)
+
+    def up(self, units: int) -> int:
+        """The lowest price that is not below."""
+        step = self.step(units)
+        return -(-units // step) * step
+
+    def lower(self, units: int) -> int:
+        """The next price below a price, but never zero."""
+        return self.down(max(units - 1, 1))
+
+    def nearest(self, units: NDArray[Any]) -> Ints:
+        """The nearest price for each of these, never zero."""
+        whole = np.maximum(np.rint(units).astype(np.int64), 1)
+        steps = self._steps[np.searchsorted(_POWERS, whole, side="right")]
+        nearest: Ints = np.maximum((whole + steps // 2) // steps * steps, 1)
+        return nearest
+
+    def nearest_one(self, units: float) -> int:
+        """The nearest price, never zero."""
+        return int(self.nearest(np.array([units]))[0])
+
+    def units(self, price: Decimal) -> int:
+        """The whole number that stands for this price; refused when it is not on the grid."""
+        units = scaled(price, self.decimals)
+        if units < 1 or units % self.step(units):
+            raise ValueError(f"{price} is no price on this grid")
+        return units
+
+    def price(self, units: int) -> Decimal:
+        """The price that this whole number stands for."""
+        return Decimal(units).scaleb(-self.decimals)
+
+
+def scaled(value: Decimal, decimals: int) -> int:
+    """The value as a whole number of its last decimal; refused when it has more decimals."""
+    number = value.scaleb(decimals)
+    if number != int(number):
+        raise ValueError(f"{value} has more than {decimals} decimals")
+    return int(number)
