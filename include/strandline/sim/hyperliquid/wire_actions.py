@@ -1,0 +1,168 @@
+"""Actions as clients send them. Whatever does not fit these shapes is malformed to the venue."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+Address = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
+Cloid = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
+Number = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
+Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Request(Struct, rename="camel"):
+    """The body of a post to /exchange."""
+
+    action: dict[str, Any]
+    nonce: Natural
+    signature: dict[str, Any]
+    vault_address: Address | None = None
+    expires_after: Natural | None = None
+
+
+class LimitType(Struct):
+    """A limit order's."""
+
+    tif: Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
+
+
+class TriggerType(Struct, rename="camel"):
+    """A trigger order's."""
+
+    is_market: bool
+    trigger_px: Number
+    tpsl: Literal["tp", "sl"]
+
+
+class OrderType(Struct):
+    """One of the two."""
+
+    limit: LimitType | None = None
+    trigger: TriggerType | None = None
+
+
+class WireOrder(Struct):
+    """One order."""
+
+    a: Natural
+    b: bool
+    p: Number
+    s: Number
+    r: bool
+    t: OrderType
+    c: Cloid | None = None
+
+
+class OrderAction(Struct, tag_field="type", tag="order"):
+    """Place orders."""
+
+    orders: Annotated[list[WireOrder], Meta(min_length=1)]
+    grouping: Literal["na", "normalTpsl", "positionTpsl"] | dict[str, int]
+    builder: dict[str, Any] | None = None
+
+
+class CancelOne(Struct):
+    """By order id."""
+
+    a: Natural
+    o: Natural
+
+
+class CancelAction(Struct, tag_field="type", tag="cancel"):
+    """Cancel orders."""
+
+    cancels: Annotated[list[CancelOne], Meta(min_length=1)]
+
+
+class CancelOneByCloid(Struct):
+    """By the client's id."""
+
+    asset: Natural
+    cloid: Cloid
+
+
+class CancelByCloidAction(Struct, tag_field="type", tag="cancelByCloid"):
+    """Cancel orders."""
+
+    cancels: Annotated[list[CancelOneByCloid], Meta(min_length=1)]
+
+
+class ModifyAction(Struct, tag_field="type", tag="modify"):
+    """Replace one order."""
+
+    oid: Natural | Cloid
+    order: WireOrder
+    a: bool = False
+
+
+class ModifyOne(Struct):
+    """One of several."""
+
+    oid: Natural | Cloid
+    order: WireOrder
+
+
+class BatchModifyAction(Struct, tag_field="type", tag="batchModify"):
+    """Replace orders."""
+
+    modifies: Annotated[list[ModifyOne], Meta(min_length=1)]
+    a: bool = False
+
+
+class LeverageAction(Struct, tag_field="type", tag="updateLeverage", rename="camel"):
+    """Set a coin's leverage."""
+
+    asset: Natural
+    is_cross: bool
+    leverage: Natural
+
+
+class IsolatedMarginAction(Struct, tag_field="type", tag="updateIsolatedMargin", rename="camel"):
+    """Move margin between cash and a position; in millionths of a dollar."""
+
+    asset: Natural
+    is_buy: bool
+    ntli: int
+
+
+class ScheduleCancelAction(Struct, tag_field="type", tag="scheduleCancel"):
+    """Cancel everything later."""
+
+    time: Natural | None = None
+
+
+class NoopAction(Struct, tag_field="type", tag="noop"):
+    """Uses its nonce and does nothing."""
+
+
+class ApproveAgentAction(Struct, tag_field="type", tag="approveAgent", rename="camel"):
+    """Let another key trade."""
+
+    agent_address: Address
+    signature_chain_id: str
+    nonce: Natural
+    agent_name: str | None = None
+
+
+class ApproveBuilderFeeAction(Struct, tag_field="type", tag="approveBuilderFee", rename="camel"):
+    """Let somebody else charge a fee."""
+
+    builder: Address
+    max_fee_rate: str
+    signature_chain_id: str
+    nonce: Natural
+
+
+Action = (
+    OrderAction
+    | CancelAction
+    | CancelByCloidAction
+    | ModifyAction
+    | BatchModifyAction
+    | LeverageAction
+    | IsolatedMarginAction
+    | ScheduleCancelAction
+    | NoopAction
+    | ApproveAgentAction
+    | ApproveBuilderFeeAction
+)
