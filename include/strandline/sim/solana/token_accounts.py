@@ -1,0 +1,117 @@
+"""The bytes of mints and token accounts, of SPL Token and of Token-2022."""
+
+import struct
+from typing import Final, NamedTuple
+
+from solders.pubkey import Pubkey
+from solders.token.state import Mint, TokenAccount, TokenAccountState
+
+SYSTEM_PROGRAM: Final = Pubkey.from_string("11111111111111111111111111111111")
+TOKEN_PROGRAM: Final = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+TOKEN_2022_PROGRAM: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN_PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
+ATA_PROGRAM: Final = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
+WRAPPED_SOL: Final = Pubkey.from_string("So11111111111111111111111111111111111111112")
+
+MINT_SIZE, TOKEN_ACCOUNT_SIZE = 82, 165
+_ACCOUNT_TYPE_AT: Final = TOKEN_ACCOUNT_SIZE
+_MINT_TYPE, _ACCOUNT_TYPE = 1, 2
+_FEE_CONFIG, _FEE_AMOUNT, _IMMUTABLE_OWNER = 1, 2, 7
+_AMOUNT: Final = slice(64, 72)
+_SUPPLY: Final = slice(36, 44)
+
+
+class TransferFee(NamedTuple):
+    """Token-2022 may keep a part of each transfer back, in the account that receives it."""
+
+    bps: int
+    most: int
+
+    def on(self, amount: int) -> int:
+        """Rounded up, as the program does."""
+        return min(-(-amount * self.bps // 10_000), self.most)
+
+
+class Holding(NamedTuple):
+    """What a token account says."""
+
+    mint: Pubkey
+    owner: Pubkey
+    amount: int
+    withheld: int
+
+
+def associated_address(owner: Pubkey, mint: Pubkey, program: Pubkey) -> Pubkey:
+    """Where a wallet keeps this token."""
+    return Pubkey.find_program_address([bytes(owner), bytes(program), bytes(mint)], ATA_PROGRAM)[0]
+
+
+def mint_data(authority: Pubkey | None, supply: int, decimals: int, fee: TransferFee | None = None) -> bytes:
+    """A mint; with a transfer fee it is one of Token-2022."""
+    base = bytes(Mint(authority, supply, decimals, is_initialized=True, freeze_authority=None))
+    if fee is None:
+        return base
+    schedule = struct.pack("<QQH", 0, fee.most, fee.bps)
+    config = bytes(64) + struct.pack("<Q", 0) + schedule + schedule
+    return base.ljust(_ACCOUNT_TYPE_AT, b"\0") + bytes([_MINT_TYPE]) + _extension(_FEE_CONFIG, config)
+
+
+def token_account_data(
+    mint: Pubkey, owner: Pubkey, program: Pubkey, *, native_rent: int | None = None, fee: bool = False
+) -> bytes:
+    """An empty token account as the associated token program makes it."""
+    state = TokenAccountState.Initialized
+    base = bytes(TokenAccount(mint, owner, 0, None, state, native_rent, 0, None))
+    if program == TOKEN_PROGRAM:
+        return base
+    withheld = _extension(_FEE_AMOUNT, bytes(8)) if fee else b""
+    return base + bytes([_ACCOUNT_TYPE]) + _extension(_IMMUTABLE_OWNER, b"") + withheld
+
+
+def read_holding(owner_program: Pubkey, data: bytes) -> Holding | None:
+    """What it holds, or None if it is no token account."""
+    if owner_program not in TOKEN_PROGRAMS or len(data) < TOKEN_ACCOUNT_SIZE:
+        return None
+    if len(data) > TOKEN_ACCOUNT_SIZE and data[_ACCOUNT_TYPE_AT] != _ACCOUNT_TYPE:
+        return None
+    amount = int.from_bytes(data[_AMOUNT], "little")
+    mint, owner = Pubkey.from_bytes(data[:32]), Pubkey.from_bytes(data[32:64])
+    return Holding(mint, owner, amount, _withheld(data[_ACCOUNT_TYPE_AT + 1 :]))
+
+
+def read_mint(owner_program: Pubkey, data: bytes) -> tuple[int, int] | None:
+    """Supply and decimals, or None if it is no mint."""
+    if owner_program not in TOKEN_PROGRAMS or len(data) == TOKEN_ACCOUNT_SIZE or len(data) < MINT_SIZE:
+        return None
+    if len(data) > MINT_SIZE and data[_ACCOUNT_TYPE_AT] != _MINT_TYPE:
+        return None
+    return int.from_bytes(data[_SUPPLY], "little"), data[44]
+
+
+def with_more(data: bytes, amount: int) -> bytes:
+    """The token account with so much more in it."""
+    return _raised(data, _AMOUNT, amount)
+
+
+def with_more_supply(data: bytes, amount: int) -> bytes:
+    """The mint with so much more issued."""
+    return _raised(data, _SUPPLY, amount)
+
+
+def _raised(data: bytes, field: slice, amount: int) -> bytes:
+    value = int.from_bytes(data[field], "little") + amount
+    return data[: field.start] + value.to_bytes(8, "little") + data[field.stop :]
+
+
+def _extension(kind: int, content: bytes) -> bytes:
+    return struct.pack("<HH", kind, len(content)) + content
+
+
+def _withheld(extensions: bytes) -> int:
+    at = 0
+    while at + 4 <= len(extensions):
+        kind, size = struct.unpack_from("<HH", extensions, at)
+        if kind == _FEE_AMOUNT:
+            return int.from_bytes(extensions[at + 4 : at + 12], "little")
+        at += 4 + size
+    return 0
