@@ -5,6 +5,7 @@ import sys
 import typer
 
 from strandline.cli import config, db, pg
+from strandline.cli.sim import sim
 from strandline.model.errors import StrandlineError
 
 app = typer.Typer(
@@ -17,6 +18,7 @@ app = typer.Typer(
 app.add_typer(pg.app, name="pg")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+app.command()(sim)
 
 
 @app.command()

@@ -1,0 +1,126 @@
+"""`strandline sim`: the simulated venues, for any client."""
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from strandline.model.errors import ConfigurationError, StrandlineError
+
+if TYPE_CHECKING:
+    from strandline.sim.faults import Rule
+    from strandline.sim.market.spec import SymbolSpec
+    from strandline.sim.world import Ports, World
+
+
+def sim(
+    seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 1,
+    symbols: Annotated[str, typer.Option(help="Perps to list, such as BTC,ETH; without it all that are known.")] = "",
+    speed: Annotated[float, typer.Option(help="How fast the venues' clock runs: 60 makes a minute of a second.")] = 1.0,
+    stepped: Annotated[
+        bool, typer.Option("--stepped", help="The clock stands still until POST /clock/step on the control port.")
+    ] = False,
+    start: Annotated[datetime | None, typer.Option(help="When the venues' clock starts, UTC; without it now.")] = None,
+    newcomers: Annotated[
+        str, typer.Option(help="USDC that a Hyperliquid address has when it is first asked about.")
+    ] = "10000",
+    faults: Annotated[Path | None, typer.Option(help="A fault script, in TOML: see docs/simulated-venues.md.")] = None,
+    fault_chance: Annotated[
+        float, typer.Option(help="Anything may go wrong at any request, each fault with this chance.", min=0, max=1)
+    ] = 0.0,
+    tape: Annotated[Path | None, typer.Option(help="Write what truly happened to this file, a line each.")] = None,
+    unlimited: Annotated[
+        bool, typer.Option("--unlimited", help="No rate limits; a clock of its own has none anyway.")
+    ] = False,
+    hyperliquid_port: Annotated[int, typer.Option(help="REST and WebSocket; 0 takes any free port.")] = 3001,
+    solana_port: Annotated[int, typer.Option(help="JSON-RPC.")] = 8899,
+    jupiter_port: Annotated[int, typer.Option(help="Jupiter's API.")] = 3002,
+    control_port: Annotated[int, typer.Option(help="Tape, journal, clock, faults and deposits.")] = 3003,
+) -> None:
+    """Start a market in a box: Hyperliquid, Solana and Jupiter on this machine, over their real protocols.
+
+    Point any client at the printed URLs; Ctrl-C ends it. Nothing outside of this machine is asked or changed.
+
+    Example: strandline sim --seed 7 --speed 60
+
+    Example: strandline sim --stepped --tape tape.jsonl --faults faults.toml
+    """
+    import asyncio
+    import time
+    from contextlib import ExitStack
+    from datetime import UTC
+
+    from strandline.sim.clock import RunningClock, SteppedClock
+    from strandline.sim.world import Ports, World
+
+    beginning = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1000)
+    ports = Ports(hyperliquid=hyperliquid_port, solana=solana_port, jupiter=jupiter_port, control=control_port)
+    try:
+        with ExitStack() as files:
+            world = World(
+                SteppedClock(beginning) if stepped else RunningClock(beginning, speed),
+                seed=seed,
+                perps=_chosen(symbols),
+                rules=_rules(faults, fault_chance),
+                tape=files.enter_context(tape.open("wb")) if tape else None,
+                newcomers_get=_amount(newcomers) or None,
+                real_time=not stepped and speed == 1 and start is None,
+                limited=not unlimited,
+            )
+            asyncio.run(_serve(world, ports))
+    except OSError as error:
+        remedy = "choose other ports (0 for any free one), and a tape that can be written"
+        raise StrandlineError(f"cannot start: {error}", remedy) from error
+    except ValueError as error:
+        raise ConfigurationError([f"{error}; see strandline sim --help"]) from error
+
+
+def _chosen(symbols: str) -> "list[SymbolSpec]":
+    from strandline.sim.symbols import PERPS
+
+    known = {spec.symbol: spec for spec in PERPS}
+    names = [name.strip() for name in symbols.split(",") if name.strip()] or list(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"--symbols: {', '.join(unknown)} not known, only {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError(f"--newcomers is {text!r}, which is not an amount of 0 or more")
+    return amount
+
+
+def _rules(script: Path | None, chance: float) -> "list[Rule]":
+    from strandline.sim.faults import everywhere, read_script
+
+    return [
+        *(read_script(script.read_text(encoding="utf-8")) if script else []),
+        *(everywhere(chance) if chance else []),
+    ]
+
+
+async def _serve(world: "World", ports: "Ports") -> None:
+    """Until somebody ends it."""
+    import asyncio
+    import signal
+
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, done.set)
+    try:
+        endpoints = await world.start(ports=ports)
+        for name, url in endpoints._asdict().items():
+            print(f"{name:<12} {url}", flush=True)
+        print("The box is open; Ctrl-C closes it.", flush=True)
+        await done.wait()
+    finally:
+        await world.stop()
