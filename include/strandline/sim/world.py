@@ -53,7 +53,7 @@ class World:
         real_time: bool = True,
         limited: bool = True,
     ) -> None:
-        """With `real_time` clients share the venues' clock: nonces must be near it; if `limited`, rate limits hold too."""
+        """With `real_time` clients share the venues' clock: nonces must be near it, and `limited` holds rate limits."""
         limited = limited and real_time
         self.clock = clock
         self.tape = Tape(tape)
