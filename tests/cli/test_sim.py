@@ -49,13 +49,17 @@ def post(url: str, body: object) -> object:
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_it_opens_answers_and_closes(tmp_path: Path, ended_by: signal.Signals) -> None:
     tape = tmp_path / "tape.jsonl"
-    with box("--stepped", "--symbols", "ETH,BTC", "--start", "2026-03-01T00:00:00", "--tape", str(tape)) as (
+    with box(
+        "--stepped", "--symbols", "ETH,BTC", "--made-up", "300", "--start", "2026-03-01T00:00:00", "--tape", str(tape)
+    ) as (
         process,
         at,
     ):
         meta = post(f"{at['hyperliquid']}/info", {"type": "meta"})
         assert isinstance(meta, dict)
-        assert [asset["name"] for asset in meta["universe"]][:2] == ["ETH", "BTC"]
+        names = [asset["name"] for asset in meta["universe"]]
+        assert names[:3] == ["ETH", "BTC", "SIM001"]
+        assert len(set(names)) == len(names) >= 302
         slot = post(at["solana"], {"jsonrpc": "2.0", "id": 1, "method": "getHealth"})
         assert slot == {"jsonrpc": "2.0", "result": "ok", "id": 1}
         post(f"{at['control']}/deposit", {"address": "0x" + "1" * 40, "usdc": "5"})

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def sim(
     seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 1,
     symbols: Annotated[str, typer.Option(help="Perps to list, such as BTC,ETH; without it all that are known.")] = "",
+    made_up: Annotated[int, typer.Option(help="List so many perps of made-up names besides.", min=0, max=2000)] = 0,
     speed: Annotated[float, typer.Option(help="How fast the venues' clock runs: 60 makes a minute of a second.")] = 1.0,
     stepped: Annotated[
         bool, typer.Option("--stepped", help="The clock stands still until POST /clock/step on the control port.")
@@ -53,6 +54,7 @@ def sim(
     from datetime import UTC
 
     from strandline.sim.clock import RunningClock, SteppedClock
+    from strandline.sim.symbols import made_up as made_up_perps
     from strandline.sim.world import Ports, World
 
     beginning = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1000)
@@ -62,7 +64,7 @@ def sim(
             world = World(
                 SteppedClock(beginning) if stepped else RunningClock(beginning, speed),
                 seed=seed,
-                perps=_chosen(symbols),
+                perps=[*_chosen(symbols), *made_up_perps(made_up)],
                 rules=_rules(faults, fault_chance),
                 tape=files.enter_context(tape.open("wb")) if tape else None,
                 newcomers_get=_amount(newcomers) or None,

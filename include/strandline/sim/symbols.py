@@ -41,3 +41,11 @@ TOKENS: Final = (
     _token("WIF", "0.41", 6, 0.6, volatility=1.4),
 )
 """Of the Solana venue; SOL follows the perp of that name."""
+
+
+def made_up(count: int) -> list[SymbolSpec]:
+    """So many more perps, for whoever needs hundreds: SIM001, SIM002, …, each with a price of its own."""
+    return [
+        perp(f"SIM{number:03}", f"{1 + number * 7919 % 997}", 2, leader="BTC", correlation=0.5)
+        for number in range(1, count + 1)
+    ]
