@@ -181,3 +181,9 @@ def test_a_frozen_mapping_refuses_every_way_of_changing_it() -> None:
         with pytest.raises(TypeError, match="immutable"):
             change()
     assert frozen == {"a": 1}
+
+
+@pytest.mark.parametrize("written", ["1.5", "true", '"one"', '"NaN"', "null", "[]"])
+def test_money_is_read_from_text_only(written: str) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        from_json(written, Money)

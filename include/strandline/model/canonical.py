@@ -80,4 +80,4 @@ def _instant(value: datetime) -> str:
 def _read_exact(kind: type, value: object) -> object:
     if issubclass(kind, Exact) and isinstance(value, str):
         return kind(value)
-    raise NotImplementedError(f"cannot read {kind.__name__} from {value!r}")
+    raise TypeError(f"cannot read {kind.__name__} from {value!r}")

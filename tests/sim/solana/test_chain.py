@@ -2,7 +2,6 @@
 
 import asyncio
 import struct
-import time
 
 import pytest
 from solana.rpc.async_api import AsyncClient
@@ -310,12 +309,10 @@ def test_keys_from_a_lookup_table() -> None:
     run(story)
 
 
-def test_it_starts_quickly_and_runs_by_itself() -> None:
+def test_it_runs_by_itself() -> None:
     async def story() -> None:
-        begun = time.perf_counter()
         venue = SolanaVenue(TinyMarket(), RunningClock(START, speed=200), Tape(), Faults(), plans=UNLIMITED)
         addresses = await venue.start()
-        assert time.perf_counter() - begun < 1
         async with AsyncClient(addresses.rpc) as rpc:
             signature = (await rpc.request_airdrop(FRIEND, 10**9)).value
             await rpc.confirm_transaction(signature, Finalized, sleep_seconds=0.02)
