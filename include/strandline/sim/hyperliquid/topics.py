@@ -32,9 +32,10 @@ class Topic(NamedTuple):
         """The subscription as the venue repeats it, with its defaults and without what it does not know."""
         if self.kind == "allMids":
             return {"type": self.kind}
+        if self.kind == "userFills":
+            return {"type": self.kind, "user": self.user, "aggregateByTime": self.aggregate}
         if self.kind in OF_USERS:
-            more = {"aggregateByTime": True} if self.aggregate else {}
-            return {"type": self.kind, "user": self.user, **more}
+            return {"type": self.kind, "user": self.user}
         if self.kind == "candle":
             return {"type": self.kind, "coin": self.coin, "interval": self.interval}
         if self.kind == "l2Book":
@@ -63,7 +64,8 @@ def _of_user(kind: str, subscription: Subscription) -> Topic | None:
     user = subscription.get("user")
     if not isinstance(user, str) or _ADDRESS.fullmatch(user) is None:
         return None
-    return Topic(kind, user=user.lower(), aggregate=subscription.get("aggregateByTime") is True)
+    aggregate = kind == "userFills" and subscription.get("aggregateByTime") is True
+    return Topic(kind, user=user.lower(), aggregate=aggregate)
 
 
 def _of_coin(kind: str, subscription: Subscription) -> Topic | None:
