@@ -33,7 +33,7 @@ def current_step(connection: Connection) -> str | None:
 def migrate(engine: Engine, step: str = "head") -> None:
     """Go forward to `step`; all of it happens or nothing. Two at once wait for each other."""
     with _as_owner(engine) as connection:
-        ensure_known_step(connection)
+        _ensure_known_step(connection)
         command.upgrade(_config(connection), step)
         connection.execute(text(f"GRANT SELECT ON {VERSION_TABLE} TO {Role.APP}, {Role.INGEST}, {Role.UI}"))
 
@@ -44,11 +44,11 @@ def migrate_back(engine: Engine, step: str) -> None:
         choices = f"choose base, or one from {min(_known_steps())} to {latest_step()}"
         raise StrandlineError(f"there is no migration {step}", choices)
     with _as_owner(engine) as connection:
-        ensure_known_step(connection)
+        _ensure_known_step(connection)
         command.downgrade(_config(connection), step)
 
 
-def ensure_known_step(connection: Connection) -> None:
+def _ensure_known_step(connection: Connection) -> None:
     """Refuse a database that a newer version of this code has migrated."""
     step = current_step(connection)
     if step is not None and step not in _known_steps():

@@ -165,31 +165,30 @@ def upgrade() -> None:
     CREATE INDEX ON runs (cycle_t, task_id);
     COMMENT ON TABLE runs IS 'One row per task run and re-run; without an end, it was killed.';
 
-    CREATE VIEW majors_trades_ticks AS
-      SELECT i.token_contract AS token, t.* FROM ticks t JOIN instruments i USING (instrument_id)
-      WHERE i.token_chain = 'hyperliquid' AND i.book_id = 'perps'
-        AND i.token_contract IN ('BTC', 'ETH', 'SOL', 'HYPE', 'BNB');
+    CREATE VIEW majors AS
+      SELECT instrument_id, token_contract AS token FROM instruments
+      WHERE (token_chain, book_id) = ('hyperliquid', 'perps')
+        AND token_contract IN ('BTC', 'ETH', 'SOL', 'HYPE', 'BNB');
+    CREATE VIEW hyperliquid_trading AS
+      SELECT i.instrument_id, i.token_contract AS token FROM instruments i
+      WHERE (i.token_chain, i.book_id) = ('hyperliquid', 'perps') AND EXISTS (
+        SELECT FROM positions p WHERE p.standing <> 'archived'
+          AND (p.token_chain, p.book_id, p.token_contract) = (i.token_chain, i.book_id, i.token_contract));
+    CREATE VIEW majors_trades_ticks AS SELECT w.token, t.* FROM ticks t JOIN majors w USING (instrument_id);
+    CREATE VIEW majors_price_data_ohlc AS SELECT w.token, b.* FROM bars b JOIN majors w USING (instrument_id);
     CREATE VIEW hyperliquid_trades_ticks AS
-      SELECT i.token_contract AS token, t.* FROM ticks t JOIN instruments i USING (instrument_id)
-      WHERE (i.token_chain, i.book_id) = ('hyperliquid', 'perps') AND EXISTS (
-        SELECT FROM positions p WHERE p.standing <> 'archived'
-          AND (p.token_chain, p.book_id, p.token_contract) = (i.token_chain, i.book_id, i.token_contract));
-    CREATE VIEW majors_price_data_ohlc AS
-      SELECT i.token_contract AS token, b.* FROM bars b JOIN instruments i USING (instrument_id)
-      WHERE i.token_chain = 'hyperliquid' AND i.book_id = 'perps'
-        AND i.token_contract IN ('BTC', 'ETH', 'SOL', 'HYPE', 'BNB');
+      SELECT w.token, t.* FROM ticks t JOIN hyperliquid_trading w USING (instrument_id);
     CREATE VIEW hyperliquid_price_data_ohlc AS
-      SELECT i.token_contract AS token, b.* FROM bars b JOIN instruments i USING (instrument_id)
-      WHERE (i.token_chain, i.book_id) = ('hyperliquid', 'perps') AND EXISTS (
-        SELECT FROM positions p WHERE p.standing <> 'archived'
-          AND (p.token_chain, p.book_id, p.token_contract) = (i.token_chain, i.book_id, i.token_contract));
-    COMMENT ON VIEW majors_trades_ticks IS 'The watch set of the market''s regime.';
-    COMMENT ON VIEW majors_price_data_ohlc IS 'Bars of the watch set of the market''s regime.';
-    COMMENT ON VIEW hyperliquid_price_data_ohlc IS 'Bars of the watch set of the rows that may be traded.';
-    COMMENT ON VIEW hyperliquid_trades_ticks IS 'The watch set of the rows that may be traded.';
+      SELECT w.token, b.* FROM bars b JOIN hyperliquid_trading w USING (instrument_id);
+    COMMENT ON VIEW majors IS 'The watch set of the market''s regime; fixed.';
+    COMMENT ON VIEW hyperliquid_trading IS 'The watch set of the rows that may be traded.';
+    COMMENT ON VIEW majors_trades_ticks IS 'Ticks of the majors.';
+    COMMENT ON VIEW majors_price_data_ohlc IS 'Bars of the majors.';
+    COMMENT ON VIEW hyperliquid_trades_ticks IS 'Ticks of the rows that may be traded.';
+    COMMENT ON VIEW hyperliquid_price_data_ohlc IS 'Bars of the rows that may be traded.';
 
-    GRANT SELECT ON positions, cycles, marks, intents, cursors, runs, majors_trades_ticks, hyperliquid_trades_ticks,
-      majors_price_data_ohlc, hyperliquid_price_data_ohlc TO strandline_app, strandline_ui;
+    GRANT SELECT ON positions, cycles, marks, intents, cursors, runs, majors, hyperliquid_trading, majors_trades_ticks,
+      hyperliquid_trades_ticks, majors_price_data_ohlc, hyperliquid_price_data_ohlc TO strandline_app, strandline_ui;
     GRANT SELECT ON positions TO strandline_ingest;
     GRANT INSERT, UPDATE ON positions, cursors TO strandline_app;
     GRANT INSERT ON cycles, marks, intents, runs TO strandline_app;
@@ -200,7 +199,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
-    DROP VIEW hyperliquid_price_data_ohlc, majors_price_data_ohlc, hyperliquid_trades_ticks, majors_trades_ticks;
+    DROP VIEW hyperliquid_price_data_ohlc, majors_price_data_ohlc, hyperliquid_trades_ticks, majors_trades_ticks,
+      hyperliquid_trading, majors;
     DROP TABLE runs, cursors, intents, marks, cycles, positions;
     DROP FUNCTION follow_intent_states();
     DROP FUNCTION announce_positions();
