@@ -237,7 +237,7 @@ class Settings(BaseSettings):
         return (init_settings,)
 
     @model_validator(mode="after")
-    def _refusecontradictions(self) -> Self:
+    def _refuse_contradictions(self) -> Self:
         found = tuple(contradictions(self))
         if found:
             raise ContradictionsError(found)

@@ -4,12 +4,20 @@
 plus the positions at mark and nothing has to be rounded. Isolated positions have their own.
 """
 
+import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from strandline.sim.hyperliquid.numbers import ZERO, to_usdc
 from strandline.sim.hyperliquid.orders import Order, Status
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+def address_in(value: object) -> str | None:
+    """The address as accounts are kept under, lower case; None if it is none."""
+    return value.lower() if isinstance(value, str) and _ADDRESS.fullmatch(value) else None
 
 
 class Leverage(NamedTuple):

@@ -1,12 +1,11 @@
 """Answers questions: the requests of /info, by type."""
 
-import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from strandline.sim.hyperliquid import shapes
-from strandline.sim.hyperliquid.account import Account, Fill, OrderUpdate
+from strandline.sim.hyperliquid.account import Account, Fill, OrderUpdate, address_in
 from strandline.sim.hyperliquid.actions import MalformedError
 from strandline.sim.hyperliquid.exchange import Exchange
 from strandline.sim.hyperliquid.gate import Gate
@@ -14,7 +13,6 @@ from strandline.sim.hyperliquid.numbers import wire
 from strandline.sim.hyperliquid.public import INTERVALS, Public, trade_json
 
 Query = dict[str, Any]
-_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _FOREVER: Final = 2**62
 _MOST_FILLS: Final = 2000
 _MOST_ROWS: Final = 500
@@ -83,10 +81,10 @@ class Info:
 
     def user(self, query: Query) -> str:
         """The address that is asked about."""
-        user = query.get("user")
-        if not isinstance(user, str) or _ADDRESS.fullmatch(user) is None:
+        user = address_in(query.get("user"))
+        if user is None:
             raise MalformedError("a user is an address")
-        return user.lower()
+        return user
 
     def coin(self, query: Query) -> str:
         """The coin that is asked about."""

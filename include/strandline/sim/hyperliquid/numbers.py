@@ -4,7 +4,6 @@ A price times a size of a perpetual has at most six decimals (six minus szDecima
 cash is exact with six, and nothing has to be rounded but fees, funding and averages.
 """
 
-import re
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 from typing import Final
 
@@ -13,18 +12,12 @@ USDC: Final = Decimal("0.000001")
 MIN_NOTIONAL: Final = Decimal(10)
 _MAX_DECIMALS: Final = 6
 _SIGNIFICANT: Final = 5
-_PLAIN: Final = re.compile(r"\d{1,20}(\.\d{1,20})?")
 
 
 def wire(value: Decimal) -> str:
     """As the venue spells numbers: no exponent, no trailing zeros, but always one decimal."""
     text = f"{value.normalize():f}" if value else "0"
     return text if "." in text else text + ".0"
-
-
-def from_wire(text: str) -> Decimal | None:
-    """The number that a client wrote; None unless it is plain digits, which is all that the venue reads."""
-    return Decimal(text) if _PLAIN.fullmatch(text) else None
 
 
 def to_usdc(value: Decimal) -> Decimal:

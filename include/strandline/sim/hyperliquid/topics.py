@@ -1,14 +1,13 @@
 """What can be subscribed to."""
 
-import re
 from typing import Any, Final, NamedTuple
 
+from strandline.sim.hyperliquid.account import address_in
 from strandline.sim.hyperliquid.public import INTERVALS
 
 Subscription = dict[str, Any]
 OF_COINS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
 OF_USERS: Final = frozenset({"userFills", "orderUpdates", "userEvents", "userFundings"})
-_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 class Topic(NamedTuple):
@@ -61,11 +60,11 @@ def topic_of(subscription: object, coins: set[str]) -> Topic | None:
 
 
 def _of_user(kind: str, subscription: Subscription) -> Topic | None:
-    user = subscription.get("user")
-    if not isinstance(user, str) or _ADDRESS.fullmatch(user) is None:
+    user = address_in(subscription.get("user"))
+    if user is None:
         return None
     aggregate = kind == "userFills" and subscription.get("aggregateByTime") is True
-    return Topic(kind, user=user.lower(), aggregate=aggregate)
+    return Topic(kind, user=user, aggregate=aggregate)
 
 
 def _of_coin(kind: str, subscription: Subscription) -> Topic | None:
