@@ -3,12 +3,15 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
 from strandline.cli.main import main
 from tests.settings.isolation import Place, isolate
+
+IN_A_PROCESS: Final = (sys.executable, "-c", "from strandline.cli.main import main; main()")
+"""The command, for whoever needs it in a process of its own; arguments follow."""
 
 
 class Ended(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 
 from strandline.cli.main import main
 from strandline.settings import settings_fields
+from tests.cli.conftest import IN_A_PROCESS
 from tests.settings.cases import LIVE, SECRET_PARTS, SOLANA_ON, WRONG, Wrong
 from tests.settings.isolation import Place
 
@@ -46,7 +47,7 @@ def test_a_fault_is_one_line_and_exit_code_2(
 )
 def test_the_process_ends_so_too(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     told = apply(WRONG[name], place, monkeypatch)
-    command = [sys.executable, "-c", "from strandline.cli.main import main; main()", "config", "show"]
+    command = [*IN_A_PROCESS, "config", "show"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (process.returncode, process.stdout, process.stderr) == (2, "", told)
 

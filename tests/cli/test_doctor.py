@@ -2,7 +2,6 @@
 
 import base64
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -23,6 +22,7 @@ from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.settings import Mode, Settings, load_settings
 from tests.cli.conftest import Command
 from tests.conftest import Database
+from tests.ports import free_port
 from tests.settings.isolation import Place
 
 CHECKOUT = Path(__file__).parents[2]
@@ -35,13 +35,6 @@ def _no_airflow_of_somebody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
             monkeypatch.delenv(variable)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(free_port()))
-
-
-def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def line(out: str, name: str) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from strandline.cli.main import app
 from strandline.model.errors import StrandlineError
 from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.pg_programs import Programs
+from tests.cli.conftest import IN_A_PROCESS
 
 PASSWORD = "not-for-others-eyes"
-MAIN = "from strandline.cli.main import main; main()"
 
 
 class Terminal:
@@ -40,7 +39,7 @@ class Terminal:
         """What psql prints; it takes the process over, so it needs one of its own."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STRANDLINE_")}
         done = subprocess.run(
-            [sys.executable, "-c", MAIN, "pg", "psql", *words],
+            [*IN_A_PROCESS, "pg", "psql", *words],
             env=environment | self.settings | settings,
             input=typed,
             capture_output=True,
@@ -90,7 +89,7 @@ def test_a_server_outlives_the_command_that_started_it_and_an_error_is_one_line(
     environment = os.environ | terminal.settings
 
     def type_elsewhere(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-c", MAIN, "pg", *words]
+        command = [*IN_A_PROCESS, "pg", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     refused = type_elsewhere("psql")

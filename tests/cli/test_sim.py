@@ -4,7 +4,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.cli.conftest import IN_A_PROCESS, Command
 
 ANY_PORTS = [f"--{name}-port=0" for name in ("hyperliquid", "solana", "jupiter", "control")]
 
@@ -21,10 +20,7 @@ ANY_PORTS = [f"--{name}-port=0" for name in ("hyperliquid", "solana", "jupiter",
 @contextmanager
 def box(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The command in a process of its own, once it listens; and where."""
-    code = "from strandline.cli.main import main; main()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, "sim", *ANY_PORTS, *arguments], stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen([*IN_A_PROCESS, "sim", *ANY_PORTS, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             endpoints = {}
@@ -85,8 +81,7 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     with box("--stepped") as (_, at):
         port = re.search(r"\d+$", at["control"])
         assert port is not None
-        code = "from strandline.cli.main import main; main()"
-        again = [sys.executable, "-c", code, "sim", *ANY_PORTS, "--control-port", port[0]]
+        again = [*IN_A_PROCESS, "sim", *ANY_PORTS, "--control-port", port[0]]
         ended = subprocess.run(again, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert re.fullmatch(r"strandline: cannot start: .*; choose other ports.*\n", ended.stderr)
