@@ -1,4 +1,4 @@
-"""Money, Price, Quantity, Ratio: exact, with one spelling, and never mixed up."""
+"""Money, Amount, Price, Quantity, Ratio: exact, with one spelling, and never mixed up."""
 
 import operator
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.canonical import canonical_bytes, from_json
-from strandline.model.exact import Exact, Money, Price, Quantity, Ratio, decimal_of_float
+from strandline.model.exact import Amount, Exact, Money, Price, Quantity, Ratio, decimal_of_float
 from tests.model import things
 
-KINDS: list[type[Exact]] = [Money, Price, Quantity, Ratio]
+KINDS: list[type[Exact]] = [Money, Amount, Price, Quantity, Ratio]
 
 
 @given(st.sampled_from(KINDS), st.integers(1, 10**30), st.integers(-20, 20), st.integers(0, 9))
@@ -39,6 +39,12 @@ def test_money_adds_up(one: Money, two: Money, three: Money) -> None:
 def test_a_price_times_two_quantities_is_the_price_times_both(price: Price, one: Quantity, two: Quantity) -> None:
     assert price * one + price * two == price * (one + two)
     assert one * price == price * one
+
+
+@given(things.amounts, things.amounts, things.prices)
+def test_an_amount_is_worth_the_sum_of_its_parts(one: Amount, two: Amount, price: Price) -> None:
+    assert (one + two).at(price) == one.at(price) + two.at(price)
+    assert (-one).at(price) == -one.at(price)
 
 
 @given(things.quantities, things.quantities)

@@ -6,10 +6,13 @@ from decimal import Decimal
 from hypothesis import strategies as st
 
 from strandline.model.bar import Bar, GapType
-from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.evidence import Evidence
+from strandline.model.exact import Amount, Money, Price, Quantity, Ratio
 from strandline.model.fill import CashCause, CashEvent, Fill, FillCause
 from strandline.model.instrument import Instrument
 from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
+from strandline.model.mark import Mark, Quote
+from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind
 from strandline.model.position import Holding, Position, PositionKey, Standing
 from strandline.model.record import Record
@@ -32,6 +35,7 @@ uuids = st.uuids(allow_nil=True)
 decimals = st.decimals(Decimal("-1e15"), Decimal("1e15"), allow_nan=False, allow_infinity=False, places=9)
 
 moneys = decimals.map(Money)
+amounts = decimals.map(Amount)
 ratios = st.decimals(0, 1, places=6).map(Ratio)
 quantities = st.decimals(0, Decimal("1e12"), places=9).map(Quantity)
 some = st.decimals(Decimal("0.000000001"), Decimal("1e12"), places=9).map(Quantity)
@@ -112,6 +116,7 @@ def signals(draw: st.DrawFn) -> Signal:
         generation=1,
         bar_count=draw(st.integers(0, 10**6)),
         state=draw(st.sampled_from(EngineState)),
+        state_since=draw(instants),
         flags=flags,
         exit_reason=draw(texts) if Flag.EXIT_POSITION in flags else None,
         attempt_id=draw(instants | st.none()),
@@ -208,6 +213,7 @@ cash_events = st.builds(
     venue_event_id=names,
     cause=st.sampled_from(CashCause),
     asset=names,
+    amount=amounts,
     usd=moneys,
     ts=instants,
 )
@@ -233,7 +239,36 @@ def results(draw: st.DrawFn) -> ExecutionResult:
         fees=draw(moneys),
         error=draw(texts | st.none()),
         seen_at=draw(instants),
+        cash_events=tuple(draw(st.lists(cash_events, max_size=2))),
     )
+
+
+evidence = st.builds(
+    Evidence,
+    appetite=units,
+    exit_urgency=units,
+    rules_not_fired=st.dictionaries(texts, texts, max_size=2),
+    terms=st.dictionaries(texts, floats, max_size=3),
+    inputs=st.dictionaries(texts, texts, max_size=2),
+)
+orders = st.builds(
+    SignedOrder,
+    plan=plans(),
+    address=names,
+    client_order_id=names,
+    nonce=counts | st.none(),
+    signature=names | st.none(),
+    signed_bytes=st.binary(min_size=1, max_size=20),
+    last_valid_height=counts | st.none(),
+)
+marks = st.builds(Mark, token_contract=names, price=prices, source=texts, observed_at=instants)
+
+
+@st.composite
+def quotes(draw: st.DrawFn) -> Quote:
+    """Any quote whose sides agree."""
+    bid, ask = sorted(draw(st.tuples(prices, prices)))
+    return Quote(token_contract=draw(names), bid=bid, ask=ask, observed_at=draw(instants))
 
 
 unknowns = st.builds(StillUnknown, order_id=uuids, reason=texts, seen_at=instants)
@@ -311,6 +346,10 @@ records: st.SearchStrategy[Record] = st.one_of(
     plans(),
     fills(),
     cash_events,
+    evidence,
+    orders,
+    marks,
+    quotes(),
     results(),
     unknowns,
     keys,

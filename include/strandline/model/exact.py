@@ -1,4 +1,4 @@
-"""Money, Price, Quantity, Ratio: exact decimal values that cannot be mixed up.
+"""Money, Amount, Price, Quantity, Ratio: exact decimal values that cannot be mixed up.
 
 One value has one spelling (`1.50` becomes `1.5`), so equal values have equal canonical bytes. Sums and products are
 exact or refused; only a division rounds, and it says which way.
@@ -46,7 +46,7 @@ def _normal(number: Decimal) -> Decimal:
 
 
 class Exact:
-    """What the four kinds share: one decimal, immutable, comparable with its own kind only."""
+    """What the kinds share: one decimal, immutable, comparable with its own kind only."""
 
     __slots__ = ("decimal",)
     decimal: Decimal
@@ -123,7 +123,7 @@ class Money(_Additive):
     __slots__ = ()
 
     def __neg__(self) -> Money:
-        return Money(-self.decimal)
+        return Money(self.decimal.copy_negate())
 
     def __mul__(self, ratio: Ratio) -> Money:
         return Money(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
@@ -136,6 +136,20 @@ class Money(_Additive):
         """The price per unit, cut to `places` decimals."""
         cut = Decimal(1).scaleb(-places)
         return Price(_DIVISION.divide(self.decimal, _of(Quantity, quantity)).quantize(cut, context=_DIVISION))
+
+
+@final
+class Amount(_Additive):
+    """Units of an asset that came in or went out, such as SOL for gas; negative when they went out."""
+
+    __slots__ = ()
+
+    def __neg__(self) -> Amount:
+        return Amount(self.decimal.copy_negate())
+
+    def at(self, price: Price) -> Money:
+        """What it is worth."""
+        return Money(_EXACT.multiply(self.decimal, _of(Price, price)))
 
 
 @final

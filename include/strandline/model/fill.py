@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from strandline.model.exact import Money, Price, Quantity
+from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.record import Record, require
 from strandline.model.tick import Side
 from strandline.model.venue import VenueKey
@@ -57,11 +57,15 @@ class Fill(Record, frozen=True, kw_only=True):
 
 
 class CashEvent(Record, frozen=True, kw_only=True):
-    """Stored once, by the venue's own id. A positive amount came in. `usd` is its worth when it happened."""
+    """Stored once, by the venue's own id. A positive amount came in. `usd` is its worth when it happened.
+
+    A stablecoin's amount is its worth.
+    """
 
     venue: VenueKey
     venue_event_id: str
     cause: CashCause
     asset: str
+    amount: Amount
     usd: Money
     ts: datetime

@@ -5,7 +5,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from strandline.model.exact import Money, Price, Quantity
-from strandline.model.fill import Fill
+from strandline.model.fill import CashEvent, Fill
 from strandline.model.record import Record, require
 
 
@@ -27,7 +27,10 @@ class OrderStatus(StrEnum):
 
 
 class ExecutionResult(Record, frozen=True, kw_only=True):
-    """Ambiguous is not rejected: what was not seen is `unknown`."""
+    """Ambiguous is not rejected: what was not seen is `unknown`.
+
+    `cash_events` are what the order cost besides its fills: gas, rent.
+    """
 
     order_id: UUID
     status: OrderStatus
@@ -39,6 +42,7 @@ class ExecutionResult(Record, frozen=True, kw_only=True):
     fees: Money
     error: str | None
     seen_at: datetime
+    cash_events: tuple[CashEvent, ...] = ()
 
     def check(self) -> None:
         filled = Quantity(0)

@@ -40,7 +40,10 @@ class Level(Record, frozen=True, kw_only=True):
 
 
 class Signal(Record, frozen=True, kw_only=True):
-    """State, flags and scores of one bar and revision, with every term from which a score can be recomputed by hand."""
+    """State, flags and scores of one bar and revision, with every term from which a score can be recomputed by hand.
+
+    `state_since` is the bar that entered the state; attempt and trend are named by the bars that began them.
+    """
 
     instrument_id: int
     timeframe: Timeframe
@@ -49,6 +52,7 @@ class Signal(Record, frozen=True, kw_only=True):
     generation: int
     bar_count: int
     state: EngineState
+    state_since: datetime
     flags: tuple[Flag, ...]
     exit_reason: str | None
     attempt_id: datetime | None
