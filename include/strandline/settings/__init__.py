@@ -3,10 +3,11 @@
 from strandline.settings.fields import Settings
 from strandline.settings.loading import LoadedSettings, load_settings, load_settings_with_origins
 from strandline.settings.names import SettingField, settings_fields
-from strandline.settings.words import PREFIX, LogLevel, Mode, Source, VenueName
+from strandline.settings.words import PREFIX, VENUE_KEYS, LogLevel, Mode, Source, VenueName
 
 __all__ = [
     "PREFIX",
+    "VENUE_KEYS",
     "LoadedSettings",
     "LogLevel",
     "Mode",

@@ -1,8 +1,11 @@
 """The words that settings are made of."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
+
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
 
 PREFIX = "STRANDLINE_"
 """What the name of every variable starts with."""
@@ -15,6 +18,7 @@ CONTAINER_SECRETS = Path("/run/secrets")
 
 VenueName = Literal["hyperliquid", "solana"]
 VENUES: tuple[VenueName, ...] = ("hyperliquid", "solana")
+VENUE_KEYS: Mapping[VenueName, VenueKey] = {"hyperliquid": HYPERLIQUID_PERPS, "solana": SOLANA_ONCHAIN}
 
 
 class Mode(StrEnum):

@@ -52,13 +52,14 @@ class World:
         newcomers_get: Decimal | None = None,
         real_time: bool = True,
         limited: bool = True,
+        shift_minutes: int = 0,
     ) -> None:
         """With `real_time` clients share the venues' clock: nonces must be near it, and `limited` holds rate limits."""
         limited = limited and real_time
         self.clock = clock
         self.tape = Tape(tape)
         self.faults = Faults(rules, seed)
-        self.market = Market(seed, _with_tokens(perps), scenario)
+        self.market = Market(seed, _with_tokens(perps), scenario, shift_minutes=shift_minutes)
         self.hyperliquid = HyperliquidVenue(
             self.market,
             clock,

@@ -15,8 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from strandline.cli.doctor.check import Check, Outcome, failed, fine, skipped
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
-from strandline.settings import Settings
+from strandline.settings import VENUE_KEYS, Settings
 
 CHECKOUT: Final = Path(__file__).parents[4]
 
@@ -30,8 +29,6 @@ _TIMEOUTS: Final = {
     ("core", "default_task_retry_delay"): 5,
 }
 """At most so many seconds, or recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
-
-_VENUE_KEYS: Final = {"hyperliquid": HYPERLIQUID_PERPS, "solana": SOLANA_ONCHAIN}
 
 
 @dataclass(frozen=True)
@@ -102,7 +99,7 @@ def pools(configured: Configuration, settings: Settings) -> Check:
     except (SQLAlchemyError, ArgumentError, ImportError) as error:
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
         return failed("pools", f"Airflow's database did not answer ({reason})", "start it, and run: airflow db migrate")
-    missing = sorted({_VENUE_KEYS[venue].slug for venue in settings.enabled_venues} - found)
+    missing = sorted({VENUE_KEYS[venue].slug for venue in settings.enabled_venues} - found)
     if missing:
         commands = " && ".join(f'airflow pools set {pool} 1 "orders of one venue"' for pool in missing)
         return failed("pools", f"{', '.join(missing)} missing", f"run: {commands}")

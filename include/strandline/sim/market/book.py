@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from strandline.model.record import require
 from strandline.sim.market.draws import Draws
 from strandline.sim.market.grid import Floats
-from strandline.sim.market.symbol_path import SymbolPath
+from strandline.sim.market.symbol_path import Path
 
 _CHANGES_EVERY_MS: Final = 500
 _WIDEST_STEP: Final = 3
@@ -28,7 +28,7 @@ class Book(NamedTuple):
     asks: list[Level]
 
 
-def best(path: SymbolPath, at_ms: int) -> tuple[int, int]:
+def best(path: Path, at_ms: int) -> tuple[int, int]:
     """The best bid and ask in whole units: on both sides of the last price, at least one step apart."""
     last = path.last_price(at_ms)
     half = last * path.spec.spread_bps / 20_000
@@ -36,7 +36,7 @@ def best(path: SymbolPath, at_ms: int) -> tuple[int, int]:
     return bid, max(path.grid.up(int(last + half)), bid + path.grid.step(bid))
 
 
-def make_book(path: SymbolPath, draws: Draws, at_ms: int, levels: int) -> Book:
+def make_book(path: Path, draws: Draws, at_ms: int, levels: int) -> Book:
     """Depth that adds up to about the symbol's liquidity within 1 % of the best price."""
     require(levels >= 1, "a book has one level or more on each side")
     chance = draws.generator(path.spec.symbol, "book", at_ms // _CHANGES_EVERY_MS).random((2, levels, 3))
@@ -48,7 +48,7 @@ def make_book(path: SymbolPath, draws: Draws, at_ms: int, levels: int) -> Book:
     )
 
 
-def _side(path: SymbolPath, start: int, chance: Floats, next_price: Callable[[int], int]) -> list[Level]:
+def _side(path: Path, start: int, chance: Floats, next_price: Callable[[int], int]) -> list[Level]:
     """From the best price outwards; a side ends where prices do."""
     spec = path.spec
     lots_per_unit = spec.liquidity * 100 / start / (start / 10**spec.price_decimals) * 10**spec.size_decimals

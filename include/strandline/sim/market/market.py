@@ -13,8 +13,9 @@ from strandline.sim.market.candles import Candle, aggregate
 from strandline.sim.market.draws import Draws
 from strandline.sim.market.grid import Ints
 from strandline.sim.market.regime import MINUTE_MS, Leg
+from strandline.sim.market.shifted_path import ShiftedPath
 from strandline.sim.market.spec import SymbolSpec
-from strandline.sim.market.symbol_path import SymbolPath
+from strandline.sim.market.symbol_path import Path, SymbolPath
 from strandline.sim.market.trades import Trade, Trades
 from strandline.sim.market.valuation import hourly_rate, mark_price, oracle_price, premium
 
@@ -34,7 +35,10 @@ class Rendered(NamedTuple):
 class Market:
     """Several symbols; every answer is a function of seed, spec, script and time, whatever was asked before."""
 
-    def __init__(self, seed: int, symbols: Sequence[SymbolSpec], scenario: Scenario | None = None) -> None:
+    def __init__(
+        self, seed: int, symbols: Sequence[SymbolSpec], scenario: Scenario | None = None, *, shift_minutes: int = 0
+    ) -> None:
+        """With a shift all of it, script and chance, happens so many minutes later."""
         scripts = dict(scenario or {})
         names = [spec.symbol for spec in symbols]
         require(len(set(names)) == len(names), "a symbol is named twice")
@@ -43,9 +47,10 @@ class Market:
         self.symbols: dict[str, SymbolSpec] = {spec.symbol: spec for spec in symbols}
         self._draws = Draws(seed)
         blocks = max(_BLOCKS_KEPT // max(len(names), 1), 2)
-        self._paths = {
-            spec.symbol: SymbolPath(spec, self._draws, scripts.get(spec.symbol, ()), blocks) for spec in symbols
-        }
+        self._paths: dict[str, Path] = {}
+        for spec in symbols:
+            path = SymbolPath(spec, self._draws, scripts.get(spec.symbol, ()), blocks)
+            self._paths[spec.symbol] = ShiftedPath(path, shift_minutes) if shift_minutes else path
 
     def price(self, symbol: str, at_ms: int) -> Decimal:
         """The price of the newest trade at this instant."""
@@ -135,7 +140,7 @@ class Market:
         return hourly_rate(self._paths[symbol], hour_ms)
 
 
-def _candles(path: SymbolPath, width: int, first: int, stop: int, until_ms: int | None) -> Iterator[Candle]:
+def _candles(path: Path, width: int, first: int, stop: int, until_ms: int | None) -> Iterator[Candle]:
     """Candles of `width` minutes, by their number since the epoch."""
     if until_ms is None:
         minutes = path.minutes(first * width, stop * width)

@@ -1,6 +1,7 @@
 """One symbol: its minutes and trades, made when they are asked for, kept while they are near."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
@@ -10,6 +11,7 @@ import numpy as np
 from strandline.model.record import require
 from strandline.sim.market.course import Course
 from strandline.sim.market.draws import Draws
+from strandline.sim.market.grid import PriceGrid
 from strandline.sim.market.minutes import Block, Minutes, make_block
 from strandline.sim.market.regime import MINUTE_MS, Leg
 from strandline.sim.market.skeleton import BLOCK_MINUTES
@@ -23,8 +25,35 @@ _CHUNKS_KEPT: Final = 2
 _BLOCKS_SEARCHED: Final = 64
 
 
-class SymbolPath:
+class Path(ABC):
     """The price path of one symbol. All instants are in milliseconds, all prices and sizes in whole units."""
+
+    spec: SymbolSpec
+    grid: PriceGrid
+
+    @abstractmethod
+    def minutes(self, first: int, stop: int) -> Minutes:
+        """What these minutes amount to."""
+
+    @abstractmethod
+    def minutes_until(self, first: int, stop: int, until_ms: int) -> Minutes:
+        """The same as known at `until_ms`: the minute that it lies in is what its trades before then amount to."""
+
+    @abstractmethod
+    def trades(self, from_ms: int, to_ms: int) -> Iterator[Trades]:
+        """The trades in [from_ms, to_ms), in order, in one piece or more."""
+
+    @abstractmethod
+    def last_price(self, at_ms: int) -> int:
+        """The price of the newest trade that is not after `at_ms`; the fair price if there was none for months."""
+
+    @abstractmethod
+    def fair_level(self, minute: int) -> float:
+        """The logarithm of what the symbol is worth when this minute starts."""
+
+
+class SymbolPath(Path):
+    """The path as script and seed make it."""
 
     def __init__(self, spec: SymbolSpec, draws: Draws, legs: Sequence[Leg] = (), blocks: int = 128) -> None:
         self.spec = spec

@@ -55,6 +55,11 @@ def make_trades(minutes: Minutes, first_minute: int, grid: PriceGrid, chance: np
     return Trades(time, price, size, bought, ((first_minute + minute) << _NUMBER_BITS) + number)
 
 
+def at_minute(trades: Trades, later: int) -> Trades:
+    """The same trades so many minutes later."""
+    return trades._replace(time=trades.time + later * MINUTE_MS, id=trades.id + (later << _NUMBER_BITS))
+
+
 def minute_of(trades: Trades) -> Minutes:
     """What trades of one minute amount to."""
     one, price = len(trades.time), trades.price

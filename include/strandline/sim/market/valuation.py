@@ -10,7 +10,7 @@ from typing import Final
 from strandline.model.record import require
 from strandline.sim.market.book import best
 from strandline.sim.market.regime import MINUTE_MS
-from strandline.sim.market.symbol_path import SymbolPath
+from strandline.sim.market.symbol_path import Path
 
 HOUR_MS: Final = 3_600_000
 
@@ -24,23 +24,23 @@ _DECIMALS: Final = 10
 _SAMPLES_PER_HOUR: Final = 12
 
 
-def premium(path: SymbolPath, at_ms: int) -> Decimal:
+def premium(path: Path, at_ms: int) -> Decimal:
     """How far the market lies above the oracle, as a part of the oracle's price."""
     return _rounded(_premium(path, at_ms // MINUTE_MS))
 
 
-def oracle_price(path: SymbolPath, at_ms: int) -> Decimal:
+def oracle_price(path: Path, at_ms: int) -> Decimal:
     """The last price less the premium, on the grid."""
     return path.grid.price(path.grid.nearest_one(_oracle(path, at_ms)))
 
 
-def mark_price(path: SymbolPath, at_ms: int) -> Decimal:
+def mark_price(path: Path, at_ms: int) -> Decimal:
     """Halfway between the oracle and the middle of the book, on the grid."""
     middle = sum(best(path, at_ms)) / 2
     return path.grid.price(path.grid.nearest_one((_oracle(path, at_ms) + middle) / 2))
 
 
-def hourly_rate(path: SymbolPath, hour_ms: int) -> Decimal:
+def hourly_rate(path: Path, hour_ms: int) -> Decimal:
     """Hyperliquid's rule: an eighth of the hour's mean premium, which the interest rate pulls towards 0.01 %."""
     require(hour_ms % HOUR_MS == 0 and hour_ms >= HOUR_MS, "funding is paid on the hour")
     every = HOUR_MS // MINUTE_MS // _SAMPLES_PER_HOUR
@@ -50,11 +50,11 @@ def hourly_rate(path: SymbolPath, hour_ms: int) -> Decimal:
     return _rounded((mean + interest) / _HOURS_PER_PERIOD)
 
 
-def _oracle(path: SymbolPath, at_ms: int) -> float:
+def _oracle(path: Path, at_ms: int) -> float:
     return path.last_price(at_ms) / (1 + _premium(path, at_ms // MINUTE_MS))
 
 
-def _premium(path: SymbolPath, minute: int) -> float:
+def _premium(path: Path, minute: int) -> float:
     moved = path.fair_level(minute) - path.fair_level(max(minute - _LOOKS_BACK_MINUTES, 0))
     return min(max(moved * _SHARE_OF_MOVE, -_MOST_PREMIUM), _MOST_PREMIUM)
 
