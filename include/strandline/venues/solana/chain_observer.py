@@ -1,0 +1,89 @@
+"""Reads Solana by public address: Jupiter's prices, and the wallet's balances from a node."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from strandline.model.exact import Amount, Money, Price, Ratio
+from strandline.model.fill import CashCause, CashEvent
+from strandline.model.mark import Mark, Quote
+from strandline.model.venue import SOLANA_ONCHAIN
+from strandline.venues.access import Access
+from strandline.venues.solana import units
+from strandline.venues.solana.addresses import USDC, token_account
+from strandline.venues.solana.funds import tokens_in
+from strandline.venues.solana.jupiter import Jupiter
+from strandline.venues.solana.line import Line
+from strandline.venues.solana.node import Node
+from strandline.venues.solana.prices import WRAPPED_SOL
+
+HALF_SPREAD: Final = Decimal("0.0005")
+"""What a small swap costs against Jupiter's price, each way: there is no book to read it from."""
+_SOURCE: Final = "jupiter"
+
+
+class SolanaObserver:
+    """Prices and balances."""
+
+    def __init__(self, access: Access) -> None:
+        self._clock = access.clock
+        self._line = Line(access)
+
+    def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
+        """Jupiter's price of each token that it has one for."""
+        prices = self._line.run(lambda jupiter, _: jupiter.prices(sorted(tokens)))
+        now = self._clock()
+        return {
+            token: Mark(token_contract=token, price=Price(price), source=_SOURCE, observed_at=now)
+            for token, price in prices.items()
+        }
+
+    def quote(self, token_contract: str) -> Quote:
+        """Jupiter's price, with half a spread to each side."""
+        price = Price(self._line.run(lambda jupiter, _: jupiter.price(token_contract)))
+        return Quote(
+            token_contract=token_contract,
+            bid=price.scaled(Ratio(1 - HALF_SPREAD)),
+            ask=price.scaled(Ratio(1 + HALF_SPREAD)),
+            observed_at=self._clock(),
+        )
+
+    def opening(self, address: str) -> tuple[CashEvent, ...]:
+        """USDC, and the SOL that pays gas. Tokens that are in the wallet already are nobody's position."""
+
+        async def ask(jupiter: Jupiter, node: Node) -> tuple[int, int, Price]:
+            own, usdc = await node.accounts([address, token_account(address, USDC)])
+            sol_price = Price(await jupiter.price(WRAPPED_SOL))
+            return 0 if own is None else own.lamports, tokens_in(usdc), sol_price
+
+        lamports, usdc, sol_price = self._line.run(ask)
+        sol = units.sol(lamports)
+        dollars = units.dollars(usdc)
+        now = self._clock()
+        found = (("USDC", Amount(dollars.decimal), dollars), ("SOL", sol, sol.at(sol_price)))
+        return tuple(_deposit(address, *one, now) for one in found if one[1])
+
+    def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
+        """None: a chain tells balances and transactions, but not which of them were deposits.
+
+        What a person moves in or out shows as a difference when the wallet is reconciled with the ledger.
+        """
+        del address, since
+        return ()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._line.close()
+
+
+def _deposit(address: str, asset: str, amount: Amount, usd: Money, ts: datetime) -> CashEvent:
+    return CashEvent(
+        venue=SOLANA_ONCHAIN,
+        venue_event_id=f"opening:{address}:{asset}",
+        cause=CashCause.DEPOSIT,
+        asset=asset,
+        amount=amount,
+        usd=usd,
+        ts=ts,
+    )

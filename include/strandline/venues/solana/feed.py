@@ -1,0 +1,133 @@
+"""Prices of Solana's tokens, which Jupiter is asked for every few seconds."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import aiohttp
+
+from strandline.model.venue import SOLANA_ONCHAIN
+from strandline.venues.backoff import pauses
+from strandline.venues.feed import Activity, FeedError, Listing, Refused, Sink, TickRow
+from strandline.venues.pace import Pace
+from strandline.venues.solana.prices import Price, read_prices, read_tokens
+
+_log = logging.getLogger(__name__)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PATIENCE: Final = aiohttp.ClientTimeout(total=10)
+_IDS_PER_CALL: Final = 50
+_SECONDS_PER_POLL: Final = 5.0
+# The smallest plans allow one call in two seconds without a key, and one each second with one. Whoever trades asks
+# Jupiter too, and is left the larger part.
+_CALLS_AT_ONCE: Final = 5
+_CALLS_PER_SECOND: Final = 0.25
+_CALLS_PER_SECOND_WITH_KEY: Final = 0.5
+
+
+class JupiterFeed:
+    """Every token has several prices a minute while there are not more than a few hundred of them."""
+
+    venue = SOLANA_ONCHAIN
+
+    def __init__(self, url: str, sink: Sink, clock: Callable[[], datetime], api_key: str | None = None) -> None:
+        self._url = url.rstrip("/")
+        self._sink = sink
+        self._clock = clock
+        self._headers = {"x-api-key": api_key} if api_key else {}
+        self._pace = Pace(_CALLS_AT_ONCE, _CALLS_PER_SECOND_WITH_KEY if api_key else _CALLS_PER_SECOND)
+        self._tokens: Mapping[str, int] = {}
+        self._changed = asyncio.Event()
+        self._connected = False
+        self._messages = 0
+        self._failures = 0
+
+    @property
+    def heard_through(self) -> datetime | None:
+        """A price gets the time at which it is heard, so none can ever come late: always now."""
+        return self._clock()
+
+    @property
+    def activity(self) -> Activity:
+        """Connected means that the last poll succeeded; a failure counts as a reconnect."""
+        return Activity(self._connected, len(self._tokens), self._messages, self._failures)
+
+    async def listings(self, tokens: Collection[str]) -> list[Listing]:
+        """These mints, as far as Jupiter knows them."""
+        found: list[Listing] = []
+        async with self._session() as session:
+            for mints in _batches(sorted(tokens)):
+                body = await self._get(session, "/tokens/v2/search", {"query": ",".join(mints)})
+                try:
+                    found += read_tokens(body)
+                except ValueError as error:
+                    raise FeedError(f"Jupiter's tokens make no sense: {error}") from error
+        # Asked for something that is no mint, Jupiter tells of tokens that are called like that.
+        return [listing for listing in found if listing.token_contract in tokens]
+
+    def watch(self, tokens: Mapping[str, int]) -> None:
+        """New ones are polled at once."""
+        if tokens.keys() - self._tokens.keys():
+            self._changed.set()
+        self._tokens = dict(tokens)
+
+    async def run(self) -> None:
+        """Poll, in the rhythm that the plan allows."""
+        waits = pauses(_SECONDS_PER_POLL)
+        async with self._session() as session:
+            while True:
+                self._changed.clear()
+                try:
+                    await self._poll(session)
+                except FeedError as error:
+                    self._connected = False
+                    self._failures += 1
+                    _log.warning("%s", error)
+                    await asyncio.sleep(next(waits))
+                else:
+                    waits = pauses(_SECONDS_PER_POLL)
+                    await self._rest()
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SECONDS_PER_POLL):
+                await self._changed.wait()
+
+    async def _poll(self, session: aiohttp.ClientSession) -> None:
+        tokens = self._tokens
+        for mints in _batches(list(tokens)):
+            body = await self._get(session, "/price/v3", {"ids": ",".join(mints)})
+            heard_at = self._clock()
+            prices = read_prices(body)
+            rows = [_row(heard_at, tokens[mint], price) for mint, price in prices.read.items() if mint in tokens]
+            self._messages += 1
+            self._connected = True
+            self._sink.ticks(self.venue, rows)
+            for payload, reason in prices.unread:
+                self._sink.refuse(Refused(self.venue, "price", reason, payload))
+
+    async def _get(self, session: aiohttp.ClientSession, path: str, query: Mapping[str, str]) -> bytes:
+        await self._pace.spend()
+        try:
+            async with session.get(self._url + path, params=query) as answer:
+                body = await answer.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise FeedError(f"Jupiter cannot be asked for {path}: {error!r}") from error
+        if answer.status != 200:
+            raise FeedError(f"Jupiter answers {answer.status} to {path}")
+        return body
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=_PATIENCE, headers=self._headers)
+
+
+def _row(heard_at: datetime, number: int, price: Price) -> TickRow:
+    poll_time = (heard_at - _EPOCH) // timedelta(milliseconds=1)
+    trade_id = poll_time if price.block is None else price.block
+    return (heard_at, number, trade_id, price.usd, None, None, b"p", b"r")
+
+
+def _batches(tokens: Sequence[str]) -> list[Sequence[str]]:
+    return [tokens[first : first + _IDS_PER_CALL] for first in range(0, len(tokens), _IDS_PER_CALL)]

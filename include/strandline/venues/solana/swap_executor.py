@@ -1,0 +1,122 @@
+"""Trades on Solana: swaps between USDC and a token, composed by Jupiter, signed here, sent through an own node.
+
+The signature is known before anything is sent, so that whatever happens the order can be found again. The chain takes
+a signature once, and none after its last valid block: that is what makes it harmless to send the same bytes again.
+"""
+
+from typing import Final
+
+from strandline.model.errors import StrandlineError
+from strandline.model.intent import ExecutionIntent
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan
+from strandline.model.position import Position
+from strandline.model.result import ExecutionResult, StillUnknown
+from strandline.model.venue import SOLANA_ONCHAIN, VenueKey
+from strandline.venues.access import Access
+from strandline.venues.solana.addresses import MAINNET
+from strandline.venues.solana.checks import UnsafeTransactionError, checked
+from strandline.venues.solana.delivery import Delivery
+from strandline.venues.solana.jupiter import Jupiter, JupiterError
+from strandline.venues.solana.line import Line
+from strandline.venues.solana.node import Node, NodeError
+from strandline.venues.solana.patience import Patience
+from strandline.venues.solana.preparation import Preparation
+from strandline.venues.solana.terms import Terms
+from strandline.venues.solana.wallet import keypair, signed
+
+_TRIES: Final = 3
+
+
+class SolanaExecutor:
+    """One wallet."""
+
+    takes_nonce = False
+
+    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+        self._access = access
+        self._patience = patience or Patience()
+        self._key = keypair(access.key)
+        if access.address not in {None, self.address}:
+            raise StrandlineError(
+                f"the key of the Solana wallet is that of {self.address}, not of {access.address}",
+                "set STRANDLINE_SOLANA_KEY to that wallet's key",
+            )
+        self._line = Line(access)
+        self._cluster_known = False
+
+    @property
+    def venue(self) -> VenueKey:
+        """Solana's on-chain book."""
+        return SOLANA_ONCHAIN
+
+    @property
+    def address(self) -> str:
+        """The wallet's public key."""
+        return str(self._key.pubkey())
+
+    def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
+        """See `Preparation`. It has no effect, so that all of it is tried again at once when something goes wrong.
+
+        A rehearsal too: of the nodes behind one address, one may not know yet what another has told.
+        """
+
+        async def ask(jupiter: Jupiter, node: Node) -> ExecutionPlan:
+            preparation = Preparation(jupiter, node, self.address, self._access.limits, self._access.clock)
+            tries = 1
+            while True:
+                try:
+                    await self._refuse_other_cluster(node)
+                    return await preparation.plan(intent, position, attempt)
+                except (JupiterError, NodeError, UnsafeTransactionError):
+                    if tries == _TRIES:
+                        raise
+                tries += 1
+                await self._patience.sleep(self._patience.look)
+
+        return self._line.run(ask)
+
+    def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
+        """The plan's transaction with our signature, which is also its name at the venue."""
+        if nonce is not None:
+            raise ValueError("orders on Solana take no nonce")
+        terms = Terms.of(plan.details)
+        transaction = signed(checked(terms.transaction, self.address), self._key)
+        signature = str(transaction.signatures[0])
+        return SignedOrder(
+            plan=plan,
+            address=self.address,
+            client_order_id=signature,
+            nonce=None,
+            signature=signature,
+            signed_bytes=bytes(transaction),
+            last_valid_height=terms.last_valid_height,
+        )
+
+    def execute(self, order: SignedOrder) -> ExecutionResult:
+        """See `Delivery.see_through`."""
+        return self._line.run(lambda _, node: self._delivery(node, order).see_through())
+
+    def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
+        """See `Delivery.recover`."""
+        return self._line.run(lambda _, node: self._delivery(node, order).recover())
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._line.close()
+
+    def _delivery(self, node: Node, order: SignedOrder) -> Delivery:
+        return Delivery(node, order, self._patience, self._access.clock)
+
+    async def _refuse_other_cluster(self, node: Node) -> None:
+        """Real money moves on mainnet only when that is meant, and nothing else is taken for it."""
+        if self._cluster_known:
+            return
+        mainnet = await node.genesis() == MAINNET
+        if mainnet is not self._access.mainnet:
+            expected, found = ("mainnet", "another cluster") if self._access.mainnet else ("a test cluster", "mainnet")
+            raise StrandlineError(
+                f"the Solana node is one of {found}, and {expected} is what this mode trades on",
+                "set STRANDLINE_SOLANA_RPC_URL to another node, or STRANDLINE_MODE to what is meant",
+            )
+        self._cluster_known = True

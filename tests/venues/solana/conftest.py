@@ -1,0 +1,23 @@
+"""One town for all tests of a file: each test has wallets of its own, and leaves no faults behind."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.venues.solana.town import Town, open_town
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[Town]:
+    """Opened once."""
+    with open_town() as town:
+        yield town
+
+
+@pytest.fixture
+def town(standing: Town) -> Iterator[Town]:
+    """As it was at the beginning, but for the time."""
+    before = dict(standing.market.prices)
+    yield standing
+    standing.faults.clear()
+    standing.market.prices.update(before)

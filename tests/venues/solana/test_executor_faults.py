@@ -1,0 +1,254 @@
+"""One thing goes wrong: what is told then, and what comes of it."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from strandline.model.order import SignedOrder
+from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.sim.faults import FaultKind, Rule
+from strandline.venues.solana.jupiter import JupiterError, RefusedError
+from strandline.venues.solana.node import NodeError
+from tests.sim.solana.box import BONK
+from tests.venues.solana.town import Town, agrees, ordered, row
+
+ENOUGH = 1_000_000_000
+SEND, STATUS, LANDING = "solana/rpc/sendTransaction", "solana/rpc/getSignatureStatuses", "solana/landing"
+TRANSACTION = "solana/rpc/getTransaction"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Rule(route=SEND, kind=FaultKind.DROP_ANSWER, times=2),
+        Rule(route=SEND, kind=FaultKind.DROP_REQUEST, times=3),
+        Rule(route=SEND, kind=FaultKind.STATUS, value=429),
+        Rule(route=SEND, kind=FaultKind.STATUS_AFTER, value=502),
+        Rule(route=SEND, kind=FaultKind.MALFORMED),
+        Rule(route=SEND, kind=FaultKind.ANSWER_TWICE),
+        Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=3),
+        Rule(route=LANDING, kind=FaultKind.DELAY, value=10_000),
+        Rule(route=LANDING, kind=FaultKind.FORK),
+        Rule(route=STATUS, kind=FaultKind.LAG, times=5),
+        Rule(route=STATUS, kind=FaultKind.NODE_BEHIND, value=50, times=5),
+        Rule(route=STATUS, kind=FaultKind.MALFORMED, times=3),
+        Rule(route=TRANSACTION, kind=FaultKind.LAG, times=3),
+        Rule(route=TRANSACTION, kind=FaultKind.STATUS, value=502),
+    ],
+    ids=lambda rule: f"{rule.kind}-{rule.route.rpartition('/')[2]}",
+)
+def test_it_is_filled_once_all_the_same(town: Town, fault: Rule) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as executor:
+        order = ordered(executor, town.buy(), row())
+        town.faults.add(fault)
+        result = executor.execute(order)
+    assert any(injected.route == fault.route for injected in town.faults.journal)
+    assert result.status is OrderStatus.FILLED
+    [entry] = town.on_chain(order.signature)
+    agrees(result, entry, str(key.pubkey()), BONK)
+
+
+def test_what_is_not_seen_is_unknown_until_it_is_dead(town: Town) -> None:
+    """Lost on the way every time: unknown for as long as it may land, dead afterwards, and dead for good."""
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as executor:
+        order = ordered(executor, town.buy(), row())
+        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
+        assert executor.execute(order).status is OrderStatus.UNKNOWN
+        fates = []
+        for _ in range(20):
+            fates.append(executor.recover(order))
+            town.later(5)
+        told = [fate.status if isinstance(fate, ExecutionResult) else None for fate in fates]
+        assert told[0] is None
+        assert told[-1] is OrderStatus.DEAD
+        assert set(told) == {None, OrderStatus.DEAD}
+        town.faults.clear()
+        executor.execute(order)  # sends the bytes again
+        town.later(100)
+        assert executor.recover(order) is not None
+        assert not town.on_chain(order.signature)
+
+
+def test_recovery_sends_what_was_never_sent(town: Town) -> None:
+    """Killed between writing the order down and sending it."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        order = ordered(executor, town.buy(), row())
+        assert isinstance(executor.recover(order), StillUnknown)
+        town.later(1)
+        recovered = executor.recover(order)
+        assert isinstance(recovered, ExecutionResult)
+        assert recovered.status is OrderStatus.FILLED
+        assert len(town.on_chain(order.signature)) == 1
+
+
+def test_a_swap_that_fails_on_the_chain_costs_gas_and_nothing_else(town: Town) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as executor:
+        order = ordered(executor, town.buy(), row())
+        town.market.prices["BONK"] *= 2
+        result = executor.execute(order)
+        assert result.status is OrderStatus.UNFILLED
+        assert result.error is not None
+        assert "6001" in result.error
+        [entry] = town.on_chain(order.signature)
+        assert entry.kind == "failed"
+        agrees(result, entry, str(key.pubkey()), BONK)
+        again = executor.recover(order)
+        assert isinstance(again, ExecutionResult)
+        assert again.cash_events == result.cash_events
+
+
+def test_a_failure_counts_only_when_it_is_final(town: Town) -> None:
+    """Its block is given up late, and on the other fork the same transaction is a success."""
+    with town.executor(town.wallet(USDC=ENOUGH), waits=5) as executor:
+        order = ordered(executor, town.buy(), row())
+        town.market.prices["BONK"] *= 2
+        town.faults.add(Rule(route=LANDING, kind=FaultKind.FORK, value=10_000))
+        result = executor.execute(order)
+        assert [entry.kind for entry in town.on_chain(order.signature)] == ["failed"]
+        assert result.status is OrderStatus.UNKNOWN
+        town.market.prices["BONK"] /= 2
+        town.later(10)
+        assert isinstance(executor.recover(order), StillUnknown)
+        town.later(1)
+        recovered = executor.recover(order)
+        assert isinstance(recovered, ExecutionResult)
+        assert recovered.status is OrderStatus.FILLED
+        [entry] = town.on_chain(order.signature)
+        assert entry.kind == "landed"
+
+
+def test_a_node_that_is_behind_proves_nothing(town: Town) -> None:
+    """The order is filled; a node that has stopped, or forgets, does not make it dead."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        order = ordered(executor, town.buy(), row())
+        assert executor.execute(order).status is OrderStatus.FILLED
+        town.later(300)
+        forgets, has_stopped = Rule(route=STATUS, kind=FaultKind.LAG, times=None), FaultKind.NODE_BEHIND
+        for faults in (
+            [forgets],
+            [Rule(route=TRANSACTION, kind=FaultKind.LAG, times=None)],
+            [Rule(route=route, kind=has_stopped, value=1000, times=None) for route in (STATUS, TRANSACTION)],
+            [Rule(route=STATUS, kind=FaultKind.LAG, times=2), Rule(route=TRANSACTION, kind=FaultKind.LAG)],
+            [forgets, Rule(route="solana/rpc/getLatestBlockhash", kind=has_stopped, value=1000, times=None)],
+        ):
+            for fault in faults:
+                town.faults.add(fault)
+            assert isinstance(executor.recover(order), StillUnknown)
+            town.faults.clear()
+        assert isinstance(executor.recover(order), ExecutionResult)
+
+
+def test_jupiter_alone_does_not_say_when_an_order_is_dead(town: Town) -> None:
+    """It names a height that is long past, but the blockhash may still be used."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        order = ordered(executor, town.buy(), row())
+        told = {name: getattr(order, name) for name in order.__struct_fields__}
+        wrong = SignedOrder(**{**told, "last_valid_height": 1})
+        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST))
+        town.later(20)
+        assert isinstance(executor.recover(wrong), StillUnknown)
+        town.later(1)
+        recovered = executor.recover(wrong)
+        assert isinstance(recovered, StillUnknown)
+        town.later(1)
+        assert len(town.on_chain(order.signature)) == 1
+
+
+def test_two_at_once_do_each_other_no_harm(town: Town) -> None:
+    """A task that was thought dead and its successor see to the same order."""
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as one, town.executor(key) as other, ThreadPoolExecutor() as threads:
+        order = ordered(one, town.buy(), row())
+        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=2))
+        results = list(threads.map(lambda executor: executor.execute(order), (one, other)))
+    assert [result.status for result in results] == [OrderStatus.FILLED] * 2
+    assert results[0].fills == results[1].fills
+    assert len(town.on_chain(order.signature)) == 1
+
+
+def test_preparing_is_tried_again(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        for route in ("jupiter/quote", "jupiter/swap", "jupiter/price", "rpc/getMultipleAccounts"):
+            town.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.STATUS, value=429))
+            town.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.MALFORMED))
+            executor.prepare(town.buy(), row(), 1)
+            town.faults.clear()
+
+
+def test_trouble_while_preparing_is_no_skip(town: Town) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    before = len(town.tape)
+    with town.executor(key) as executor:
+        town.faults.add(Rule(route="solana/jupiter/*", kind=FaultKind.STATUS, value=502, times=None))
+        with pytest.raises(JupiterError, match="502"):
+            executor.prepare(town.buy(), row(), 1)
+        town.faults.clear()
+        town.faults.add(Rule(route="solana/rpc/*", kind=FaultKind.DROP_ANSWER, times=None))
+        with pytest.raises(NodeError):
+            executor.prepare(town.buy(), row(), 1)
+        town.faults.clear()
+        with pytest.raises(RefusedError):  # for no reason that we know
+            executor.prepare(town.buy(max_slippage_bps=20_000), row(), 1)
+    assert len(town.tape) == before
+
+
+@contextmanager
+def crooked_node(answer: bytes, status: int = 200) -> Iterator[str]:
+    """Answers everything with the same."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/?api-key=secret"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":-32429,"message":"rate limited"}}', 200),
+        (b'{"jsonrpc":"2.0","id":1,"error":{"code":429,"message":"rate limited","data":[1]}}', 200),
+        (b'{"jsonrpc":"2.0","id":1,"result":7}', 200),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"context":{"slot":1},"value":[{"slot":"x"}]}}', 200),
+        (b'{"jsonrpc":"2.0","id":1,"result":{"context":{"slot":1},"value":[]}}', 200),
+        (b'{"jsonrpc":"2.0","id":null,"error":null}', 200),
+        (b"null", 429),
+        (b"<html>", 502),
+        (b"\xff\xfe", 200),
+        (b"", 200),
+    ],
+)
+def test_whatever_a_node_says_the_order_is_not_lost(town: Town, answer: bytes, status: int) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as executor:
+        order = ordered(executor, town.buy(), row())
+    with crooked_node(answer, status) as url, town.executor(key, rpc_url=url) as lost:
+        result = lost.execute(order)
+        assert result.status is OrderStatus.UNKNOWN
+        fate = lost.recover(order)
+        assert isinstance(fate, StillUnknown)
+        assert "secret" not in f"{result.error} {fate.reason}"
+        with pytest.raises(NodeError):
+            lost.prepare(town.buy(), row(), 1)

@@ -1,0 +1,208 @@
+"""Swaps that go well: what is told is what happened."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from solders.keypair import Keypair
+from solders.transaction import VersionedTransaction
+
+from strandline.model.canonical import canonical_bytes, from_json
+from strandline.model.errors import StrandlineError
+from strandline.model.exact import Money, Quantity
+from strandline.model.fill import CashCause
+from strandline.model.intent import Decision, Urgency
+from strandline.model.plan import ExecutionPlan, OrderKind
+from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.venues import solana
+from strandline.venues.solana.swap_executor import SolanaExecutor
+from strandline.venues.solana.terms import Terms
+from tests.sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
+from tests.venues.solana.town import Town, agrees, moved, ordered, row
+
+ENOUGH = 1_000_000_000
+
+
+def bought(executor: SolanaExecutor, town: Town, mint: str) -> ExecutionResult:
+    """For a hundred dollars; some tokens take a toll."""
+    result = executor.execute(ordered(executor, town.buy(mint, "100.123456", max_slippage_bps=500), row(mint)))
+    assert result.status is OrderStatus.FILLED
+    return result
+
+
+@pytest.mark.parametrize("mint", [BONK, SOL, PYUSD, str(TOLL.mint)])
+def test_a_token_is_bought_and_sold_again(town: Town, mint: str) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    wallet = str(key.pubkey())
+    with town.executor(key) as executor:
+        buy = bought(executor, town, mint)
+        [entry] = town.on_chain(buy.venue_order_id)
+        agrees(buy, entry, wallet, mint)
+        assert moved(entry, wallet, USDC) == -100_123_456
+        assert [event.cause for event in buy.cash_events] == [CashCause.GAS, CashCause.RENT]
+
+        held = buy.filled
+        sale = executor.execute(ordered(executor, town.sell(mint, held, max_slippage_bps=300), row(mint, held)))
+        [entry] = town.on_chain(sale.venue_order_id)
+        agrees(sale, entry, wallet, mint)
+        assert sale.filled == held
+        assert [event.cause for event in sale.cash_events] == [CashCause.GAS]  # the accounts are there already
+
+
+def test_a_part_is_sold(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, town, BONK).filled
+        part = Quantity("1000000.123456789")  # finer than the token
+        plan = executor.prepare(town.sell(BONK, part, Decision.TRIM), row(BONK, held), 1)
+        assert plan.quantity == Quantity("1000000.12345")
+        whole = executor.prepare(town.sell(BONK, held + part, Decision.TRIM), row(BONK, held), 1)
+        assert whole.quantity == held  # never more than the ledger gives the row
+
+
+def test_an_exit_sells_what_the_row_holds_now(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, town, BONK).filled
+        plan = executor.prepare(town.sell(BONK, Quantity(1)), row(BONK, held), 1)
+        assert plan.quantity == held
+
+
+def test_a_wallet_with_less_than_the_ledger_says_sells_what_is_there(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, town, BONK).filled
+        missing = held + Quantity(1000)
+        plan = executor.prepare(town.sell(BONK, missing), row(BONK, missing), 1)
+        assert plan.quantity == held
+
+
+def test_the_plan_says_the_worst_case(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH, BONK=10**12)) as executor:
+        buy = executor.prepare(town.buy(BONK, "250"), row(), 1)
+        assert (buy.kind, buy.reduce_only) == (OrderKind.SWAP, False)
+        assert Money(250) - buy.notional < Money("1e-12")
+        result = executor.execute(executor.sign(buy, None))
+        assert result.filled > buy.quantity
+        assert result.average_price is not None
+        assert result.average_price < buy.limit_price
+
+        held = Quantity(5_000_000)
+        sale = executor.prepare(town.sell(BONK, held), row(BONK, held), 1)
+        assert (sale.quantity, sale.reduce_only) == (held, True)
+        result = executor.execute(executor.sign(sale, None))
+        assert result.average_price is not None
+        assert result.average_price > sale.limit_price
+        assert result.slippage_bps is not None
+        assert 0 < result.slippage_bps < 50
+
+
+def test_an_order_lives_no_longer_than_its_intent(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        long = executor.prepare(town.buy(), row(), 1)
+        intent = town.buy()
+        town.later(280)  # twenty seconds are left
+        short = executor.prepare(intent, row(), 1)
+        assert short.deadline == intent.expires_at
+        town.later(30)
+        executor.execute(executor.sign(short, None))
+        assert (long.deadline - long.prepared_at).total_seconds() == 60
+        assert not town.on_chain(executor.sign(short, None).signature)
+
+
+def test_a_plan_that_was_written_down_signs_to_the_same_bytes(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        plan = executor.prepare(town.buy(), row(), 1)
+        again = from_json(canonical_bytes(plan), ExecutionPlan)
+        assert Terms.of(again.details) == Terms.of(plan.details)
+        order = executor.sign(plan, None)
+        assert order == executor.sign(again, None)
+        transaction = VersionedTransaction.from_bytes(order.signed_bytes)
+        assert transaction.verify_with_results() == [True]
+        assert str(transaction.signatures[0]) == order.signature == order.client_order_id
+        with pytest.raises(ValueError, match="no nonce"):
+            executor.sign(plan, 7)
+
+
+def test_equal_intents_of_one_moment_are_two_transactions(town: Town) -> None:
+    """Prepared in the same block, at the same price, from the same blockhash; and both of them land."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        intents = [town.buy() for _ in range(4)]
+        orders = [ordered(executor, intent, row()) for intent in intents]
+        orders.append(ordered(executor, intents[0], row(), attempt=2))
+        messages = [VersionedTransaction.from_bytes(order.signed_bytes).message for order in orders]
+        assert len({str(message.recent_blockhash) for message in messages}) == 1
+        assert len({order.signature for order in orders}) == len(orders)
+        for order in orders:
+            assert executor.execute(order).status is OrderStatus.FILLED
+
+
+def test_urgency_bids_more(town: Town) -> None:
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        results = [
+            executor.execute(ordered(executor, town.buy(urgency=urgency), row()))
+            for urgency in (Urgency.NORMAL, Urgency.HIGH)
+        ]
+        normal, high = (result.cash_events[0].amount for result in results)
+        assert high < normal  # gas went out
+
+
+def test_what_was_filled_is_recovered_alike(town: Town) -> None:
+    key = town.wallet(USDC=ENOUGH)
+    with town.executor(key) as executor:
+        order = ordered(executor, town.buy(), row())
+        told = executor.execute(order)
+    with town.executor(key) as another:
+        again = another.recover(order)
+    assert isinstance(again, ExecutionResult)
+    assert (again.status, again.fills, again.cash_events) == (told.status, told.fills, told.cash_events)
+
+
+def test_the_key_may_be_written_either_way(town: Town) -> None:
+    key = town.wallet()
+    address = str(key.pubkey())
+    for secret in (str(key), json.dumps(list(bytes(key)))):
+        executor = SolanaExecutor(town.access(key=secret, address=address))
+        assert executor.address == address
+        executor.close()
+
+
+@pytest.mark.parametrize("secret", [None, "", "not a key", "[1,2,3]", "[]", str(Keypair())[:-3]])
+def test_a_wrong_key_is_refused_and_not_repeated(town: Town, secret: str | None) -> None:
+    with pytest.raises(StrandlineError) as refused:
+        SolanaExecutor(town.access(key=secret))
+    told = refused.value
+    assert told.__cause__ is None
+    assert not secret or secret not in str(told)
+
+
+def test_a_key_of_another_wallet_is_refused(town: Town) -> None:
+    with pytest.raises(StrandlineError, match="not of"):
+        SolanaExecutor(town.access(key=str(town.wallet()), address=str(town.wallet().pubkey())))
+
+
+def test_mainnet_is_traded_on_only_where_it_is_meant(town: Town) -> None:
+    with (
+        town.executor(town.wallet(USDC=ENOUGH), mainnet=True) as executor,
+        pytest.raises(StrandlineError, match="node"),
+    ):
+        executor.prepare(town.buy(), row(), 1)
+
+
+def test_a_node_must_be_named(town: Town) -> None:
+    with pytest.raises(StrandlineError, match="STRANDLINE_SOLANA_RPC_URL"):
+        SolanaExecutor(town.access(key=str(town.wallet()), rpc_url=None))
+
+
+def test_whoever_only_parses_a_dag_loads_no_chain() -> None:
+    code = (
+        "import sys; import strandline.venues.solana; from strandline.venues.factory import ExecutorFactory; "
+        "ExecutorFactory.venues(); assert not {'solders', 'solana', 'aiohttp'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_package_offers_both_again_and_again(town: Town) -> None:
+    """A module of the same name would take a function's place when it is first imported."""
+    access = town.access(key=str(town.wallet()))
+    for _ in range(2):
+        for made in (solana.executor(access), solana.observer(access)):
+            made.close()

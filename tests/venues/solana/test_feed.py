@@ -1,0 +1,132 @@
+"""Jupiter's prices as ticks, against the simulated Jupiter, and whatever bytes it may answer."""
+
+import asyncio
+import json
+import math
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.model.venue import SOLANA_ONCHAIN
+from strandline.sim.clock import SteppedClock
+from strandline.sim.faults import FaultKind, Rule
+from strandline.sim.world import World
+from strandline.venues.feed import FeedError
+from strandline.venues.solana import feed as feed_module
+from strandline.venues.solana.feed import JupiterFeed
+from strandline.venues.solana.prices import WRAPPED_SOL, read_prices
+from tests.venues.hyperliquid.server import Heard, until
+
+START = 1_790_000_000_000
+NOW = datetime.fromtimestamp(START / 1000, UTC)
+BONK = "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263"
+WIF = "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm"
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 0.05)
+    monkeypatch.setattr(feed_module, "_CALLS_PER_SECOND", 1000.0)
+
+
+def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: Rule) -> None:
+    async def inside() -> None:
+        world = World(SteppedClock(START), seed=3, rules=rules, limited=False, real_time=False)
+        at = await world.start()
+        heard = Heard()
+        feed = JupiterFeed(at.jupiter, heard, lambda: NOW)
+        run = asyncio.create_task(feed.run())
+        try:
+            await tell(world, feed, heard)
+        finally:
+            run.cancel()
+            await asyncio.wait([run])
+            await world.stop()
+
+    asyncio.run(inside())
+
+
+def test_prices_become_ticks_without_size_or_side() -> None:
+    async def tell(world: World, feed: JupiterFeed, heard: Heard) -> None:
+        feed.watch({WRAPPED_SOL: 7, BONK: 8, "So11111111111111111111111111111111111111113": 9})
+        await until(lambda: len(heard.rows) >= 4)
+        by_number = {row[1]: row for row in heard.rows}
+        assert set(by_number) == {7, 8}
+        ts, _, trade_id, price, *rest = by_number[7]
+        assert (ts, rest) == (NOW, [None, None, b"p", b"r"])
+        assert trade_id == world.solana.chain.blocks.slot_of(world.solana.chain.sync())
+        assert math.isclose(price, float(world.market.price("SOL", START)), rel_tol=0.01)
+        assert feed.activity.connected
+        assert feed.heard_through == NOW
+
+    play(tell)
+
+
+def test_a_token_that_is_added_is_polled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 3600.0)
+
+    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+        feed.watch({WRAPPED_SOL: 7})
+        await until(lambda: len(heard.rows) == 1)
+        feed.watch({BONK: 8})
+        await until(lambda: len(heard.rows) == 2)
+        assert heard.rows[1][1] == 8
+
+    play(tell)
+
+
+def test_refusals_and_nonsense_are_survived() -> None:
+    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+        feed.watch({WRAPPED_SOL: 7})
+        await until(lambda: len(heard.rows) == 1)
+        assert [refused.venue for refused in heard.refused] == [SOLANA_ONCHAIN]
+        assert feed.activity.reconnects >= 2
+
+    faults = [FaultKind.STATUS, FaultKind.DROP_ANSWER, FaultKind.REFUSE, FaultKind.MALFORMED]
+    play(tell, *(Rule(route="solana/jupiter/price", kind=kind, value=429) for kind in faults))
+
+
+def test_many_tokens_are_asked_for_fifty_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 3600.0)
+
+    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+        unknown = {f"{number:032}": number for number in range(120)}
+        feed.watch({**unknown, BONK: 500})
+        await until(lambda: len(heard.rows) == 1)
+        assert feed.activity.messages == 3
+
+    play(tell)
+
+
+def test_listings_are_what_was_asked_for_and_nothing_that_is_called_like_it() -> None:
+    async def tell(_: World, feed: JupiterFeed, __: Heard) -> None:
+        found = await feed.listings({BONK, WIF, "no such mint"})
+        assert {(one.token_contract, one.symbol, str(one.lot)) for one in found} == {
+            (BONK, "BONK", "0.00001"),
+            (WIF, "WIF", "0.000001"),
+        }
+        assert await feed.listings({"BONK"}) == []
+        with pytest.raises(FeedError, match="502"):
+            await feed.listings({BONK})
+        with pytest.raises(FeedError, match="make no sense"):
+            await feed.listings({BONK})
+
+    rules = [
+        Rule(route="solana/jupiter/tokens", kind=FaultKind.STATUS, after=2, value=502),
+        Rule(route="solana/jupiter/tokens", kind=FaultKind.MALFORMED, after=2),
+    ]
+    play(tell, *rules)
+
+
+@given(
+    st.binary(max_size=100) | st.recursive(st.none() | st.floats() | st.text(), lambda x: st.dictionaries(st.text(), x))
+)
+def test_any_answer_is_read_or_told_apart(answer: object) -> None:
+    body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    prices = read_prices(body)
+    assert all(math.isfinite(price.usd) for price in prices.read.values())
+    assert all(reason for _, reason in prices.unread)
+    assert prices.read or prices.unread or json.loads(body) == {}
