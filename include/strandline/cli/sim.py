@@ -1,5 +1,6 @@
 """`strandline sim`: the simulated venues, for any client."""
 
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -10,14 +11,24 @@ import typer
 from strandline.model.errors import ConfigurationError, StrandlineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import BinaryIO
+
     from strandline.sim.faults import Rule
     from strandline.sim.market.spec import SymbolSpec
+    from strandline.sim.scenes import Staged
     from strandline.sim.world import Ports, World
 
 
 def sim(
     seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 1,
     symbols: Annotated[str, typer.Option(help="Perps to list, such as BTC,ETH; without it all that are known.")] = "",
+    scene: Annotated[
+        str, typer.Option(help="A market that was made for a purpose, such as demo; it names its own symbols.")
+    ] = "",
+    moment: Annotated[
+        datetime | None, typer.Option(help="When the scene's moment is, UTC, in whole minutes; without it now.")
+    ] = None,
     made_up: Annotated[int, typer.Option(help="List so many perps of made-up names besides.", min=0, max=2000)] = 0,
     speed: Annotated[float, typer.Option(help="How fast the venues' clock runs: 60 makes a minute of a second.")] = 1.0,
     stepped: Annotated[
@@ -32,6 +43,10 @@ def sim(
         float, typer.Option(help="Anything may go wrong at any request, each fault with this chance.", min=0, max=1)
     ] = 0.0,
     tape: Annotated[Path | None, typer.Option(help="Write what truly happened to this file, a line each.")] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Keep in this file what clients did; started with it again, the box is as it was left."),
+    ] = None,
     unlimited: Annotated[
         bool, typer.Option("--unlimited", help="No rate limits; a clock of its own has none anyway.")
     ] = False,
@@ -47,36 +62,81 @@ def sim(
     Example: strandline sim --seed 7 --speed 60
 
     Example: strandline sim --stepped --tape tape.jsonl --faults faults.toml
+
+    Example: strandline sim --state box.jsonl
     """
     import asyncio
     import time
     from contextlib import ExitStack
     from datetime import UTC
 
+    from strandline.model.record import require
     from strandline.sim.clock import RunningClock, SteppedClock
+    from strandline.sim.commands import rebuilt
     from strandline.sim.symbols import made_up as made_up_perps
     from strandline.sim.world import Ports, World
 
     beginning = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1000)
     ports = Ports(hyperliquid=hyperliquid_port, solana=solana_port, jupiter=jupiter_port, control=control_port)
+    real_time = not stepped and speed == 1 and start is None
     try:
+        plain = real_time and faults is None and not fault_chance
+        require(plain or not state, "--state keeps a box that runs in real time and has no faults of its own")
         with ExitStack() as files:
-            world = World(
-                SteppedClock(beginning) if stepped else RunningClock(beginning, speed),
-                seed=seed,
-                perps=[*_chosen(symbols), *made_up_perps(made_up)],
-                rules=_rules(faults, fault_chance),
-                tape=files.enter_context(tape.open("wb")) if tape else None,
-                newcomers_get=_amount(newcomers) or None,
-                real_time=not stepped and speed == 1 and start is None,
-                limited=not unlimited,
-            )
+            clock = SteppedClock(beginning) if stepped else RunningClock(beginning, speed)
+            kept = files.enter_context(_opened(state)) if state else None
+            written = files.enter_context(tape.open("wb")) if tape else None
+            perps = [*_chosen(symbols), *made_up_perps(made_up)]
+            staged = _staged(scene, moment, beginning)
+
+            def make() -> World:
+                return World(
+                    clock,
+                    seed=seed,
+                    perps=staged.perps if staged else perps,
+                    scenario=staged.scenario if staged else None,
+                    shifts=staged.shifts if staged else None,
+                    rules=_rules(faults, fault_chance),
+                    tape=written,
+                    newcomers_get=_amount(newcomers) or None,
+                    real_time=real_time,
+                    limited=not unlimited,
+                    commands=kept,
+                )
+
+            if kept is None:
+                world = make()
+            else:
+                names = ",".join(spec.symbol for spec in perps)
+                told = moment.isoformat() if moment else ""
+                options = {"seed": seed, "newcomers": newcomers, "symbols": names, "scene": scene, "moment": told}
+                world, commands = rebuilt(kept, clock, options, make)
+                world.commands.repeat(commands)
             asyncio.run(_serve(world, ports))
     except OSError as error:
-        remedy = "choose other ports (0 for any free one), and a tape that can be written"
+        remedy = "choose other ports (0 for any free one), and a tape and a state that can be written"
         raise StrandlineError(f"cannot start: {error}", remedy) from error
     except ValueError as error:
         raise ConfigurationError([f"{error}; see strandline sim --help"]) from error
+
+
+@contextmanager
+def _opened(state: Path) -> "Iterator[BinaryIO]":
+    """To be read from its beginning and added to at its end."""
+    state.touch()
+    with state.open("r+b") as file:
+        yield file
+
+
+def _staged(scene: str, moment: datetime | None, now_ms: int) -> "Staged | None":
+    from datetime import UTC
+
+    from strandline.sim.scenes import staged
+
+    if not scene:
+        return None
+    at_ms = int(moment.replace(tzinfo=UTC).timestamp() * 1000) if moment else now_ms // 60_000 * 60_000
+    return staged(scene, at_ms)
 
 
 def _chosen(symbols: str) -> "list[SymbolSpec]":

@@ -4,15 +4,32 @@ import asyncio
 import heapq
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 
 
 class Clock(ABC):
     """Virtual time in milliseconds since the epoch, the venues' own unit."""
 
-    @abstractmethod
+    _pin: int | None = None
+
     def now(self) -> int:
         """What time it is."""
+        return self._time() if self._pin is None else self._pin
+
+    @contextmanager
+    def pinned(self, instant: int) -> Iterator[None]:
+        """Within the block it is exactly this instant, so that all of one command happens at one time."""
+        before, self._pin = self._pin, instant
+        try:
+            yield
+        finally:
+            self._pin = before
+
+    @abstractmethod
+    def _time(self) -> int:
+        """What time it is when it is not pinned."""
 
     @abstractmethod
     async def wait_until(self, instant: int) -> None:
@@ -29,8 +46,7 @@ class RunningClock(Clock):
         self._start = start
         self._started = time.monotonic_ns()
 
-    def now(self) -> int:
-        """What time it is."""
+    def _time(self) -> int:
         return self._start + int((time.monotonic_ns() - self._started) * self.speed) // 1_000_000
 
     async def wait_until(self, instant: int) -> None:
@@ -47,8 +63,7 @@ class SteppedClock(Clock):
         self._order = count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
 
-    def now(self) -> int:
-        """What time it is."""
+    def _time(self) -> int:
         return self._now
 
     async def wait_until(self, instant: int) -> None:

@@ -1,6 +1,6 @@
 """The whole box: one market, one clock, one tape, and the venues that share them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import BinaryIO, NamedTuple
 
@@ -8,6 +8,7 @@ from aiohttp import web
 
 from strandline.model.record import Record
 from strandline.sim.clock import Clock
+from strandline.sim.commands import Commands
 from strandline.sim.control import control_app
 from strandline.sim.faults import Faults, Rule
 from strandline.sim.hyperliquid.limits import Limits
@@ -52,14 +53,16 @@ class World:
         newcomers_get: Decimal | None = None,
         real_time: bool = True,
         limited: bool = True,
-        shift_minutes: int = 0,
+        shifts: Mapping[str, int] | None = None,
+        commands: BinaryIO | None = None,
     ) -> None:
         """With `real_time` clients share the venues' clock: nonces must be near it, and `limited` holds rate limits."""
         limited = limited and real_time
         self.clock = clock
+        self.commands = Commands(clock, commands)
         self.tape = Tape(tape)
         self.faults = Faults(rules, seed)
-        self.market = Market(seed, _with_tokens(perps), scenario, shift_minutes=shift_minutes)
+        self.market = market_of(seed, perps, scenario, shifts)
         self.hyperliquid = HyperliquidVenue(
             self.market,
             clock,
@@ -68,9 +71,19 @@ class World:
             newcomers_get=newcomers_get,
             limits=Limits() if limited else Limits.none(),
             nonce_window=real_time,
+            commands=self.commands,
         )
         plans = Plans() if limited else Plans(keyless=None, execute_keyless=None, execute=None)
-        self.solana = SolanaVenue(self.market, clock, self.tape, self.faults, DEFAULT_TOKENS, seed=seed, plans=plans)
+        self.solana = SolanaVenue(
+            self.market,
+            clock,
+            self.tape,
+            self.faults,
+            DEFAULT_TOKENS,
+            seed=seed,
+            plans=plans,
+            commands=self.commands,
+        )
         self._control: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", ports: Ports | None = None) -> Endpoints:
@@ -95,6 +108,16 @@ class World:
         """Bring the venues to the clock's time, as any request would."""
         self.hyperliquid.advance()
         self.solana.chain.sync()
+
+
+def market_of(
+    seed: int,
+    perps: Sequence[SymbolSpec],
+    scenario: Scenario | None = None,
+    shifts: Mapping[str, int] | None = None,
+) -> Market:
+    """The market that both venues of such a box follow."""
+    return Market(seed, _with_tokens(perps), scenario, shifts=shifts)
 
 
 def _with_tokens(perps: Sequence[SymbolSpec]) -> list[SymbolSpec]:

@@ -212,6 +212,11 @@ def test_what_else_can_be_asked_about_an_account() -> None:
         assert Decimal(limit["cumVlm"]) == volume
         assert limit["nRequestsCap"] == 10_000 + int(volume)
         assert ask("userRole") == {"role": "user"}
+        assert ask("activeAssetData", coin="BTC")["leverage"] == {"type": "cross", "value": 20}
+        assert client.update_leverage(3, "BTC", is_cross=False)["status"] == "ok"
+        active = ask("activeAssetData", coin="BTC")
+        assert active["leverage"] == {"type": "isolated", "value": 3, "rawUsd": "0.0"}
+        assert Decimal(active["maxTradeSzs"][0]) * Decimal(active["markPx"]) < 3 * Decimal("10000")
         assert ask("userFees")["userCrossRate"] == "0.00045"
         assert ask("spotClearinghouseState") == {"balances": []}
         assert [one["delta"]["usdc"] for one in ask("userNonFundingLedgerUpdates", startTime=0)] == ["10000.0"]

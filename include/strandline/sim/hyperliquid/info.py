@@ -53,6 +53,7 @@ class Info:
             "clearinghouseState": lambda q: shapes.clearinghouse_state(
                 self._account(q), exchange.margins, exchange.now
             ),
+            "activeAssetData": self._active_asset,
             "spotClearinghouseState": lambda q: self._always(q, {"balances": []}),
             "openOrders": lambda q: [shapes.basic_order(order) for order in self._account(q).open_orders.values()],
             "frontendOpenOrders": lambda q: [shapes.frontend_order(o) for o in self._account(q).open_orders.values()],
@@ -103,6 +104,11 @@ class Info:
 
     def _account(self, query: Query) -> Account:
         return self.account_of(self.user(query))
+
+    def _active_asset(self, query: Query) -> object:
+        coin = self.coin(query)
+        mark = self._exchange.mark(coin)
+        return shapes.active_asset_data(self._account(query), coin, self._exchange.margins, mark)
 
     def _always(self, query: Query, answer: object) -> object:
         """The same for every user, but only for a user."""

@@ -1,13 +1,15 @@
 """/info and /exchange: weights, malformed bodies, and the faults that only the venue itself can have."""
 
+import base64
 from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
 
 from strandline.sim.clock import Clock
+from strandline.sim.commands import Commands
 from strandline.sim.faults import FaultKind, Faults
-from strandline.sim.hyperliquid.actions import WHOLE, MalformedError
+from strandline.sim.hyperliquid.actions import WHOLE, Answer, MalformedError
 from strandline.sim.hyperliquid.exchange import Exchange
 from strandline.sim.hyperliquid.feeds import Feeds
 from strandline.sim.hyperliquid.gate import Gate
@@ -42,7 +44,15 @@ class Rest:
     """Answers with a status and JSON; text where the status is 422."""
 
     def __init__(
-        self, exchange: Exchange, gate: Gate, info: Info, feeds: Feeds, clock: Clock, faults: Faults, limits: Limits
+        self,
+        exchange: Exchange,
+        gate: Gate,
+        info: Info,
+        feeds: Feeds,
+        clock: Clock,
+        faults: Faults,
+        limits: Limits,
+        commands: Commands,
     ) -> None:
         self._exchange = exchange
         self._gate = gate
@@ -52,6 +62,7 @@ class Rest:
         self._faults = faults
         self._limits = limits
         self._windows: dict[str, Window] = {}
+        self._do = commands.serve("exchange", self._act)
 
     def advance(self) -> None:
         """Bring the exchange to the clock's time, and tell who listens."""
@@ -80,16 +91,28 @@ class Rest:
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
-        self.advance()
         route = route_of("/exchange", body)
         share = self._faults.on(route, self._clock.now(), (FaultKind.PARTIAL_FILL,))
-        try:
-            answer = self._gate.handle(body, self._skew(route), WHOLE if share is None else Decimal(str(share.value)))
-        except MalformedError:
+        answer = self._do(
+            {
+                "body": base64.b64encode(body).decode(),
+                "skew_ms": self._skew(route),
+                "share": str(WHOLE if share is None else share.value),
+            }
+        )
+        if answer is None:
             return 422, MALFORMED_TEXT
         window.spend(self._clock.now(), action_weight(_statuses(answer)))
         self._feeds.flush()
         return 200, answer
+
+    def _act(self, command: dict[str, Any]) -> Answer | None:
+        """None for a body that makes no sense."""
+        self.advance()
+        try:
+            return self._gate.handle(base64.b64decode(command["body"]), command["skew_ms"], Decimal(command["share"]))
+        except MalformedError:
+            return None
 
     def _skew(self, route: str) -> int:
         rule = self._faults.on(route, self._clock.now(), (FaultKind.CLOCK_SKEW,))

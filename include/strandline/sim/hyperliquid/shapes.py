@@ -123,6 +123,24 @@ def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:
     }
 
 
+def active_asset_data(account: Account, coin: str, margins: Margins, mark: Decimal) -> Json:
+    """One coin's leverage, and how much more of it the free margin is enough for, either way."""
+    leverage, free = margins.leverage(account, coin), max(margins.available(account), ZERO)
+    kind: Json = {"type": "cross" if leverage.is_cross else "isolated", "value": leverage.value}
+    if not leverage.is_cross:
+        position = account.positions.get(coin)
+        kind["rawUsd"] = wire(ZERO if position is None else position.isolated or ZERO)
+    most = rounded(free * leverage.value / mark)
+    return {
+        "user": account.address,
+        "coin": coin,
+        "leverage": kind,
+        "maxTradeSzs": [most, most],
+        "availableToTrade": [rounded(free), rounded(free)],
+        "markPx": wire(mark),
+    }
+
+
 def _summary(summary: Summary) -> Json:
     return {
         "accountValue": rounded(summary.account_value),

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from aiohttp import web
 
 from strandline.sim.clock import Clock
+from strandline.sim.commands import Commands
 from strandline.sim.faults import Faults
 from strandline.sim.hyperliquid.exchange import Exchange
 from strandline.sim.hyperliquid.feeds import Feeds, trade_frames
@@ -45,7 +47,9 @@ class HyperliquidVenue:
         rules: Rules | None = None,
         limits: Limits | None = None,
         nonce_window: bool = True,
+        commands: Commands | None = None,
     ) -> None:
+        commands = commands or Commands(clock)
         self._clock = clock
         self._faults = faults or Faults()
         limits = limits or Limits()
@@ -56,17 +60,17 @@ class HyperliquidVenue:
         self._hub = Hub(clock, self._faults)
         self._feeds = Feeds(self.exchange, self._public, self._hub)
         info = Info(self.exchange, self._gate, self._public, newcomers_get)
-        self._rest = Rest(self.exchange, self._gate, info, self._feeds, clock, self._faults, limits)
+        self._rest = Rest(self.exchange, self._gate, info, self._feeds, clock, self._faults, limits, commands)
         coins = set(self.exchange.by_name)
         self._stream = Stream(self._hub, self._feeds, self._rest, clock, coins, limits)
         self._runner: web.AppRunner | None = None
+        self._give = commands.serve("deposit", self._deposit)
         for address, usdc in (deposits or {}).items():
             self.deposit(address, usdc)
 
     def deposit(self, address: str, usdc: Decimal) -> None:
         """Give an account cash, and make it if it is new."""
-        self.advance()
-        self.exchange.deposit(address.lower(), usdc)
+        self._give({"address": address, "usdc": str(usdc)})
 
     def advance(self) -> None:
         """Bring the exchange to the clock's time; every request does."""
@@ -111,6 +115,10 @@ class HyperliquidVenue:
         for batch in frames:
             self._hub.broadcast(topic, batch)
             await asyncio.sleep(0)
+
+    def _deposit(self, command: dict[str, Any]) -> None:
+        self.advance()
+        self.exchange.deposit(command["address"].lower(), Decimal(command["usdc"]))
 
     async def _info(self, request: web.Request) -> web.Response:
         return _response(self._rest.info(await request.read(), request.remote or ""))

@@ -36,9 +36,14 @@ class Market:
     """Several symbols; every answer is a function of seed, spec, script and time, whatever was asked before."""
 
     def __init__(
-        self, seed: int, symbols: Sequence[SymbolSpec], scenario: Scenario | None = None, *, shift_minutes: int = 0
+        self,
+        seed: int,
+        symbols: Sequence[SymbolSpec],
+        scenario: Scenario | None = None,
+        *,
+        shifts: Mapping[str, int] | None = None,
     ) -> None:
-        """With a shift all of it, script and chance, happens so many minutes later."""
+        """A symbol with a shift does all that it does, by script and by chance, so many minutes later."""
         scripts = dict(scenario or {})
         names = [spec.symbol for spec in symbols]
         require(len(set(names)) == len(names), "a symbol is named twice")
@@ -50,7 +55,8 @@ class Market:
         self._paths: dict[str, Path] = {}
         for spec in symbols:
             path = SymbolPath(spec, self._draws, scripts.get(spec.symbol, ()), blocks)
-            self._paths[spec.symbol] = ShiftedPath(path, shift_minutes) if shift_minutes else path
+            shift = (shifts or {}).get(spec.symbol, 0)
+            self._paths[spec.symbol] = ShiftedPath(path, shift) if shift else path
 
     def price(self, symbol: str, at_ms: int) -> Decimal:
         """The price of the newest trade at this instant."""

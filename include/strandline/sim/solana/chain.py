@@ -7,6 +7,7 @@ forbids it), `delay` (lands `value` milliseconds later; below zero: in the last 
 up lands again).
 """
 
+import base64
 import heapq
 import json
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from solders.hash import Hash
 from solders.transaction import VersionedTransaction
 
 from strandline.sim.clock import Clock
+from strandline.sim.commands import Commands
 from strandline.sim.faults import FaultKind, Faults
 from strandline.sim.solana.accounts import Accounts
 from strandline.sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Blocks
@@ -54,6 +56,7 @@ class Chain:
         blocks: Blocks,
         oracle: Oracle,
         when_scheduled: Callable[[int], None] = lambda _: None,
+        commands: Commands | None = None,
     ) -> None:
         self.accounts = accounts
         self.blocks = blocks
@@ -68,6 +71,7 @@ class Chain:
         self._events: list[_Event] = []
         self._order = count()
         self._at = clock.now()
+        self._take = (commands or Commands(clock)).serve("receive", self._received)
 
     def sync(self) -> int:
         """Let happen what was due; the height of the newest block."""
@@ -99,11 +103,8 @@ class Chain:
 
     def receive(self, transaction: VersionedTransaction, retries: int | None = None) -> str:
         """A node passes it on; whether it ever lands is another matter. Without `retries` the node never gives up."""
-        height = self.sync()
-        signature = str(transaction.signatures[0])
-        self._write("received", {"signature": signature})
-        self._attempt(transaction, retries, height)
-        return signature
+        self._take({"transaction": base64.b64encode(bytes(transaction)).decode(), "retries": retries})
+        return str(transaction.signatures[0])
 
     def simulate(
         self, transaction: VersionedTransaction, height: int, *, replace_blockhash: bool = False
@@ -131,6 +132,12 @@ class Chain:
     def note(self, kind: str, data: dict[str, Any]) -> None:
         """Write down what happened outside of blocks."""
         self._tape.append(self._clock.now(), "solana", kind, data)
+
+    def _received(self, command: dict[str, Any]) -> None:
+        transaction = VersionedTransaction.from_bytes(base64.b64decode(command["transaction"]))
+        height = self.sync()
+        self._write("received", {"signature": str(transaction.signatures[0])})
+        self._attempt(transaction, command["retries"], height)
 
     def _attempt(self, transaction: VersionedTransaction, retries: int | None, height: int) -> None:
         signature = str(transaction.signatures[0])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from solders.message import MessageV0
@@ -11,6 +11,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from strandline.sim.clock import Clock
+from strandline.sim.commands import Commands
 from strandline.sim.faults import Faults
 from strandline.sim.solana.accounts import Accounts
 from strandline.sim.solana.blocks import Blocks
@@ -57,7 +58,9 @@ class SolanaVenue:
         seed: int = 0,
         skip_every: int | None = None,
         plans: Plans | None = None,
+        commands: Commands | None = None,
     ) -> None:
+        commands = commands or Commands(clock)
         self._plans = plans or Plans()
         self._seed = seed
         self.tokens = tuple(tokens)
@@ -70,17 +73,14 @@ class SolanaVenue:
         self.accounts = Accounts(machine.svm)
         self.pools = Pools(self.tokens, market, self.accounts, _POOL_LAMPORTS)
         blocks = Blocks(clock.now(), seed, skip_every)
-        self.chain = Chain(clock, tape, faults, machine, self.accounts, blocks, self.pools, self._wake_at)
+        self.chain = Chain(clock, tape, faults, machine, self.accounts, blocks, self.pools, self._wake_at, commands)
         self._genesis = Genesis(machine, self.accounts, seed)
+        self._give = commands.serve("fund", self._fund)
         self._given("genesis", self._genesis.found(self.tokens, self.pools))
 
     def fund(self, address: Pubkey, sol: float = 0, tokens: Mapping[str, int] | None = None) -> None:
         """Give a wallet SOL, and tokens by symbol in raw units (`SOL` is wrapped SOL); seen at every commitment."""
-        self.chain.sync()
-        gifts = [self._genesis.give_lamports(address, round(sol * LAMPORTS))] if sol else []
-        for symbol, amount in (tokens or {}).items():
-            gifts.append(self._genesis.give_tokens(address, self._by_symbol[symbol], amount))
-        self._given("funded", merged(gifts))
+        self._give({"address": str(address), "lamports": round(sol * LAMPORTS), "tokens": dict(tokens or {})})
 
     def rpc_app(self) -> web.Application:
         """JSON-RPC on `/`."""
@@ -122,6 +122,14 @@ class SolanaVenue:
         move = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=call.address(0), lamports=lamports))
         message = MessageV0.try_compile(faucet.pubkey(), [move], [], self.chain.blocks.hash_of(call.newest))
         return self.chain.receive(VersionedTransaction(message, [faucet]))
+
+    def _fund(self, command: dict[str, Any]) -> None:
+        self.chain.sync()
+        address, lamports = Pubkey.from_string(command["address"]), command["lamports"]
+        gifts = [self._genesis.give_lamports(address, lamports)] if lamports else []
+        for symbol, amount in command["tokens"].items():
+            gifts.append(self._genesis.give_tokens(address, self._by_symbol[symbol], amount))
+        self._given("funded", merged(gifts))
 
     def _given(self, kind: str, gift: Gift) -> None:
         self.chain.note(kind, {"lamports": gift.lamports, "tokens": gift.tokens})
