@@ -25,15 +25,17 @@ def upgrade() -> None:
 
     ALTER TABLE cursors
       ADD COLUMN trade_no integer NOT NULL DEFAULT 0 CHECK (trade_no >= 0),
-      ADD COLUMN highest numeric CHECK (highest > 0 AND highest < 'Infinity');
-    COMMENT ON COLUMN cursors.trade_no IS 'The trade that exit_due and highest are about.';
+      ADD COLUMN highest numeric CHECK (highest > 0 AND highest < 'Infinity'),
+      ADD COLUMN trail_armed boolean NOT NULL DEFAULT false;
+    COMMENT ON COLUMN cursors.trade_no IS 'The trade that exit_due, highest and trail_armed are about.';
     COMMENT ON COLUMN cursors.highest IS 'The highest price seen since the open trade''s first fill; the trail hangs on it.';
+    COMMENT ON COLUMN cursors.trail_armed IS 'Stays until flat, even if a later add lifts the average entry.';
     """)
 
 
 def downgrade() -> None:
     op.execute("""
-    ALTER TABLE cursors DROP COLUMN highest, DROP COLUMN trade_no;
+    ALTER TABLE cursors DROP COLUMN trail_armed, DROP COLUMN highest, DROP COLUMN trade_no;
     ALTER TABLE cash_events DROP COLUMN amount;
     ALTER TABLE intents DROP COLUMN evidence;
     """)

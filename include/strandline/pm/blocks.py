@@ -1,0 +1,65 @@
+"""Rule 7: what keeps a row from buying, whatever its flags say. All that applies is named."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from strandline.model.position import Standing
+from strandline.model.strategy import Strategy
+from strandline.model.tick import Side
+from strandline.pm import reasons as why
+from strandline.pm.inputs import CycleInputs, Row
+from strandline.pm.situation import Situation
+
+Block: TypeAlias = Callable[[Situation], Iterator[str]]
+
+
+def blocks_everywhere(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...]:
+    """What stops the entries of all rows."""
+    reasons = list(inputs.block_all_entries)
+    oldest = inputs.cycle - timedelta(seconds=strategy.freshness.max_mark_age_seconds)
+    if any(row.position.holding.quantity and not _marked_since(row, oldest) for row in inputs.rows):
+        reasons.append(why.STALE_MARKS)
+    if inputs.equity is None:
+        reasons.append(why.NO_EQUITY)
+    return tuple(dict.fromkeys(reasons))
+
+
+def blocks_of(at: Situation) -> tuple[str, ...]:
+    """What stops the entries of this row."""
+    return tuple(dict.fromkeys(reason for block in BLOCKS for reason in block(at)))
+
+
+def _quality(at: Situation) -> Iterator[str]:
+    for finding in at.row.block_all:
+        yield f"{why.BLOCK_ALL}:{finding}"
+    for finding in at.row.block_entries:
+        yield f"{why.BLOCK_ENTRIES}:{finding}"
+
+
+def _standing(at: Situation) -> Iterator[str]:
+    if at.row.position.standing is Standing.PAUSED:
+        yield why.PAUSED
+    if not at.row.position.ready:
+        yield why.DORMANT
+
+
+def _open_intents(at: Situation) -> Iterator[str]:
+    if at.open_on(Side.BUY):
+        yield why.OPEN_ENTRY
+    if at.open_on(Side.SELL):
+        yield why.OPEN_EXIT
+
+
+def _price(at: Situation) -> Iterator[str]:
+    if at.row.price is None:
+        yield why.NO_TRUSTED_PRICE
+
+
+BLOCKS: Final[tuple[Block, ...]] = (_quality, _standing, _open_intents, _price)
+"""In the order in which they are named."""
+
+
+def _marked_since(row: Row, oldest: datetime) -> bool:
+    """What is held is worth what its mark says; without one nobody knows."""
+    return row.mark is not None and row.mark.observed_at >= oldest

@@ -1,0 +1,143 @@
+"""Everything that a plan depends on. Two equal inputs give two equal plans."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from uuid import UUID
+
+from strandline.model.exact import Money, Price
+from strandline.model.instrument import Instrument
+from strandline.model.intent import ExitReason, IntentStatus
+from strandline.model.position import Position, Standing
+from strandline.model.record import Record, require
+from strandline.model.signal import Signal
+from strandline.model.tick import Side
+
+
+class KnownPrice(Record, frozen=True, kw_only=True):
+    """A price, and how one came to know it. `observed_at` is the end of the bar, or when the venue was asked."""
+
+    price: Price
+    source: str
+    observed_at: datetime
+
+
+class Memory(Record, frozen=True, kw_only=True):
+    """What the planner remembers of a row from one cycle to the next.
+
+    Generation, bar and revision are the last signal that is done with; the rest is about trade `trade_no`.
+    """
+
+    generation: int
+    bar_ts: datetime
+    bar_revision: int
+    trade_no: int
+    exit_due: ExitReason | None = None
+    exit_due_bar: datetime | None = None
+    highest: Price | None = None
+    trail_armed: bool = False
+
+    def check(self) -> None:
+        require((self.exit_due is None) is (self.exit_due_bar is None), "what made an exit due has a bar")
+
+
+class OpenIntent(Record, frozen=True, kw_only=True):
+    """An intent of the row that may still become a fill. `notional` is what an entry may cost."""
+
+    intent_id: UUID
+    side: Side
+    status: IntentStatus
+    rule: int
+    notional: Money | None
+
+    def check(self) -> None:
+        require(self.status.open, "an intent that has ended is not open")
+        require((self.notional is not None) is (self.side is Side.BUY), "an entry has a notional, an exit has none")
+
+
+class LastTrim(Record, frozen=True, kw_only=True):
+    """The newest filled trim of the open trade: the count of its bar, and the level that was near."""
+
+    bar_count: int
+    level_id: datetime
+
+
+class Past(Record, frozen=True, kw_only=True):
+    """What has been of the row. Buys and trims count from their fills; `ended_exits` counts skips as well.
+
+    The instants are those that the evidence of the filled intents names: `attempt_id` of rule 8, `visit` of rule 9 in
+    S2, `trend_id` of rule 9's first dips. `ended_exits` holds the rule of every ended exit and trim of the open trade.
+    """
+
+    attempts_bought: tuple[datetime, ...] = ()
+    visits_bought: tuple[datetime, ...] = ()
+    trends_dipped: tuple[datetime, ...] = ()
+    last_trim: LastTrim | None = None
+    ended_exits: tuple[int, ...] = ()
+    failed_attempts: int = 0
+
+    def check(self) -> None:
+        require(self.failed_attempts >= 0, "failed_attempts is not negative")
+
+
+class Row(Record, frozen=True, kw_only=True):
+    """One position row at the cycle.
+
+    `price` is P, and None if there is none that can be trusted; `mark` is the venue's newest, however old. `newest` is
+    the newest signal of the adopted generation, `signals` are those not yet done with, oldest first; without a memory
+    that is the newest alone. `highest_close` is the highest 5m close since the trade's first fill. `block_entries` and
+    `block_all` name the quality findings of the instrument.
+    """
+
+    position: Position
+    instrument: Instrument
+    price: KnownPrice | None
+    mark: KnownPrice | None
+    newest: Signal | None
+    signals: tuple[Signal, ...]
+    memory: Memory | None
+    highest_close: Price | None = None
+    past: Past = Past()
+    open_intents: tuple[OpenIntent, ...] = ()
+    block_entries: tuple[str, ...] = ()
+    block_all: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        key = self.position.key
+        require(self.position.standing is not Standing.ARCHIVED, f"{key} is archived: it is not planned for")
+        require(
+            (key.venue, key.token_contract) == (self.instrument.venue, self.instrument.token_contract),
+            f"{key} is not a row of {self.instrument.venue}/{self.instrument.token_contract}",
+        )
+        order = [(signal.bar_ts, signal.bar_revision) for signal in self.signals]
+        require(order == sorted(set(order)), f"the signals of {key} must come oldest first, each once")
+        require(not order or self.newest is not None, f"{key} has signals, but no newest one")
+
+    @property
+    def memory_of_trade(self) -> Memory | None:
+        """The memory, if it is about the trade that is open now; what was of an older one is over."""
+        holding, memory = self.position.holding, self.memory
+        return memory if memory and holding.quantity and memory.trade_no == holding.trade_no else None
+
+
+class CycleInputs(Record, frozen=True, kw_only=True):
+    """All rows that are not archived, and the portfolio that they share.
+
+    `equity` is None when something held cannot be valued. `free_cash` is by `str(VenueKey)` and still holds what open
+    entries may cost; a venue that is not named has none. `block_all_entries` names what stops every entry.
+    """
+
+    cycle: datetime
+    rows: tuple[Row, ...]
+    equity: Money | None
+    peak: Money | None
+    losing_streak: int
+    free_cash: Mapping[str, Money]
+    block_all_entries: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        ids = [row.position.position_id for row in self.rows]
+        require(len(set(ids)) == len(ids), "a row is there twice")
+        require(self.losing_streak >= 0, "losing_streak is not negative")
+        seen = [row.newest for row in self.rows if row.newest is not None]
+        ahead = [signal for signal in seen if signal.bar_ts + signal.timeframe.length > self.cycle]
+        require(not ahead, "a signal is of a bar that ends after the cycle")

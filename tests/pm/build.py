@@ -1,0 +1,175 @@
+"""A good row and a good cycle, so that a test says only what is special about its own."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.instrument import Instrument
+from strandline.model.intent import ExitReason, IntentStatus
+from strandline.model.position import Holding, Position, PositionKey, Standing
+from strandline.model.record import Record
+from strandline.model.signal import EngineState, Flag, Level, Signal
+from strandline.model.strategy import Strategy
+from strandline.model.tick import Side
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
+from strandline.pm import plan
+from strandline.pm.decisions import Decided
+from strandline.pm.inputs import CycleInputs, KnownPrice, Memory, OpenIntent, Row
+from strandline.settings import Settings
+from strandline.strategy import load_strategy
+
+STRATEGY: Strategy = load_strategy(Settings())
+T = datetime(2026, 1, 5, 12, tzinfo=UTC)
+BAR = T - timedelta(minutes=15)
+OLD_LEVEL, NEW_LEVEL = T - timedelta(days=9), T - timedelta(days=3)
+LEVELS = (
+    Level(level_id=OLD_LEVEL, price=90.0, touches=3, strength=0.5),
+    Level(level_id=NEW_LEVEL, price=101.0, touches=3, strength=0.5),
+)
+
+R = TypeVar("R", bound=Record)
+
+
+def signal(*flags: Flag, **special: Any) -> Signal:
+    """Of the newest 15m bar: close 100, ATR 4."""
+    told: dict[str, Any] = {
+        "instrument_id": 1,
+        "timeframe": Timeframe.M15,
+        "bar_ts": BAR,
+        "bar_revision": 0,
+        "generation": 1,
+        "bar_count": 1000,
+        "state": EngineState.S1,
+        "state_since": T - timedelta(hours=5),
+        "flags": flags,
+        "exit_reason": None,
+        "attempt_id": T - timedelta(hours=5),
+        "trend_id": None,
+        "indicators": {"close": 100.0, "atr": 4.0},
+        "scores": {},
+        "terms": {},
+        "unknown_terms": (),
+        "levels": LEVELS,
+        "engine_version": "4",
+        "input_hash": "a" * 64,
+    }
+    return Signal(**(told | special))
+
+
+def known(price: str | int, age: timedelta = timedelta(0), source: str = "bar 1m") -> KnownPrice:
+    """A price that was seen a while before T."""
+    return KnownPrice(price=Price(price), source=source, observed_at=T - age)
+
+
+def held(quantity: str | int = 10, entry: str | int = 100, **special: Any) -> Holding:
+    """Bought an hour ago; trade 3."""
+    told: dict[str, Any] = {
+        "trade_no": 3,
+        "quantity": Quantity(quantity),
+        "average_entry": Price(entry),
+        "invested": Price(entry) * Quantity(quantity),
+        "first_fill_at": T - timedelta(hours=1),
+        "last_fill_at": T - timedelta(hours=1),
+    }
+    return Holding(**(told | special))
+
+
+def memory(**special: Any) -> Memory:
+    """Up to the bar before the newest; of trade 3."""
+    told: dict[str, Any] = {"generation": 1, "bar_ts": BAR - timedelta(minutes=15), "bar_revision": 0, "trade_no": 3}
+    return Memory(**(told | special))
+
+
+def row(
+    *flags: Flag,
+    holding: Holding | None = None,
+    price: str | int | None = 100,
+    token: str = "BTC",
+    timeframe: Timeframe = Timeframe.M15,
+    venue: VenueKey = HYPERLIQUID_PERPS,
+    standing: Standing = Standing.OPEN,
+    weight: str = "1",
+    ready: bool = True,
+    lot: str = "0.001",
+    min_notional: str = "10",
+    **special: Any,
+) -> Row:
+    """Flat, ready, alone with its token, a trusted price of 100, and one unread signal with these flags."""
+    newest = signal(*flags)
+    told: dict[str, Any] = {
+        "position": Position(
+            key=PositionKey(venue=venue, token_contract=token, timeframe=timeframe),
+            instrument_id=1,
+            standing=standing,
+            weight=Ratio(weight),
+            ready=ready,
+            holding=holding or Holding(),
+        ),
+        "instrument": Instrument(
+            instrument_id=1,
+            venue=venue,
+            token_contract=token,
+            symbol=token,
+            lot=Quantity(lot),
+            min_notional=Money(min_notional),
+        ),
+        "price": None if price is None else known(price),
+        "mark": known(100, source="mark"),
+        "newest": newest,
+        "signals": (newest,),
+        "memory": memory(trade_no=holding.trade_no if holding else 0),
+    }
+    if "signals" in special and "newest" not in special:
+        special["newest"] = special["signals"][-1]
+    return Row(**(told | special))
+
+
+def cycle(*rows: Row, **special: Any) -> CycleInputs:
+    """Equity and cash of 100,000, all of it on Hyperliquid."""
+    told: dict[str, Any] = {
+        "cycle": T,
+        "rows": rows,
+        "equity": Money(100_000),
+        "peak": Money(100_000),
+        "losing_streak": 0,
+        "free_cash": {str(HYPERLIQUID_PERPS): Money(100_000)},
+    }
+    return CycleInputs(**(told | special))
+
+
+def decide(one: Row, *others: Row, **special: Any) -> Decided:
+    """What is decided about the first row."""
+    decisions = plan(cycle(one, *others, **special), STRATEGY).decisions
+    return next(decided for decided in decisions if decided.position_id == one.position.position_id)
+
+
+def an_open(side: Side, status: IntentStatus, notional: str = "1000", number: int = 1) -> OpenIntent:
+    """An intent of an earlier cycle."""
+    return OpenIntent(
+        intent_id=UUID(int=number),
+        side=side,
+        status=status,
+        rule=8 if side is Side.BUY else 1,
+        notional=Money(notional) if side is Side.BUY else None,
+    )
+
+
+def exit_signal(reason: ExitReason, **special: Any) -> Signal:
+    """The trend ended on this bar."""
+    return signal(Flag.EXIT_POSITION, **({"exit_reason": reason.value, "state": EngineState.S0} | special))
+
+
+def changed(record: R, **fields: Any) -> R:
+    """The record with other values, checked again."""
+    return type(record)(**{name: getattr(record, name) for name in record.__struct_fields__} | fields)
+
+
+def with_number(section: str, **numbers: Any) -> Strategy:
+    """The strategy with other numbers in one section."""
+    return msgspec.structs.replace(
+        STRATEGY, **{section: msgspec.structs.replace(getattr(STRATEGY, section), **numbers)}
+    )

@@ -1,0 +1,99 @@
+"""Rule 7: what keeps a row from buying, named completely, and what it leaves alone."""
+
+from datetime import timedelta
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from strandline.model.exact import Money
+from strandline.model.intent import IntentStatus
+from strandline.model.position import Standing
+from strandline.model.signal import Flag
+from strandline.model.tick import Side
+from strandline.pm import reasons as why
+from strandline.pm.decisions import Decided
+from tests.pm.build import BAR, an_open, cycle, decide, held, known, row
+
+OF_A_ROW: dict[str, dict[str, Any]] = {
+    "block_all:candle": {"block_all": ("candle",)},
+    "block_entries:outage": {"block_entries": ("outage",)},
+    why.PAUSED: {"standing": Standing.PAUSED},
+    why.DORMANT: {"ready": False},
+    why.OPEN_ENTRY: {"open_intents": (an_open(Side.BUY, IntentStatus.UNKNOWN),)},
+    why.OPEN_EXIT: {"open_intents": (an_open(Side.SELL, IntentStatus.SENT),)},
+    why.NO_TRUSTED_PRICE: {"price": None},
+}
+OF_A_CYCLE: dict[str, dict[str, Any]] = {
+    "suite_failed": {"block_all_entries": ("suite_failed",)},
+    why.NO_EQUITY: {"equity": None},
+}
+
+
+def test_nothing_blocks_a_good_row() -> None:
+    decided = decide(row(Flag.BUY_SIGNAL))
+    assert (decided.rule, decided.evidence.rules_not_fired["7"]) == (8, why.NOT_BLOCKED)
+
+
+@pytest.mark.parametrize("reason", OF_A_ROW)
+def test_each_block_of_a_row_holds_an_entry_and_is_named(reason: str) -> None:
+    decided = decide(row(Flag.BUY_SIGNAL, **OF_A_ROW[reason]))
+    assert (decided.rule, decided.intent, decided.reasons) == (7, None, (reason,))
+
+
+@pytest.mark.parametrize("reason", OF_A_CYCLE)
+def test_each_block_of_a_cycle_holds_every_entry_and_is_named(reason: str) -> None:
+    for one in (row(Flag.BUY_SIGNAL), row(Flag.BUY_SIGNAL, token="ETH")):
+        decided = decide(one, **OF_A_CYCLE[reason])
+        assert (decided.rule, decided.intent, decided.reasons) == (7, None, (reason,))
+
+
+@pytest.mark.parametrize("pair", list(combinations(OF_A_ROW, 2)))
+def test_all_blocks_that_apply_are_named_in_one_order(pair: tuple[str, str]) -> None:
+    first, second = (OF_A_ROW[name] for name in pair)
+    both = {name: first.get(name, ()) + second[name] for name in second if isinstance(second[name], tuple)}
+    decided = decide(row(Flag.BUY_SIGNAL, **{**first, **second, **both}), block_all_entries=("suite_failed",))
+    assert decided.reasons == (*pair, "suite_failed")
+
+
+def test_a_block_is_told_whether_the_row_wanted_anything_or_not() -> None:
+    assert decide(row(standing=Standing.PAUSED)).reasons == (why.PAUSED,)
+    assert "wanted" not in decide(row(standing=Standing.PAUSED)).evidence.inputs
+    assert decide(row(Flag.BUY_SIGNAL, standing=Standing.PAUSED)).evidence.inputs["wanted"] == "rule 8: 2250"
+
+
+def with_mark_of(**special: Any) -> Decided:
+    """A row that wants to buy, beside one that holds something with this mark."""
+    return decide(row(Flag.BUY_SIGNAL), row(token="ETH", holding=held(), newest=None, signals=(), **special))
+
+
+def test_a_mark_of_something_held_that_is_older_than_fifteen_minutes_blocks_entries_everywhere() -> None:
+    assert with_mark_of(mark=known(100, timedelta(minutes=15))).intent is not None
+    assert with_mark_of(mark=known(100, timedelta(minutes=15, seconds=1))).reasons == (why.STALE_MARKS,)
+    assert with_mark_of(mark=None).reasons == (why.STALE_MARKS,)
+
+
+def test_the_mark_of_a_flat_row_values_nothing() -> None:
+    assert decide(row(Flag.BUY_SIGNAL, mark=None)).intent is not None
+
+
+def test_a_cap_that_leaves_too_little_is_a_block_and_named_beside_the_others() -> None:
+    poor = {"free_cash": {"hyperliquid/perps": Money("29.99")}}
+    assert decide(row(Flag.BUY_SIGNAL), **poor).reasons == (why.FREE_CASH,)
+    assert decide(row(Flag.BUY_SIGNAL, standing=Standing.PAUSED), **poor).reasons == (why.PAUSED, why.FREE_CASH)
+    assert decide(row(Flag.BUY_SIGNAL), free_cash={}).reasons == (why.FREE_CASH,)
+
+
+def test_a_row_that_the_engine_has_not_seen_holds() -> None:
+    decided = decide(row(ready=False, newest=None, signals=(), memory=None))
+    assert (decided.rule, decided.reasons, decided.state, decided.memory) == (7, (why.DORMANT,), None, None)
+
+
+def test_an_archived_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="archived"):
+        row(standing=Standing.ARCHIVED)
+
+
+def test_a_bar_that_ends_after_the_cycle_is_refused() -> None:
+    with pytest.raises(ValueError, match="after the cycle"):
+        cycle(row(Flag.BUY_SIGNAL), cycle=BAR + timedelta(minutes=14))

@@ -1,0 +1,198 @@
+"""Rules 8 and 9, when a flag counts, and what an entry takes."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from strandline.model.exact import Money, Price, Quantity
+from strandline.model.intent import Decision, ExecutionIntent
+from strandline.model.signal import EngineState, Flag, Signal
+from strandline.model.tick import Side
+from strandline.model.timeframe import Timeframe
+from strandline.pm import reasons as why
+from strandline.pm.decisions import Decided
+from strandline.pm.inputs import Past, Row
+from tests.pm.build import BAR, T, changed, decide, held, known, memory, row, signal
+
+ATTEMPT = VISIT = T - timedelta(hours=5)
+TREND = T - timedelta(days=2)
+
+
+def bought(decided: Decided) -> ExecutionIntent:
+    """The intent, which must be there."""
+    assert decided.intent is not None
+    assert (decided.intent.side, decided.intent.decision) == (Side.BUY, Decision.ADD)
+    return decided.intent
+
+
+def in_s2(**special: object) -> Signal:
+    """At E333, worth a buy."""
+    return signal(Flag.BUY_FLAG, state=EngineState.S2, **special)
+
+
+def first_dip(**special: object) -> Signal:
+    """The first dip of a trend."""
+    return signal(Flag.FIRST_DIP_BUY_FLAG, **{"state": EngineState.S3, "trend_id": TREND} | special)
+
+
+def test_a_buy_signal_takes_f_of_a_of_what_remains() -> None:
+    intent = bought(decide(row(Flag.BUY_SIGNAL)))
+    assert (intent.rule, intent.notional, str(intent.size_frac)) == (8, Money(2250), "0.45")
+
+
+@pytest.mark.parametrize("newest", [in_s2(), first_dip()])
+def test_s2_and_the_first_dip_take_half_of_that(newest: Signal) -> None:
+    intent = bought(decide(row(signals=(newest,))))
+    assert (intent.rule, intent.notional, str(intent.size_frac)) == (9, Money(1125), "0.225")
+
+
+def test_a_buy_signal_while_holding_is_already_positioned() -> None:
+    decided = decide(row(Flag.BUY_SIGNAL, holding=held()))
+    assert (decided.rule, decided.reasons, decided.intent) == (12, (why.ALREADY_POSITIONED,), None)
+
+
+@pytest.mark.parametrize("newest", [in_s2(), first_dip()])
+def test_rule_9_adds_to_what_is_held_as_the_same_trade(newest: Signal) -> None:
+    intent = bought(decide(row(holding=held(), signals=(newest,))))
+    assert (intent.trade_no, intent.notional) == (3, Money(900))
+    assert bought(decide(row(signals=(newest,), holding=None))).trade_no == 1
+
+
+@pytest.mark.parametrize(
+    ("newest", "past", "reason"),
+    [
+        (signal(Flag.BUY_SIGNAL), Past(attempts_bought=(ATTEMPT,)), why.ATTEMPT_BOUGHT),
+        (in_s2(), Past(visits_bought=(VISIT,)), why.VISIT_BOUGHT),
+        (first_dip(), Past(trends_dipped=(TREND,)), why.TREND_DIPPED),
+    ],
+)
+def test_what_was_filled_once_is_not_bought_again_and_another_one_is(newest: Signal, past: Past, reason: str) -> None:
+    again = decide(row(signals=(newest,), past=past))
+    assert (again.rule, again.reasons, again.intent) == (12, (reason,), None)
+    later = T - timedelta(hours=1)
+    other = changed(newest, attempt_id=later, state_since=later, trend_id=later)
+    bought(decide(row(signals=(other,), past=past)))
+
+
+def test_what_cannot_be_counted_is_not_bought() -> None:
+    assert decide(row(signals=(signal(Flag.BUY_SIGNAL, attempt_id=None),))).reasons == (why.NO_ATTEMPT,)
+    assert decide(row(signals=(first_dip(trend_id=None),))).reasons == (why.NO_TREND,)
+
+
+@pytest.mark.parametrize("state", [EngineState.S0, EngineState.S1, EngineState.S3, EngineState.S4])
+def test_a_buy_flag_outside_of_s2_is_no_buy_of_rule_9(state: EngineState) -> None:
+    assert decide(row(signals=(signal(Flag.BUY_FLAG, state=state),))).intent is None
+
+
+@pytest.mark.parametrize(
+    ("timeframe", "life"),
+    [
+        (Timeframe.M5, timedelta(minutes=5)),
+        (Timeframe.M15, timedelta(minutes=15)),
+        (Timeframe.D1, timedelta(minutes=15)),
+    ],
+)
+def test_a_flag_lives_as_long_as_its_bar_and_fifteen_minutes_at_most(timeframe: Timeframe, life: timedelta) -> None:
+    bar = timeframe.last_final(T)
+    end = bar + timeframe.length
+    one = row(signals=(signal(Flag.BUY_SIGNAL, timeframe=timeframe, bar_ts=bar),), timeframe=timeframe, memory=None)
+    bought(decide(one, cycle=end + life - timedelta(seconds=1)))
+    over = decide(one, cycle=end + life)
+    assert (over.rule, over.reasons) == (12, (why.FLAG_EXPIRED,))
+
+
+@pytest.mark.parametrize(("price", "counts"), [("102", True), ("98", True), ("102.01", False), ("97.99", False)])
+def test_a_flag_counts_while_the_price_is_within_half_an_atr_of_the_close(price: str, counts: bool) -> None:
+    for flag, holding in ((Flag.BUY_SIGNAL, None), (Flag.TRIM_FLAG, held())):
+        decided = decide(row(flag, price=price, holding=holding))
+        assert (decided.intent is not None) is counts
+        assert counts or decided.reasons == (why.FLAG_EXPIRED,)
+
+
+def test_a_flag_of_an_older_bar_is_over() -> None:
+    older = signal(Flag.BUY_SIGNAL, bar_ts=BAR - timedelta(minutes=15))
+    assert decide(row(signals=(older, signal()))).reasons == (why.FLAG_EXPIRED,)
+    overtaken = row(signals=(signal(Flag.BUY_SIGNAL),), newest=signal(bar_revision=1))
+    assert decide(overtaken).reasons == (why.FLAG_EXPIRED,)
+
+
+def test_a_revised_bar_never_buys() -> None:
+    for newest in (signal(Flag.BUY_SIGNAL, bar_revision=1), in_s2(bar_revision=1), first_dip(bar_revision=1)):
+        assert decide(row(signals=(newest,))).reasons == (why.BAR_REVISED,)
+    withdrawn = signal(Flag.BUY_SIGNAL), signal(bar_revision=1)
+    assert decide(row(signals=withdrawn)).reasons == (why.FLAG_EXPIRED,)
+
+
+def test_a_missing_indicator_raises() -> None:
+    with pytest.raises(KeyError, match="atr"):
+        decide(row(signals=(signal(Flag.BUY_SIGNAL, indicators={"close": 100.0}),)))
+
+
+def test_a_flag_that_was_read_does_not_count_again() -> None:
+    newest = signal(Flag.BUY_SIGNAL)
+    read = row(newest=newest, signals=(), memory=memory(bar_ts=BAR, trade_no=0))
+    assert decide(read).reasons == (why.NOTHING_TO_DO,)
+
+
+def remaining(notional: str, one: Row) -> Row:
+    """The row with an allocation of 5,000 of which all but this much is used."""
+    used = (Money(5000) - Money(notional)).buys(Price(100), Quantity("0.01"))
+    return changed(one, position=changed(one.position, holding=held(quantity=str(used))))
+
+
+def test_an_entry_needs_three_minimum_notionals() -> None:
+    """f(A) is 0.225 here: 134 gives 30.15, 133 gives 29.92."""
+    assert bought(decide(remaining("134", row(signals=(in_s2(),))))).notional == Money("30.15")
+    assert decide(remaining("133", row(signals=(in_s2(),)))).reasons == (why.BELOW_MINIMUM,)
+
+
+def test_an_entry_needs_one_lot() -> None:
+    assert decide(row(Flag.BUY_SIGNAL, lot="22.5")).intent is not None
+    assert decide(row(Flag.BUY_SIGNAL, lot="22.501")).reasons == (why.BELOW_MINIMUM,)
+
+
+def test_a_row_that_holds_its_allocation_adds_nothing() -> None:
+    """Even without any minimum."""
+    full = row(signals=(in_s2(),), holding=held(quantity=50), min_notional="0", lot="0.00000001")
+    assert decide(full).reasons == (why.BELOW_MINIMUM,)
+
+
+def test_the_allocation_is_the_rows_share_of_the_tokens_weights() -> None:
+    one = row(Flag.BUY_SIGNAL, weight="0.4")
+    others = [row(timeframe=Timeframe.H4, weight="0.25", newest=None, signals=()), row(token="ETH", weight="9")]
+    assert decide(one, *others).evidence.inputs["allocation"] == "3076.92"
+    assert decide(one).evidence.inputs["allocation"] == "5000"
+    weightless = decide(row(Flag.BUY_SIGNAL, weight="0"))
+    assert (weightless.evidence.inputs["allocation"], weightless.reasons) == ("0", (why.BELOW_MINIMUM,))
+
+
+def test_what_remains_is_counted_at_cost() -> None:
+    """A fall of the price makes no room."""
+    one = row(signals=(in_s2(),), holding=held(quantity=30), price=98, mark=known(98))
+    assert decide(one).evidence.inputs["remaining"] == "2000"
+
+
+@pytest.mark.parametrize("now", [T, T + timedelta(minutes=5)])
+def test_a_bar_gives_one_id_per_row_trade_and_rule(now: datetime) -> None:
+    intent = bought(decide(row(Flag.BUY_SIGNAL), cycle=now))
+    assert intent.intent_id == bought(decide(row(Flag.BUY_SIGNAL, price=99))).intent_id
+    others = [
+        row(Flag.BUY_SIGNAL, token="ETH"),
+        row(signals=(in_s2(),)),
+        row(Flag.BUY_SIGNAL, holding=changed(held(), quantity=Quantity(0), average_entry=None)),
+        row(signals=(signal(Flag.BUY_SIGNAL, bar_ts=BAR - timedelta(minutes=5)),)),
+    ]
+    assert intent.intent_id not in {bought(decide(one)).intent_id for one in others}
+
+
+def test_an_entry_expires_after_five_minutes_and_may_slip_half_a_percent() -> None:
+    intent = bought(decide(row(Flag.BUY_SIGNAL)))
+    assert intent.expires_at == T + timedelta(seconds=300)
+    assert (intent.max_slippage_bps, intent.reduce_only, intent.quantity) == (50, False, None)
+    assert (intent.source_bar, intent.decision_price) == (BAR, Price(100))
+
+
+def test_the_evidence_names_what_later_cycles_count() -> None:
+    assert decide(row(Flag.BUY_SIGNAL)).evidence.inputs["attempt_id"] == ATTEMPT.isoformat()
+    assert decide(row(signals=(in_s2(),))).evidence.inputs["visit"] == VISIT.isoformat()
+    assert decide(row(signals=(first_dip(),))).evidence.inputs["trend_id"] == TREND.isoformat()

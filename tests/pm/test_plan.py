@@ -1,0 +1,255 @@
+"""What holds for every plan, whatever is planned for."""
+
+import random
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strandline.model.canonical import canonical_bytes, from_json
+from strandline.model.exact import Money, Ratio
+from strandline.model.intent import Decision, ExecutionIntent, IntentStatus
+from strandline.model.position import Standing
+from strandline.model.signal import Flag
+from strandline.model.tick import Side
+from strandline.pm import plan
+from strandline.pm import reasons as why
+from strandline.pm.decisions import Decided, Plan
+from strandline.pm.inputs import CycleInputs, Row
+from tests.pm.build import STRATEGY, T, changed
+from tests.pm.worlds import cycles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from uuid import UUID
+
+pytestmark = pytest.mark.slow
+
+FLAGS_OF = {8: {Flag.BUY_SIGNAL}, 9: {Flag.BUY_FLAG, Flag.FIRST_DIP_BUY_FLAG}}
+
+
+def test_the_examples_reach_every_rule() -> None:
+    """Without this, all that follows could hold because nothing ever happens."""
+    seen: set[object] = set()
+
+    @settings(max_examples=250, derandomize=True, deadline=None, database=None)
+    @given(cycles())
+    def look(inputs: CycleInputs) -> None:
+        for one in plan(inputs, STRATEGY).decisions:
+            seen.update({(one.rule, one.intent is not None), ("calls off", bool(one.cancels))}, one.reasons)
+
+    look()
+    fired = {(rule, True) for rule in (1, 2, 3, 4, 5, 6, 8, 9)}
+    held = {(7, False), (12, False), ("calls off", True), why.WAITS_FOR_OPEN_EXIT}
+    assert fired | held | {why.CAP_TOKEN, why.CAP_TOTAL, why.FREE_CASH} <= seen
+
+
+@given(cycles())
+def test_every_row_gets_one_decision_that_says_why_the_rules_before_it_did_not_fire(inputs: CycleInputs) -> None:
+    decisions = plan(inputs, STRATEGY).decisions
+    assert [one.position_id for one in decisions] == sorted(row.position.position_id for row in inputs.rows)
+    for one in decisions:
+        asked = [rule for rule in range(1, 10) if rule < one.rule]
+        assert list(one.evidence.rules_not_fired) == [str(rule) for rule in asked]
+
+
+@given(cycles(), st.randoms(use_true_random=False))
+def test_the_same_inputs_give_the_same_bytes(inputs: CycleInputs, shuffle: random.Random) -> None:
+    """Written down and read again, and with the rows in another order."""
+    planned = plan(inputs, STRATEGY)
+    read = from_json(canonical_bytes(inputs), CycleInputs)
+    rows = list(read.rows)
+    shuffle.shuffle(rows)
+    again = plan(changed(read, rows=tuple(rows)), STRATEGY)
+    assert canonical_bytes(again) == canonical_bytes(planned)
+    assert again.digest == planned.digest
+    assert from_json(canonical_bytes(planned), Plan) == planned
+
+
+@given(cycles())
+def test_caps_hold_wherever_something_is_added(inputs: CycleInputs) -> None:
+    limits = STRATEGY.allocation
+    groups: list[tuple[float, Callable[[Row], Hashable]]] = [
+        (limits.max_position_pct, token),
+        (limits.max_venue_pct, lambda row: row.position.key.venue),
+        (limits.max_total_pct, lambda _: "all"),
+    ]
+    bought = {one.position_id: one.notional for one in plan(inputs, STRATEGY).intents if one.notional}
+    for pct, group_of in groups:
+        taken: dict[Hashable, Money] = defaultdict(lambda: Money(0))
+        for row in inputs.rows:
+            taken[group_of(row)] += exposure(row) + reserved(row) + bought.get(row.position.position_id, Money(0))
+        for row in inputs.rows:
+            if row.position.position_id in bought:
+                assert taken[group_of(row)] <= part_of_equity(inputs, pct)
+
+
+@given(cycles())
+def test_no_row_takes_more_than_its_share_and_no_venue_more_than_its_cash(inputs: CycleInputs) -> None:
+    decided, spent = by_row(inputs), dict(inputs.free_cash)
+    for row in inputs.rows:
+        spent[str(row.position.key.venue)] -= reserved(row)
+    for row in inputs.rows:
+        entry = buy(decided[row.position.position_id])
+        if entry is None or entry.notional is None:
+            continue
+        weights = sum((one.position.weight for one in inputs.rows if token(one) == token(row)), Ratio(0))
+        share = part_of_equity(inputs, STRATEGY.allocation.max_position_pct) * row.position.weight
+        assert (cost(row) + reserved(row) + entry.notional) * weights <= share
+        spent[str(entry.venue)] -= entry.notional
+        assert spent[str(entry.venue)] >= Money(0)
+
+
+@given(cycles())
+def test_an_intent_is_the_only_one_of_its_row_and_side(inputs: CycleInputs) -> None:
+    decided = by_row(inputs)
+    intents = [one.intent for one in decided.values() if one.intent]
+    assert len({one.intent_id for one in intents}) == len(intents)
+    assert all(one.cycle == T and one.strategy_hash == STRATEGY.hash for one in intents)
+    for row in inputs.rows:
+        one = decided[row.position.position_id]
+        planned = {
+            before.intent_id
+            for before in row.open_intents
+            if before.side is Side.BUY and before.status is IntentStatus.PLANNED
+        }
+        assert one.intent is None or one.intent.side not in {before.side for before in row.open_intents}
+        assert set(one.cancels) == (planned if one.rule <= 6 else set())
+
+
+@given(cycles())
+def test_nothing_is_sold_that_is_not_held_and_a_trim_leaves_no_dust(inputs: CycleInputs) -> None:
+    decided = by_row(inputs)
+    for row in inputs.rows:
+        intent, quantity = decided[row.position.position_id].intent, row.position.holding.quantity
+        if intent is None or intent.quantity is None:
+            continue
+        assert intent.decision is Decision.TRIM or intent.quantity == quantity
+        assert intent.quantity in (quantity, intent.quantity.in_lots(row.instrument.lot))
+        left = quantity - intent.quantity
+        assert not left or left * intent.decision_price >= row.instrument.min_notional * Ratio("1.5")
+
+
+@given(cycles())
+def test_nothing_but_an_open_sell_stops_rules_1_to_5(inputs: CycleInputs) -> None:
+    """Every block there is, no equity, no cash, no mark: the same exits, and nothing else."""
+    rows = tuple(
+        changed(
+            row,
+            position=changed(row.position, standing=Standing.PAUSED, ready=False),
+            mark=None,
+            block_entries=("outage",),
+            block_all=("broken",),
+        )
+        for row in inputs.rows
+    )
+    worst = changed(inputs, rows=rows, equity=None, peak=None, free_cash={}, block_all_entries=("halted",))
+    calm, blocked = by_row(inputs), by_row(worst)
+    for row in inputs.rows:
+        before, after = calm[row.position.position_id], blocked[row.position.position_id]
+        if before.rule > 5:
+            assert (after.rule, after.intent) == (7, None)
+            continue
+        assert sold(before) == sold(after)
+        waits = any(one.side is Side.SELL for one in row.open_intents)
+        assert waits is (before.intent is None) is (why.WAITS_FOR_OPEN_EXIT in before.reasons)
+
+
+@given(cycles())
+def test_a_flag_buys_once_and_only_on_the_newest_bar(inputs: CycleInputs) -> None:
+    """Once: not again in the next cycle, even when nothing came of it."""
+    first = by_row(inputs)
+    rows = tuple(next_cycle(row, first[row.position.position_id]) for row in inputs.rows)
+    second = by_row(changed(inputs, rows=rows))
+    for row in inputs.rows:
+        entry = buy(first[row.position.position_id])
+        if entry is not None:
+            assert row.newest is not None
+            assert row.newest == row.signals[-1]
+            assert FLAGS_OF[entry.rule] & set(row.newest.flags)
+            assert (entry.source_bar, entry.source_revision) == (row.newest.bar_ts, 0)
+            assert buy(second[row.position.position_id]) is None
+
+
+@given(cycles())
+def test_a_block_keeps_flags_for_the_next_cycle(inputs: CycleInputs) -> None:
+    """Once it is gone, entries are planned as if it had never been."""
+    blocked = by_row(changed(inputs, block_all_entries=("halted",)))
+    rows = tuple(next_cycle(row, blocked[row.position.position_id]) for row in inputs.rows)
+    later, never = by_row(changed(inputs, rows=rows)), by_row(inputs)
+    assert {one: buy(decided) for one, decided in later.items()} == {
+        one: buy(decided) for one, decided in never.items()
+    }
+
+
+@given(cycles())
+def test_what_is_remembered_of_a_trade_only_grows(inputs: CycleInputs) -> None:
+    decided = by_row(inputs)
+    for row in inputs.rows:
+        old, new = row.memory_of_trade, decided[row.position.position_id].memory
+        if new is None:
+            assert row.memory is None
+            assert row.newest is None or row.signals
+            continue
+        assert new.trade_no == row.position.holding.trade_no
+        if not row.position.holding.quantity:
+            assert (new.exit_due, new.highest, new.trail_armed) == (None, None, False)
+        elif old is not None:
+            assert old.highest is None or (new.highest is not None and new.highest >= old.highest)
+            assert old.exit_due is None or new.exit_due is not None
+            assert new.trail_armed or not old.trail_armed or old.highest is None
+
+
+def by_row(inputs: CycleInputs) -> "dict[UUID, Decided]":
+    """The decisions, by position."""
+    return {one.position_id: one for one in plan(inputs, STRATEGY).decisions}
+
+
+def next_cycle(row: Row, decided: Decided) -> Row:
+    """The row as it is read again: only what comes after its cursor is unread."""
+    memory = decided.memory
+    if memory is None:
+        return row
+    cursor = (memory.bar_ts, memory.bar_revision)
+    unread = tuple(one for one in row.signals if (one.bar_ts, one.bar_revision) > cursor)
+    return changed(row, memory=memory, signals=unread)
+
+
+def sold(decided: Decided) -> object:
+    """What is sold and why, without the price, A and E."""
+    intent = decided.intent
+    return decided.rule, decided.reasons, intent and (intent.intent_id, intent.quantity, intent.exit_reason)
+
+
+def buy(decided: Decided) -> ExecutionIntent | None:
+    """The entry, if it is one."""
+    return decided.intent if decided.intent and decided.intent.side is Side.BUY else None
+
+
+def part_of_equity(inputs: CycleInputs, pct: float) -> Money:
+    """So many percent."""
+    return (inputs.equity or Money(0)) * Ratio(str(pct / 100))
+
+
+def exposure(row: Row) -> Money:
+    """At cost or at market, whichever is more."""
+    known = row.price or row.mark
+    return max(cost(row), known.price * row.position.holding.quantity if known else Money(0))
+
+
+def cost(row: Row) -> Money:
+    """What the open quantity was bought for."""
+    holding = row.position.holding
+    return holding.average_entry * holding.quantity if holding.average_entry else Money(0)
+
+
+def reserved(row: Row) -> Money:
+    """What open entries may still cost."""
+    return sum((one.notional for one in row.open_intents if one.notional), Money(0))
+
+
+def token(row: Row) -> "Hashable":
+    """The rows of one token share its allocation."""
+    return row.position.key.venue, row.position.key.token_contract

@@ -1,0 +1,180 @@
+"""Hypothesis strategies for rows and cycles: good rows that want something, each with a few complications."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
+
+from hypothesis import strategies as st
+
+from strandline.model.exact import Money, Price
+from strandline.model.intent import ExitReason, IntentStatus
+from strandline.model.position import Holding, Standing
+from strandline.model.signal import EngineState, Flag
+from strandline.model.tick import Side
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.pm.inputs import CycleInputs, LastTrim, Past, Row
+from tests.pm.build import BAR, LEVELS, NEW_LEVEL, OLD_LEVEL, T, an_open, changed, held, known, memory, row, signal
+
+Change: TypeAlias = Mapping[str, Any]
+
+PLACES: Final = [
+    (venue, token, timeframe)
+    for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
+    for token in ("BTC", "ETH")
+    for timeframe in (Timeframe.M15, Timeframe.H1)
+]
+WANTS: Final[list[tuple[Flag, EngineState]]] = [
+    (Flag.BUY_SIGNAL, EngineState.S1),
+    (Flag.BUY_FLAG, EngineState.S2),
+    (Flag.FIRST_DIP_BUY_FLAG, EngineState.S3),
+    (Flag.TRIM_FLAG, EngineState.S2),
+    (Flag.TRIM_FLAG, EngineState.S3),
+    (Flag.RECLAIMED_EMA333, EngineState.S3),
+]
+OPEN: Final = [IntentStatus.PLANNED, IntentStatus.PLANNED, IntentStatus.PREPARING, IntentStatus.UNKNOWN]
+INSTANTS: Final = [T - timedelta(days=20), T - timedelta(hours=5), BAR]
+prices = st.integers(85, 120).map(known)
+findings = st.sampled_from([("staleness",), ("staleness", "outage")])
+holdings = st.builds(
+    held,
+    st.sampled_from(["0.4", 3, 10, 40]),
+    st.sampled_from([90, 100, 110]),
+    extracted=st.integers(0, 3000).map(Money),
+    first_fill_at=st.sampled_from([*5 * [T - timedelta(hours=1)], T - timedelta(days=14)]),
+)
+memories = st.builds(
+    memory,
+    trade_no=st.sampled_from([2, 3]),
+    highest=st.sampled_from([None, Price(108), Price(126)]),
+    trail_armed=st.booleans(),
+) | st.builds(
+    memory,
+    exit_due=st.sampled_from([ExitReason.EMERGENCY, ExitReason.TREND_OVER]),
+    exit_due_bar=st.sampled_from(INSTANTS),
+)
+pasts = st.builds(
+    Past,
+    attempts_bought=st.sampled_from([(), (INSTANTS[1],)]),
+    visits_bought=st.sampled_from([(), (INSTANTS[1],)]),
+    trends_dipped=st.sampled_from([(), (INSTANTS[1],)]),
+    last_trim=st.none()
+    | st.builds(LastTrim, bar_count=st.integers(996, 998), level_id=st.sampled_from([OLD_LEVEL, NEW_LEVEL])),
+    ended_exits=st.lists(st.integers(1, 6), max_size=4).map(tuple),
+    failed_attempts=st.integers(0, 4),
+)
+
+
+@st.composite
+def exits_on_the_way(draw: st.DrawFn, one: Row) -> Change:
+    """A bar before the newest said that it is over."""
+    newest = one.newest
+    if newest is None:
+        return {}
+    reason = draw(st.sampled_from([None, ExitReason.TREND_FAILED, ExitReason.TREND_OVER]))
+    before = changed(
+        newest,
+        bar_ts=newest.bar_ts - newest.timeframe.length,
+        flags=(Flag.EXIT_POSITION,) if reason else (Flag.EMERGENCY_EXIT,),
+        exit_reason=reason and reason.value,
+    )
+    return {"signals": (before, newest)}
+
+
+@st.composite
+def open_intents(draw: st.DrawFn, one: Row) -> Change:
+    """One on each side at most."""
+    sides = draw(st.sampled_from([[Side.BUY], [Side.SELL], [Side.BUY, Side.SELL]]))
+    number = one.position.position_id.int % 2**32
+    return {
+        "open_intents": tuple(an_open(side, draw(st.sampled_from(OPEN)), "700", number + len(side)) for side in sides)
+    }
+
+
+def revised(one: Row) -> Change:
+    """The newest bar was corrected."""
+    newest = changed(one.newest, bar_revision=1) if one.newest else None
+    return {"newest": newest, "signals": (newest,) if newest else ()}
+
+
+def in_s0(one: Row) -> Change:
+    """The newest state is a downtrend, although no flag says that it just became one."""
+    newest = changed(one.newest, state=EngineState.S0) if one.newest else None
+    return {"newest": newest, "signals": (newest,) if newest else ()}
+
+
+@st.composite
+def complications(draw: st.DrawFn, one: Row) -> Change:
+    """One thing that makes a difference."""
+    position = one.position
+    return draw(
+        st.one_of(
+            st.fixed_dictionaries({"price": st.none() | prices}),
+            st.fixed_dictionaries({"mark": st.none() | st.just(known(99, timedelta(minutes=16), "mark"))}),
+            st.fixed_dictionaries({"memory": st.none() | memories}),
+            st.fixed_dictionaries({"past": pasts}),
+            st.fixed_dictionaries({"block_entries": findings}),
+            st.fixed_dictionaries({"block_all": findings}),
+            st.fixed_dictionaries({"highest_close": st.integers(100, 130).map(Price)}),
+            st.just({"position": changed(position, standing=Standing.PAUSED)}),
+            st.just({"position": changed(position, ready=False)}),
+            st.just({"signals": ()}),
+            st.just({"newest": None, "signals": ()}),
+            st.just(revised(one)),
+            st.just(in_s0(one)),
+            exits_on_the_way(one),
+            *3 * [open_intents(one)],
+        )
+    )
+
+
+@st.composite
+def rows(draw: st.DrawFn, place: Any) -> Row:
+    """A row that wants something, and up to three complications, the later over the earlier."""
+    venue, token, timeframe = place
+    flag, state = draw(st.sampled_from(WANTS))
+    newest = signal(
+        flag,
+        timeframe=timeframe,
+        bar_ts=timeframe.last_final(T),
+        state=state,
+        trend_id=INSTANTS[1],
+        levels=draw(st.sampled_from([LEVELS, LEVELS, ()])),
+    )
+    one = row(
+        venue=venue,
+        token=token,
+        timeframe=timeframe,
+        signals=(newest,),
+        holding=draw(st.just(Holding(trade_no=2)) | holdings),
+        weight=draw(st.sampled_from(["1", "0.4", "0"])),
+        lot=draw(st.sampled_from(["0.001", "0.5"])),
+        min_notional=draw(st.sampled_from(["0", "10"])),
+    )
+    for _ in range(draw(st.integers(0, 3))):
+        one = changed(one, **draw(complications(one)))
+    return changed(one, memory=one.memory and changed(one.memory, bar_ts=_read_up_to(one, timeframe)))
+
+
+def _read_up_to(one: Row, timeframe: Timeframe) -> datetime:
+    """The bar before the first unread one."""
+    if one.signals:
+        return one.signals[0].bar_ts - timeframe.length
+    return timeframe.last_final(T)
+
+
+@st.composite
+def cycles(draw: st.DrawFn) -> CycleInputs:
+    """Some rows, and a portfolio that may be short of anything."""
+    places = draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=4, unique=True))
+    return CycleInputs(
+        cycle=T,
+        rows=tuple(draw(rows(place)) for place in places),
+        equity=Money(draw(st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000]))),
+        peak=draw(st.sampled_from([None, Money(100_000)])),
+        losing_streak=draw(st.integers(0, 6)),
+        free_cash={
+            str(venue): Money(draw(st.sampled_from([50_000, 1_500, 100, -3])))
+            for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
+        },
+    )
