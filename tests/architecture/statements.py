@@ -15,6 +15,7 @@ _WRITES = (
     re.compile(r"(?P<verb>UPDATE)(?:\s+ONLY)?\s+" + _TABLE + r"(?:\s+(?:AS\s+)?\w+)?\s+SET\b"),
 )
 _ALIASES = {"COPY": "INSERT", "MERGE": "INSERT"}
+_COPY = "copy_records_to_table"
 _SCRATCH = "staged_"
 """Temporary tables begin with this; they belong to nobody."""
 
@@ -46,7 +47,10 @@ def writes_in(library: Path) -> Iterator[Write]:
 
 
 def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
-    """Every text that is not a docstring; in an f-string, what is computed becomes a brace."""
+    """Every text that is not a docstring; in an f-string, what is computed becomes a brace.
+
+    asyncpg's COPY is a call.
+    """
     prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in ast.walk(node)}
     for node in ast.walk(tree):
@@ -55,3 +59,6 @@ def _texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
             yield node.lineno, "".join(parts)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in prose | inner:
             yield node.lineno, node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == _COPY:
+            named = [part.value for part in node.args[:1] if isinstance(part, ast.Constant)]
+            yield node.lineno, f"COPY {str(named[0]) if named else '{'}"

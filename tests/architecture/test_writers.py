@@ -33,6 +33,8 @@ def test_the_library_writes_only_where_it_may() -> None:
         ("bars", 'text("INSERT INTO ticks VALUES (1)")'),
         ("bars", 'text("DELETE FROM bars")'),
         ("feeds", 'cursor.copy_expert("COPY bars FROM STDIN")'),
+        ("bars", 'connection.copy_records_to_table("ticks", records=rows)'),
+        ("feeds", "connection.copy_records_to_table(table, records=rows)"),
         ("ui", 'text("UPDATE positions SET weight = 1")'),
         ("execution", 'text("INSERT  INTO\\n  intents SELECT 1")'),
         ("ledger", 'text("UPDATE intents SET status = 1")'),
@@ -60,6 +62,8 @@ def test_a_planted_statement_is_found(tmp_path: Path, room: str, code: str) -> N
         ("execution", 'text("SELECT * FROM intents FOR UPDATE SKIP LOCKED")'),
         ("feeds", 'text("INSERT INTO heartbeats VALUES (1) ON CONFLICT (shard) DO UPDATE SET beat_at = now()")'),
         ("history", 'print("UPDATE your settings")'),
+        ("feeds", 'connection.copy_records_to_table("ticks", records=rows)'),
+        ("feeds", 'connection.copy_records_to_table("staged_ticks", records=rows)'),
     ],
 )
 def test_what_a_writer_may_do_is_not_found(tmp_path: Path, room: str, code: str) -> None:

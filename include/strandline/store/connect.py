@@ -35,11 +35,16 @@ def connect(url: URL, role: Role, *, pool_size: int = 2) -> Engine:
         pool_size=pool_size,
         pool_pre_ping=True,
         connect_args={
-            "options": f"-c role={role} -c timezone=UTC",
+            "options": session_options(role),
             "application_name": role.value,
             "connect_timeout": 10,
         },
     )
+
+
+def session_options(role: Role) -> str:
+    """The start-up parameters of such a session, for who must make an engine of his own."""
+    return f"-c role={role} -c timezone=UTC"
 
 
 @contextmanager

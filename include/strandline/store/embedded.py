@@ -95,6 +95,11 @@ class EmbeddedPostgres:
         return self._client.answers()
 
     @property
+    def pid(self) -> int | None:
+        """The server's process while it lives, whether or not it accepts connections."""
+        return self._postmaster()
+
+    @property
     def version(self) -> str:
         """The version of the running server, such as 18.4."""
         self._client.require_server()

@@ -9,11 +9,14 @@ _DAYS_BACK: Final = 1
 _DAYS_AHEAD: Final = 7
 
 
+def days_around(today: date) -> tuple[date, date]:
+    """From yesterday, for ticks that come late, to a week ahead, for nights without maintenance."""
+    return today - timedelta(days=_DAYS_BACK), today + timedelta(days=_DAYS_AHEAD)
+
+
 def ensure_partitions_around(engine: Engine, today: date) -> int:
-    """From yesterday, for ticks that come late, to a week ahead, for nights without maintenance; how many were made."""
+    """Make what is missing of these days; how many were made."""
+    first, last = days_around(today)
     with engine.begin() as connection:
-        made = connection.scalar(
-            text("SELECT ensure_tick_partitions(:first, :last)"),
-            {"first": today - timedelta(days=_DAYS_BACK), "last": today + timedelta(days=_DAYS_AHEAD)},
-        )
+        made = connection.scalar(text("SELECT ensure_tick_partitions(:first, :last)"), {"first": first, "last": last})
     return int(made or 0)

@@ -1,0 +1,46 @@
+"""The instruments that market data refers to."""
+
+from collections.abc import Sequence
+
+from strandline.model.venue import VenueKey
+from strandline.store.connect_async import Connection
+from strandline.venues.feed import Listing
+
+
+async def known_instruments(connection: Connection, venue: VenueKey) -> dict[str, int]:
+    """The numbers of what is listed at the venue, by the venue's own names."""
+    found = await connection.fetch(
+        "SELECT token_contract, instrument_id FROM instruments WHERE (token_chain, book_id) = ($1, $2) AND listed",
+        venue.token_chain,
+        venue.book_id,
+    )
+    return {row["token_contract"]: row["instrument_id"] for row in found}
+
+
+async def register(connection: Connection, venue: VenueKey, listings: Sequence[Listing]) -> None:
+    """New ones get a number; of known ones what the venue says now is what holds."""
+    await connection.executemany(
+        """
+        INSERT INTO instruments AS old
+          (token_chain, book_id, token_contract, symbol, lot, min_notional, stale_after, listed)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (token_chain, book_id, token_contract) DO UPDATE SET
+          symbol = excluded.symbol, lot = excluded.lot, min_notional = excluded.min_notional,
+          stale_after = excluded.stale_after, listed = excluded.listed
+        WHERE (old.symbol, old.lot, old.min_notional, old.stale_after, old.listed) IS DISTINCT FROM
+          (excluded.symbol, excluded.lot, excluded.min_notional, excluded.stale_after, excluded.listed)
+        """,
+        [
+            (
+                venue.token_chain,
+                venue.book_id,
+                one.token_contract,
+                one.symbol,
+                one.lot.decimal,
+                one.min_notional.decimal,
+                one.stale_after,
+                one.listed,
+            )
+            for one in listings
+        ],
+    )

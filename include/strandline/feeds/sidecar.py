@@ -1,0 +1,59 @@
+"""The sidecar: streams what is wanted into the database until somebody ends it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from strandline.feeds.intake import Intake
+from strandline.feeds.pump import Pump
+from strandline.feeds.session import Session
+from strandline.feeds.watcher import Newcomers, Watcher
+from strandline.store.connect_async import Connection
+from strandline.venues.feed import Feed
+
+# A trade is told by its venue some time after it happened: within this, or it comes too late for its bar.
+_ON_ITS_WAY: Final = timedelta(seconds=2)
+_SECONDS_TO_DRAIN: Final = 20.0
+_SECONDS_TO_SAY_GOODBYE: Final = 2.0
+
+
+class Sidecar:
+    """One event loop; feeds fill the intake, the pump empties it, the watcher points the feeds."""
+
+    def __init__(
+        self,
+        open_connection: Callable[[], Awaitable[Connection]],
+        intake: Intake,
+        feeds: Sequence[Feed],
+        clock: Callable[[], datetime],
+        newcomers: Newcomers,
+    ) -> None:
+        """The feeds tell the same intake."""
+        self._feeds = feeds
+        self._watcher = Watcher(Session(open_connection), feeds, intake, clock, newcomers)
+        self._pump = Pump(Session(open_connection), intake, clock, self._heard_through, self._activity)
+
+    async def run(self, end: asyncio.Event) -> int:
+        """Until `end` is set; then what was heard is committed. How many ticks the database could not be given."""
+        async with asyncio.TaskGroup() as tasks:
+            runs = [self._watcher.run(), *(feed.run() for feed in self._feeds)]
+            sources = [tasks.create_task(run) for run in runs]
+            pump = tasks.create_task(self._pump.run())
+            await end.wait()
+            for source in sources:
+                source.cancel()
+            await asyncio.wait(sources)
+            self._pump.stop()
+            await asyncio.wait([pump], timeout=_SECONDS_TO_DRAIN if self._pump.unwritten else _SECONDS_TO_SAY_GOODBYE)
+            pump.cancel()
+        return self._pump.unwritten
+
+    def _heard_through(self) -> datetime | None:
+        """What happened up to then has been heard from all venues."""
+        heard = [feed.heard_through for feed in self._feeds]
+        known = [moment for moment in heard if moment is not None]
+        return min(known) - _ON_ITS_WAY if known and len(known) == len(heard) else None
+
+    def _activity(self) -> dict[str, Any]:
+        return {str(feed.venue): feed.activity._asdict() for feed in self._feeds}

@@ -1,0 +1,22 @@
+"""Connections for the event loop, as `connect` makes them for everybody else."""
+
+from typing import Any
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import URL
+
+from strandline.store.roles import Role
+
+Connection = Any
+"""asyncpg's, which has no types."""
+
+
+async def connect_async(url: URL, role: Role) -> Connection:
+    """A session that holds this role's privileges and no others."""
+    # asyncpg prefers the host in the address to the socket's directory behind it, libpq the other way round.
+    return await asyncpg.connect(
+        dsn=url.set(drivername="postgresql").render_as_string(hide_password=False),
+        host=url.query.get("host"),
+        timeout=10,
+        server_settings={"role": role.value, "timezone": "UTC", "application_name": role.value},
+    )

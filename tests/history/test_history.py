@@ -1,0 +1,198 @@
+"""What was before we listened: the venue's candles, and recorded prices."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import repeat
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from strandline.history import newcomers as newcomers_module
+from strandline.history.candles import load_candles, without_history
+from strandline.history.newcomers import Newcomers
+from strandline.history.prices import load_prices
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.sim.clock import SteppedClock
+from strandline.sim.faults import FaultKind, Rule
+from strandline.sim.world import World
+from strandline.store.connect_async import connect_async
+from strandline.store.roles import Role
+from strandline.venues.history import Candle
+from strandline.venues.hyperliquid.history import HyperliquidHistory
+from tests.conftest import Database
+from tests.store.rows import insert
+from tests.venues.hyperliquid.server import until
+
+T0 = datetime(2026, 3, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Past:
+    """A venue's history in the test's hand."""
+
+    venue = HYPERLIQUID_PERPS
+
+    def __init__(self, *candles: Candle) -> None:
+        self.candles_there = list(candles)
+
+    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+        return [candle for candle in self.candles_there if candle.ts >= since]
+
+
+def candle(minute: int, close: float = 2.0) -> Candle:
+    return Candle(T0 + minute * MINUTE, 1.0, 3.0, 0.5, close, 10.0, 4)
+
+
+def with_btc(database: Database, work: Callable[[Any], Awaitable[None]]) -> None:
+    """A connection to a database in which BTC has the number 1."""
+    with database.session() as session:
+        insert(session, "instruments")
+
+    async def inside() -> None:
+        connection = await connect_async(database.url, Role.INGEST)
+        try:
+            await work(connection)
+        finally:
+            await connection.close()
+
+    asyncio.run(inside())
+
+
+def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:
+    with database.session() as session:
+        return [tuple(row) for row in session.execute(text(statement))]
+
+
+def test_candles_are_stored_and_their_minutes_touched_once(database: Database) -> None:
+    async def work(connection: Any) -> None:
+        past = Past(candle(0), candle(1))
+        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
+        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
+        past.candles_there = [candle(1, close=2.5), candle(2)]
+        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
+        assert await load_candles(connection, Past(), "BTC", 1, T0, T0) == 0
+
+    with_btc(database, work)
+    found = rows(database, "SELECT ts, close, timeframe::text, trades FROM venue_candles ORDER BY ts")
+    assert found == [(T0, 2.0, "1m", 4), (T0 + MINUTE, 2.5, "1m", 4), (T0 + 2 * MINUTE, 2.0, "1m", 4)]
+    touched = rows(database, "SELECT instrument_id, minute FROM touched ORDER BY minute")
+    assert touched == [(1, T0), (1, T0 + MINUTE), (1, T0 + MINUTE), (1, T0 + 2 * MINUTE)]
+
+
+def test_who_has_candles_or_enough_bars_lacks_nothing(database: Database) -> None:
+    async def work(connection: Any) -> None:
+        everyone = {"BTC": 1, "ETH": 2, "SOL": 3}
+        with database.session() as session:
+            insert(session, "instruments", token_contract="ETH")
+            insert(session, "instruments", token_contract="SOL")
+        assert await without_history(connection, everyone) == everyone
+        await load_candles(connection, Past(candle(0)), "BTC", 1, T0, T0)
+        _bars(database, 2, 665)
+        assert await without_history(connection, everyone) == {"ETH": 2, "SOL": 3}
+        _bars(database, 3, 666)
+        assert await without_history(connection, everyone) == {"ETH": 2}
+
+    with_btc(database, work)
+
+
+def _bars(database: Database, instrument: int, count: int) -> None:
+    with database.session() as session:
+        session.execute(
+            text(
+                "INSERT INTO bars (instrument_id, timeframe, ts, known_seq, open, high, low, close, ticks, source)"
+                " SELECT :instrument, '1m', :t0 + n * interval '1 minute', 1, 1, 1, 1, 1, 1, 's'"
+                " FROM generate_series(1, :count) AS n"
+            ),
+            {"instrument": instrument, "count": count, "t0": T0},
+        )
+
+
+def test_newcomers_get_all_that_the_venue_has_then_the_minute_in_which_they_came(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And a venue that fails at first is asked again."""
+    monkeypatch.setattr(newcomers_module, "_A_MOMENT", timedelta(seconds=0.5))
+    monkeypatch.setattr(newcomers_module, "pauses", lambda: repeat(0.01))
+    start = 1_790_000_040_000
+    rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
+    with database.session() as session:
+        insert(session, "instruments")
+        insert(session, "instruments", token_contract="ETH")
+
+    async def inside() -> None:
+        clock = SteppedClock(start - 700)
+        world = World(clock, seed=3, rules=rules)
+        at = await world.start()
+        history = HyperliquidHistory(at.hyperliquid)
+        one = Newcomers(partial(connect_async, database.url, Role.INGEST), history, lambda: _instant(clock.now()))
+        run = asyncio.create_task(one.run())
+        one.add(SOLANA_ONCHAIN, {"mint": 9})
+        one.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
+        try:
+            await until(lambda: len(_newest(database)) == 2)
+            # Everything but the minute that is not over yet.
+            assert _newest(database)[1] == _instant(start) - 2 * MINUTE
+            assert rows(database, "SELECT count(*) > 9000 FROM venue_candles") == [(True,)]
+            await clock.step(10_000)
+            await until(lambda: _newest(database)[1] == _instant(start) - MINUTE)
+        finally:
+            run.cancel()
+            await asyncio.wait([run])
+            await world.stop()
+
+    asyncio.run(inside())
+
+
+def _instant(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _newest(database: Database) -> dict[int, datetime]:
+    return dict(rows(database, "SELECT instrument_id, max(ts) FROM venue_candles GROUP BY 1"))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3 * 86_400_000).map(lambda ms: T0 + timedelta(milliseconds=ms)), st.floats(1e-9, 1e9)),
+        max_size=30,
+        unique_by=lambda price: price[0],
+    )
+)
+def test_recorded_prices_are_there_once_exactly(database: Database, prices: list[tuple[datetime, float]]) -> None:
+    engine = database.engine(Role.INGEST)
+    before = rows(database, "SELECT ts FROM ticks")
+    new = {ts for ts, _ in prices} - {ts for (ts,) in before}
+    touched_before = len(rows(database, "SELECT 1 FROM touched"))
+    assert load_prices(engine, 1, prices) == len(new)
+    assert load_prices(engine, 1, iter(prices)) == 0
+    engine.dispose()
+    found = {row[0]: row[1:] for row in rows(database, "SELECT ts, price, trade_id, size, side, kind::text FROM ticks")}
+    for ts, price in prices:
+        if ts in new:
+            assert found[ts] == (
+                price,
+                int((ts - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1)),
+                None,
+                None,
+                "p",
+            )
+    minutes = {ts.replace(second=0, microsecond=0) for ts in new}
+    assert len(rows(database, "SELECT 1 FROM touched")) - touched_before == len(minutes)
+    assert rows(database, "SELECT DISTINCT source::text FROM ticks") in ([], [("a",)])
+
+
+@pytest.mark.slow
+def test_many_recorded_prices_are_loaded_fast(database: Database) -> None:
+    """A token's five thousand minutes with four prices each."""
+    engine = database.engine(Role.INGEST)
+    prices = ((T0 + number * timedelta(seconds=15), 1.0 + number / 7) for number in range(20_000))
+    assert load_prices(engine, 1, prices) == 20_000
+    engine.dispose()
+    assert rows(database, "SELECT count(*), count(DISTINCT minute) FROM touched") == [(5000, 5000)]

@@ -1,0 +1,27 @@
+"""The event loop's connections have the same privileges as everybody else's."""
+
+import asyncio
+
+import pytest
+from asyncpg.exceptions import InsufficientPrivilegeError  # type: ignore[import-untyped]
+
+from strandline.store.connect_async import connect_async
+from strandline.store.roles import Role
+from tests.conftest import Database
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_session_has_its_roles_privileges_and_cannot_shake_them_off(database: Database, role: Role) -> None:
+    async def inside() -> None:
+        connection = await connect_async(database.url, role)
+        try:
+            await connection.execute("RESET ROLE")
+            asked = "SELECT current_user::text, current_setting('TimeZone'), current_database()::text"
+            assert tuple(await connection.fetchrow(asked)) == (role, "UTC", database.url.database)
+            if role is Role.INGEST:
+                with pytest.raises(InsufficientPrivilegeError):
+                    await connection.execute("INSERT INTO controls DEFAULT VALUES")
+        finally:
+            await connection.close()
+
+    asyncio.run(inside())

@@ -1,0 +1,158 @@
+"""Whatever a server says: a question is answered sensibly or raises one error, and an order's fate is never guessed."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strandline.model.order import SignedOrder
+from strandline.model.result import OrderStatus, StillUnknown
+from strandline.venues.hyperliquid.answers import Market, Status
+from strandline.venues.hyperliquid.executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from tests.venues.hyperliquid.box import Box
+
+AT_ONCE = Patience(answer=2, order=2, tries=1, looks=1, pause=0)
+
+
+class Parrot(ThreadingHTTPServer):
+    """Says the same to everybody."""
+
+    status, body = 200, b""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    server: Parrot
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(self.server.body)))
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        self.wfile.write(self.server.body)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture(scope="module")
+def parrot() -> Iterator[Parrot]:
+    with Parrot() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def asking(url: str) -> Iterator[Rest]:
+    rest = Rest(url, AT_ONCE)
+    try:
+        yield rest
+    finally:
+        rest.close()
+
+
+@pytest.mark.parametrize("status", [200, 301, 400, 404, 422, 429, 500, 502])
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b'"no"', b"{}", b"[]", b"7", b'{"code":1}', b"<html>", b"[" * 9000, b"\xff", b'{"time":"1"}']
+)
+def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> None:
+    parrot.status, parrot.body = status, body
+    with asking(parrot.url) as rest:
+        with pytest.raises(HyperliquidError):
+            rest.ask(Status, type="exchangeStatus")
+        with pytest.raises(HyperliquidError):
+            rest.send(b"{}")
+
+
+def test_nobody_there() -> None:
+    with asking("http://127.0.0.1:1") as rest:
+        with pytest.raises(HyperliquidError):
+            rest.ask(Status, type="exchangeStatus")
+        with pytest.raises(HyperliquidError):
+            rest.send(b"{}")
+
+
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "1e5", "", " 1", "--1"])
+def test_numbers_that_are_none(parrot: Parrot, price: str) -> None:
+    asset = {"name": "ETH", "szDecimals": 4, "maxLeverage": 25}
+    context = {"markPx": price, "funding": "0.0", "midPx": "1.0"}
+    parrot.status, parrot.body = 200, msgspec.json.encode([{"universe": [asset]}, [context]])
+    with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
+        rest.ask(Market, type="metaAndAssetCtxs")
+
+
+@pytest.fixture(scope="module")
+def order(shared: Box) -> SignedOrder:
+    with shared.executor(shared.key()) as executor:
+        return shared.ordered(executor, shared.buy())
+
+
+pieces = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 3) | st.sampled_from(["ok", "err", "order", "0.1", "unknownOid", ""]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["status", "response", "type", "data", "statuses", "filled", "error", "oid", "totalSz", "order"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+states = st.one_of(
+    st.builds(lambda size: {"filled": {"totalSz": size, "avgPx": "1", "oid": 1}}, st.sampled_from(["0.1", "0", "x"])),
+    st.just({"resting": {"oid": 1}}),
+    st.just("waitingForFill"),
+    st.just({"error": 7}),
+    pieces,
+)
+replies = st.one_of(
+    st.builds(
+        lambda some: {"status": "ok", "response": {"type": "order", "data": {"statuses": some}}},
+        st.lists(states, max_size=2),
+    ),
+    st.builds(lambda text: {"status": "err", "response": text}, st.text(max_size=8)),
+    pieces,
+).map(msgspec.json.encode)
+
+
+@given(st.sampled_from([200, 200, 200, 302, 404, 429, 500]), replies | st.binary(max_size=40))
+@settings(max_examples=150)
+def test_rubbish_decides_nothing(shared: Box, order: SignedOrder, parrot: Parrot, status: int, body: bytes) -> None:
+    """The server says this to every question, so that nothing it says about the order can be true."""
+    parrot.status, parrot.body = status, body
+    executor = HyperliquidExecutor(shared.access(key="11" * 32, url=parrot.url), AT_ONCE)
+    try:
+        result = executor.execute(order)
+        assert result.status is OrderStatus.UNKNOWN or (status == 200 and _told(body) is not None)
+        assert isinstance(executor.recover(order), StillUnknown)
+    finally:
+        executor.close()
+
+
+def _told(body: bytes) -> str | None:
+    """Only a refusal of the one order is an answer that needs nothing else to be believed."""
+    try:
+        (state,) = msgspec.json.decode(body)["response"]["data"]["statuses"]
+        text = state["error"]
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+        return None
+    return text if isinstance(text, str) else None
