@@ -1,1 +1,21 @@
 """Bars to signals: pure, deterministic, without any notion of holdings."""
+
+from strandline.engine.bars import Bars, as_bars, columns, ignores_jump
+from strandline.engine.engine import Engine, warm_up
+from strandline.engine.progress import Progress
+from strandline.engine.results import Outputs
+from strandline.engine.signals import Series
+from strandline.engine.version import ENGINE_VERSION
+
+__all__ = [
+    "ENGINE_VERSION",
+    "Bars",
+    "Engine",
+    "Outputs",
+    "Progress",
+    "Series",
+    "as_bars",
+    "columns",
+    "ignores_jump",
+    "warm_up",
+]

@@ -1,0 +1,90 @@
+"""Bars as columns."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from strandline.engine.records import Bits, Floats, Ints
+from strandline.model.bar import Bar, GapType
+from strandline.model.record import require
+from strandline.model.timeframe import Timeframe
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_SESSION_GAPS: Final = frozenset({GapType.OVERNIGHT, GapType.WEEKEND, GapType.HOLIDAY})
+_FULL_RANGE: Final = frozenset({Timeframe.H4, Timeframe.D1})
+
+
+class Bars(NamedTuple):
+    """In bar order, series after series; `ts` in microseconds since 1970, an unknown volume is NaN.
+
+    `jump_ignored` is set where the ATR does not look at the close before the bar.
+    """
+
+    ts: Ints
+    revision: Ints
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+    jump_ignored: Bits
+
+
+def columns(bars: Sequence[Bar]) -> Bars:
+    """The same bars as columns."""
+    return as_bars(
+        [micros(bar.ts) for bar in bars],
+        [bar.revision for bar in bars],
+        [bar.open for bar in bars],
+        [bar.high for bar in bars],
+        [bar.low for bar in bars],
+        [bar.close for bar in bars],
+        [bar.volume for bar in bars],
+        [ignores_jump(bar.timeframe, bar.gap_type) for bar in bars],
+    )
+
+
+def as_bars(*values: object) -> Bars:
+    """Columns from whatever NumPy can read; None becomes NaN."""
+    kinds = ("i8", "i8", "f8", "f8", "f8", "f8", "f8", "u1")
+    return Bars(*(np.ascontiguousarray(column, kind) for column, kind in zip(values, kinds, strict=True)))
+
+
+def ignores_jump(timeframe: Timeframe, gap: GapType | None) -> bool:
+    """Up to 1h the ATR leaves out the jump across a session's end."""
+    return gap in _SESSION_GAPS and timeframe not in _FULL_RANGE
+
+
+def select(bars: Bars, which: Ints) -> Bars:
+    """Some of them."""
+    return Bars._make(column[which] for column in bars)
+
+
+def check(bars: Bars) -> None:
+    """Refuse what no market has: the engine never guesses."""
+    lengths = {len(column) for column in bars}
+    require(len(lengths) == 1, "the columns of the bars differ in length")
+    prices = np.stack([bars.open, bars.high, bars.low, bars.close])
+    _require_all(np.all(np.isfinite(prices) & (prices > 0), axis=0), bars, "a price is missing or not above zero")
+    inside = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
+    _require_all(inside, bars, "open and close do not lie between low and high")
+    known = bars.volume[~np.isnan(bars.volume)]
+    require(bool(np.all(np.isfinite(known) & (known >= 0))), "a volume is negative or infinite")
+
+
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant(ts: int) -> datetime:
+    """The instant so many microseconds after 1970."""
+    return _EPOCH + timedelta(microseconds=ts)
+
+
+def _require_all(holds: np.ndarray[tuple[int], np.dtype[np.bool_]], bars: Bars, otherwise: str) -> None:
+    if not np.all(holds):
+        raise ValueError(f"bar {instant(int(bars.ts[np.argmin(holds)])).isoformat()}: {otherwise}")

@@ -1,0 +1,121 @@
+"""What a series remembers between two bars: one flat record that is stored as bytes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from strandline.engine.records import Bits, Floats, Ints, Records, record_type
+from strandline.engine.version import ENGINE_VERSION
+from strandline.model.canonical import digest
+from strandline.model.errors import StrandlineError
+from strandline.model.strategy import Strategy
+
+NONE: Final = -(2**63)
+"""No instant."""
+
+
+class Memory:
+    """Instants are microseconds since 1970; windows hold their newest value last."""
+
+    layout: int
+    bars: int
+    ts: int
+
+    state: int
+    state_since: int
+    attempt: int
+    trend: int
+    trend_bar: int
+    order_held: int
+    dip_taken: int
+    emergency: int
+
+    high: float
+    low: float
+    close: float
+    ema: Floats
+    atr: float
+    true_range: float
+    plus_move: float
+    minus_move: float
+    gain: float
+    loss: float
+    adx: float
+    volumes: int
+    volume_mean: float
+    volume_variance: float
+
+    ema_values: Floats
+    rsi_values: Floats
+    adx_values: Floats
+    atr_values: Floats
+    separation_fast: Floats
+    separation_mid: Floats
+    slope144_values: Floats
+    lower_lows: Bits
+    under_ema60: Bits
+    closes: Floats
+    close_ts: Ints
+
+    pivots: int
+    pivot_price: Floats
+    pivot_ts: Ints
+    pivot_bar: Ints
+
+
+def memory_type(strategy: Strategy) -> np.dtype[np.void]:
+    """Its layout: the strategy says how long the windows are."""
+    lengths = strategy.indicators
+    slope, around = (lengths.slope_bars,), (2 * strategy.levels.side_bars + 1,)
+    separation = (lengths.separation_bars + 1,)
+    decay = (strategy.scores.decay.window_bars,)
+    pivots = (strategy.levels.newest,)
+    return record_type(
+        Memory,
+        {
+            "ema": (len(lengths.ema_bars),),
+            "ema_values": (len(lengths.ema_bars), *slope),
+            "rsi_values": slope,
+            "adx_values": slope,
+            "atr_values": (lengths.atr_mean_bars,),
+            "separation_fast": separation,
+            "separation_mid": separation,
+            "slope144_values": (strategy.scores.dip.rising_bars + 1,),
+            "lower_lows": decay,
+            "under_ema60": decay,
+            "closes": around,
+            "close_ts": around,
+            "pivot_price": pivots,
+            "pivot_ts": pivots,
+            "pivot_bar": pivots,
+        },
+    )
+
+
+class Memories:
+    """Makes, reads and writes the memories of one strategy."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self.type = memory_type(strategy)
+        made_with = (ENGINE_VERSION, strategy.indicators, strategy.levels, strategy.scores.decay.window_bars)
+        self._layout = int(digest([*made_with, strategy.scores.dip.rising_bars])[:15], 16)
+
+    def fresh(self) -> bytes:
+        """Of a series that has seen no bar."""
+        memory = np.zeros(1, self.type)
+        memory["layout"] = self._layout
+        for name in ("ts", "state_since", "attempt", "trend"):
+            memory[name] = NONE
+        return memory.tobytes()
+
+    def read(self, stored: Sequence[bytes]) -> Records:
+        """All of them, to be stepped."""
+        if all(len(one) == self.type.itemsize for one in stored):
+            memories = np.frombuffer(bytearray(b"".join(stored)), self.type)
+            if np.all(memories["layout"] == self._layout):
+                return memories
+        raise StrandlineError(
+            "a series' memory was made by another engine version, or with other indicators, levels or windows",
+            "go back to what made it: nothing else can read it",
+        )

@@ -1,0 +1,22 @@
+"""Flat records: what the compiled step reads and writes, laid out after the annotations of a class."""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias, get_type_hints
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bits: TypeAlias = NDArray[np.uint8]
+Records: TypeAlias = NDArray[np.void]
+
+_KINDS: Final[Mapping[Any, str]] = {int: "i8", float: "f8", Floats: "f8", Ints: "i8", Bits: "u1"}
+
+
+def record_type(kind: type, shapes: Mapping[str, tuple[int, ...]] | None = None) -> np.dtype[np.void]:
+    """A field for each annotation; `shapes` says how long the arrays are."""
+    sizes = shapes or {}
+    return np.dtype(
+        [(name, _KINDS[hint], sizes.get(name, ())) for name, hint in get_type_hints(kind).items()], align=True
+    )

@@ -1,0 +1,132 @@
+"""What a step says of its bar, as flat records; the names are those of the signal."""
+
+from typing import Final, NamedTuple
+
+from strandline.engine.bars import Bars
+from strandline.engine.records import Records, record_type
+
+NO_STATE: Final = -1
+"""Too few bars so far."""
+
+
+class Head:
+    """Where the series stands after the bar."""
+
+    series: int
+    bar_count: int
+    state: int
+    state_since: int
+    attempt: int
+    trend: int
+    flags: int
+    exit: int
+    volume_known: int
+    levels: int
+
+
+class Indicators:
+    """See the rules for each."""
+
+    close: float
+    ema20: float
+    ema30: float
+    ema60: float
+    ema144: float
+    ema250: float
+    ema333: float
+    slope20: float
+    slope60: float
+    slope144: float
+    slope250: float
+    slope333: float
+    atr: float
+    adx: float
+    rsi: float
+    rsi_slope: float
+    adx_slope: float
+    dsep_fast: float
+    dsep_mid: float
+    atr_ratio: float
+    vo_z: float
+    lower_low_share: float
+    under_ema60_share: float
+
+
+class Scores:
+    """Rounded to 1e-9."""
+
+    ts: float
+    ox: float
+    edx: float
+    dx: float
+    dx_threshold: float
+    boost_ema60: float
+    boost_ema333: float
+
+
+class Terms:
+    """What the scores are made of, before weights."""
+
+    ts_rsi_slope: float
+    ts_adx_slope: float
+    ts_adx_counts: float
+    ox_ema20: float
+    ox_ema60: float
+    ox_ema144: float
+    ox_ema250: float
+    ox_dsep_fast: float
+    ox_dsep_mid: float
+    ox_atr_ratio: float
+    ox_slope20: float
+    ox_factor: float
+    edx_slope250: float
+    edx_slope333: float
+    edx_lower_lows: float
+    edx_under_ema60: float
+    edx_volume: float
+    edx_dsep_mid: float
+    edx_dsep_fast: float
+    dx_place: float
+    dx_depth: float
+    dx_band: float
+    dx_volume: float
+    dx_atr_ratio: float
+    dx_rsi_slope: float
+    dx_adx_slope: float
+    dx_adx_counts: float
+    dx_rising: float
+    dx_factor: float
+    dx_threshold_place: float
+    dx_threshold_decay: float
+
+
+class FoundLevel:
+    """A level, and the number of the bar of its newest pivot."""
+
+    ts: int
+    price: float
+    touches: int
+    strength: float
+    last_bar: int
+
+
+class Outputs(NamedTuple):
+    """A row for each bar that was kept, series after series; `before` is the memory that the bar met.
+
+    Before a series has a state, its rows say nothing but how many bars there were.
+    """
+
+    bars: Bars
+    before: Records
+    heads: Records
+    indicators: Records
+    scores: Records
+    terms: Records
+    levels: Records
+
+
+HEAD: Final = record_type(Head)
+INDICATORS: Final = record_type(Indicators)
+SCORES: Final = record_type(Scores)
+TERMS: Final = record_type(Terms)
+LEVEL: Final = record_type(FoundLevel)

@@ -1,0 +1,6 @@
+"""The version of the rules."""
+
+from typing import Final
+
+ENGINE_VERSION: Final = "4.0"
+"""Changes with every change that could give another signal from the same bars."""

@@ -1,0 +1,280 @@
+"""The engine's step of the cycle: every final bar once, whatever is run twice, at once, or broken off."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from strandline.cycle.engine_step import EngineRun, run_engine
+from strandline.cycle.signals import signals_since
+from strandline.engine import Bars, Series
+from strandline.model.signal import Signal
+from strandline.model.timeframe import Timeframe
+from strandline.store.roles import Role
+from tests.conftest import Database
+from tests.engine import things
+from tests.engine.things import ENGINE, STRATEGY
+from tests.store.concurrency import at_once
+from tests.store.rows import OTHER_POSITION, insert
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+BARS = things.bars_of_closes(things.random_bars(4, 900).close, first=int(T0.timestamp()) * 1_000_000)
+KEY = (1, Timeframe.M1)
+END = T0 + 900 * MINUTE
+
+
+def instant(ts: int) -> datetime:
+    return datetime.fromtimestamp(ts // 1_000_000, UTC)
+
+
+def end_of(count: int) -> datetime:
+    """The instant at which so many bars are over."""
+    return T0 + count * MINUTE
+
+
+def trade(connection: Connection, **special: object) -> None:
+    """An instrument and its row."""
+    insert(connection, "instruments")
+    insert(connection, "positions", timeframe="1m", **special)
+
+
+def bring(connection: Connection, bars: Bars, instrument_id: int = 1, **special: object) -> None:
+    """Put bars into the table."""
+    columns = [column.tolist() for column in bars]
+    connection.execute(
+        text("""
+        INSERT INTO bars
+          (instrument_id, timeframe, ts, revision, known_seq, open, high, low, close, volume, ticks, source)
+        VALUES (:instrument, '1m', :ts, 0, 1, :open, :high, :low, :close, :volume, 1, 's')
+        """),
+        [
+            dict(zip(Bars._fields, row, strict=True)) | {"ts": instant(row[0]), "instrument": instrument_id}
+            for row in zip(*columns, strict=True)
+        ],
+    )
+
+
+def find(connection: Connection, *starts: datetime, severity: str = "block_all", cycle: datetime = END) -> None:
+    """A run of the gate that finds fault with these bars."""
+    run_id = gate(connection, cycle)
+    for number, ts in enumerate(starts, 1):
+        insert(
+            connection,
+            "quality_findings",
+            quality_run_id=run_id,
+            finding_no=number,
+            instrument_id=1,
+            timeframe="1m",
+            ts=ts,
+            severity=severity,
+        )
+
+
+def gate(connection: Connection, cycle: datetime, **special: object) -> Any:
+    """A run of the gate without findings."""
+    insert(connection, "quality_runs", cycle_t=cycle, **special)
+    return connection.scalar(text("SELECT max(quality_run_id) FROM quality_runs"))
+
+
+def tables(database: Database) -> list[Any]:
+    """All that the step writes."""
+    with database.session() as connection:
+        return [
+            connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).all()
+            for table in ("engine_states", "features")
+        ]
+
+
+def stored(database: Database) -> tuple[Signal, ...]:
+    """Every signal of the series."""
+    with database.session() as connection:
+        return signals_since(connection, {KEY: T0 - MINUTE}, END)[KEY]
+
+
+def expected(bars: Bars, newest: int) -> Sequence[Signal]:
+    """What the engine itself says."""
+    return ENGINE.signals(ENGINE.run(ENGINE.fresh(), bars, newest)[1], [Series(1, Timeframe.M1, 1)])
+
+
+@pytest.fixture
+def app(database: Database) -> Engine:
+    """The engine with which the cycle connects."""
+    return database.engine(Role.APP)
+
+
+@pytest.fixture
+def step(app: Engine) -> Callable[[datetime], EngineRun]:
+    """Run the step of a cycle."""
+    return lambda cycle: run_engine(app, STRATEGY, cycle)
+
+
+Step = Callable[[datetime], EngineRun]
+
+
+def test_a_long_history_at_once(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
+    assert stored(database) == tuple(expected(BARS, 120))
+
+
+def test_twice_changes_nothing(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    step(END)
+    before = tables(database)
+    assert step(END) == EngineRun(series=1, bars=0, signals=0, ready=1)
+    assert tables(database) == before
+
+
+def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    cuts = [0, 1, 332, 333, 667, 700, 890, 900]
+    assert [step(end_of(cut)).bars for cut in cuts] == [0, *(b - a for a, b in pairwise(cuts))]
+    assert stored(database)[-10:] == tuple(expected(BARS, 10))
+
+
+def test_only_bars_that_are_over(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    assert step(end_of(400) - timedelta(microseconds=1)).bars == 399
+    assert step(end_of(400)).bars == 1
+
+
+def test_two_at_once_step_each_bar_once(database: Database, app: Engine) -> None:
+    with database.session() as connection:
+        trade(connection)
+        insert(connection, "positions", position_id=OTHER_POSITION, timeframe="5m")
+        bring(connection, BARS)
+    runs: list[EngineRun] = []
+    assert at_once(lambda: runs.append(run_engine(app, STRATEGY, END)), 4) == []
+    assert sorted(run.bars for run in runs) == [0, 0, 0, 900]
+    assert {run.series for run in runs} == {2}
+    assert stored(database) == tuple(expected(BARS, 120))
+
+
+def test_a_withheld_bar_is_left_out(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+        find(connection, end_of(850), end_of(852))
+        find(connection, end_of(700), severity="block_entries", cycle=end_of(895))
+    assert step(END).bars == 898
+    kept = [things.part_of(BARS, *span) for span in ((0, 850), (851, 852), (853, 900))]
+    assert stored(database) == tuple(expected(things.joined(*kept), 120))
+
+
+@pytest.mark.parametrize(
+    ("special", "withheld"), [({}, 0), ({"suite": "ticks"}, 1), ({"succeeded": False, "error": "it broke"}, 1)]
+)
+def test_a_newer_run_of_the_same_suite_replaces_what_was_found(
+    database: Database, step: Step, special: dict[str, object], withheld: int
+) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+        find(connection, end_of(850))
+        gate(connection, END, **special)
+    assert step(END).bars == 900 - withheld
+
+
+def test_what_a_later_cycle_finds_is_not_known_yet(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+        find(connection, end_of(500), cycle=END)
+    assert step(end_of(600)).bars == 600
+
+
+def test_archived_rows_rest(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection, standing="archived")
+        bring(connection, BARS)
+    assert step(END) == EngineRun(series=0, bars=0, signals=0, ready=0)
+    assert tables(database) == [[], []]
+
+
+def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, things.part_of(BARS, 10, 400))
+    step(end_of(400))
+    before = tables(database)
+    with database.session() as connection:
+        bring(connection, things.part_of(BARS, 0, 10))
+        connection.execute(
+            text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(399)}
+        )
+    assert step(end_of(400)).bars == 0
+    assert tables(database) == before
+
+
+def test_a_fault_in_a_bar_leaves_everything_as_it_was(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, things.part_of(BARS, 0, 400))
+    step(end_of(400))
+    before = tables(database)
+    bad = things.part_of(BARS, 400, 402)
+    bad.close[1] = float("inf")
+    bad.high[1] = float("inf")
+    with database.session() as connection:
+        bring(connection, bad)
+    with pytest.raises(ValueError, match="a price is missing or not above zero"):
+        step(end_of(402))
+    assert tables(database) == before
+
+
+def test_bars_without_volume_are_counted(database: Database, step: Step) -> None:
+    polled = BARS._replace(volume=BARS.volume * float("nan"))
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, polled)
+        connection.execute(text("UPDATE bars SET revision = 1, known_seq = 2, volume = NULL"))
+    step(END)
+    assert {signal.unknown_terms for signal in stored(database)} == {("edx_volume", "dx_volume")}
+    assert {signal.bar_revision for signal in stored(database)} == {1}
+
+
+def test_readers_get_what_they_ask_for(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    step(END)
+    every = stored(database)
+    nothing = (9, Timeframe.H1)
+    with database.session() as connection:
+        newest = signals_since(connection, {KEY: None, nothing: None}, END)
+        some = signals_since(connection, {KEY: every[-4].bar_ts}, end_of(899))
+        connection.execute(text("UPDATE engine_states SET adopted = false"))
+        of_none = signals_since(connection, {KEY: None}, END)
+    assert newest == {KEY: every[-1:], nothing: ()}
+    assert some == {KEY: every[-3:-1]}
+    assert of_none == {KEY: ()}
+
+
+def test_the_sessions_gap_reaches_the_engine(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+        connection.execute(
+            text("""
+            UPDATE bars SET revision = 1, known_seq = 2, gap_detected = true, gap_type = 'weekend' WHERE ts >= :ts
+            """),
+            {"ts": end_of(800)},
+        )
+    step(END)
+    marks = BARS.jump_ignored.copy()
+    marks[800:] = 1
+    revisions = BARS.revision.copy()
+    revisions[800:] = 1
+    assert stored(database) == tuple(expected(BARS._replace(jump_ignored=marks, revision=revisions), 120))

@@ -1,0 +1,107 @@
+"""Series of bars: random ones, and the market's own whole trend."""
+
+from typing import Any, Final
+
+import numpy as np
+from hypothesis import strategies as st
+
+from strandline.engine import Bars, Engine, Outputs, as_bars
+from strandline.model.signal import EngineState, Flag
+from strandline.settings import Settings
+from strandline.sim.market.market import Market
+from strandline.sim.market.scenarios import WHOLE_TREND_BARS, whole_trend
+from strandline.sim.market.spec import perp
+from strandline.strategy import load_strategy
+
+MINUTE: Final = 60_000_000
+START_MS: Final = 1_788_220_800_000
+STRATEGY: Final = load_strategy(Settings())
+ENGINE: Final = Engine(STRATEGY)
+READY: Final = STRATEGY.history.bars_for_flags
+FIRST_STATE: Final = STRATEGY.history.bars_for_state
+STATES: Final = tuple(EngineState)
+
+
+def bars_of_closes(closes: Any, spread: float = 0.0004, volumes: Any = None, first: int = START_MS * 1000) -> Bars:
+    """A bar a minute that opens where the one before it closed, and reaches a little beyond both."""
+    close = np.asarray(closes, dtype=float)
+    open_ = np.concatenate([close[:1], close[:-1]])
+    n = len(close)
+    return as_bars(
+        first + MINUTE * np.arange(n),
+        np.zeros(n),
+        open_,
+        np.maximum(open_, close) * (1 + spread),
+        np.minimum(open_, close) * (1 - spread),
+        close,
+        np.full(n, 10.0) if volumes is None else volumes,
+        np.zeros(n),
+    )
+
+
+def random_bars(seed: int, n: int, volatility: float = 0.002) -> Bars:
+    """A random walk whose trend changes now and then, with random volumes, some of them unknown."""
+    random = np.random.default_rng(seed)
+    drift = np.repeat(random.normal(0, volatility / 4, n // 80 + 1), 80)[:n]
+    bars = bars_of_closes(100 * np.exp(np.cumsum(drift + random.normal(0, volatility, n))))
+    stretch = 1 + np.abs(random.normal(0, volatility, (2, n)))
+    volume = np.where(random.random(n) < 0.05, np.nan, random.lognormal(3, 2, n))
+    return bars._replace(
+        high=bars.high * stretch[0],
+        low=bars.low / stretch[1],
+        volume=volume,
+        jump_ignored=(random.random(n) < 0.02).astype("u1"),
+    )
+
+
+def trend_bars(seed: int, volatility: float = 0.7, amplitude: float = 1.0) -> Bars:
+    """The simulated market's whole trend, minute by minute."""
+    spec = perp("SOL", "150", 2, trades_per_minute=30.0, volatility=volatility)
+    minute = MINUTE // 1000
+    market = Market(seed, [spec], {"SOL": whole_trend(START_MS, minute, amplitude)})
+    candles = market.candles("SOL", minute, START_MS, START_MS + WHOLE_TREND_BARS * minute)
+    prices = ([float(getattr(candle, name)) for candle in candles] for name in ("open", "high", "low", "close"))
+    times, volumes = [candle.time * 1000 for candle in candles], [float(candle.volume) for candle in candles]
+    return as_bars(times, [0] * len(times), *prices, volumes, [0] * len(times))
+
+
+def part_of(bars: Bars, start: int, end: int) -> Bars:
+    """Bars from `start` until `end`."""
+    return Bars._make(column[start:end].copy() for column in bars)
+
+
+def joined(*parts: Bars) -> Bars:
+    """One after another."""
+    return Bars._make(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def run(bars: Bars) -> Outputs:
+    """What a new series says of each bar."""
+    return ENGINE.run(ENGINE.fresh(), bars)[1]
+
+
+def raised(outputs: Outputs, flag: Flag) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    """On which bars it is."""
+    return (outputs.heads["flags"] >> list(Flag).index(flag) & 1).astype(bool)
+
+
+def same(left: Outputs, right: Outputs) -> bool:
+    """Byte for byte."""
+    return all(
+        a.tobytes() == b.tobytes()
+        for one, other in zip(left, right, strict=True)
+        for a, b in zip(_columns(one), _columns(other), strict=True)
+    )
+
+
+def joined_outputs(left: Outputs, right: Outputs) -> Outputs:
+    """The rows of both."""
+    bars = joined(left.bars, right.bars)
+    return Outputs(bars, *(np.concatenate(pair) for pair in zip(left[1:], right[1:], strict=True)))
+
+
+def _columns(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, Bars) else (value,)
+
+
+seeds = st.integers(0, 2**32 - 1)
