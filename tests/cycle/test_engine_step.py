@@ -133,6 +133,32 @@ def test_twice_changes_nothing(database: Database, step: Step) -> None:
     assert tables(database) == before
 
 
+def test_history_that_comes_late_begins_the_series_again(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, things.part_of(BARS, 700, 720))
+    assert step(end_of(720)).ready == 0
+    with database.session() as connection:
+        bring(connection, things.part_of(BARS, 0, 700))
+        bring(connection, things.part_of(BARS, 720, 900))
+    assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
+    assert [signal.flags for signal in stored(database)] == [signal.flags for signal in expected(BARS, 120)]
+    with database.session() as connection:
+        generations = connection.execute(text("SELECT generation, adopted, anchor FROM engine_states ORDER BY 1")).all()
+    assert [tuple(one) for one in generations] == [(1, False, end_of(700)), (2, True, T0)]
+
+
+def test_a_series_that_may_trade_is_not_begun_again(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, things.part_of(BARS, 100, 800))
+    assert step(end_of(800)).ready == 1
+    with database.session() as connection:
+        bring(connection, things.part_of(BARS, 0, 100))
+        bring(connection, things.part_of(BARS, 800, 900))
+    assert step(END) == EngineRun(series=1, bars=100, signals=100, ready=1)
+
+
 def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
@@ -206,15 +232,15 @@ def test_archived_rows_rest(database: Database, step: Step) -> None:
 def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
-        bring(connection, things.part_of(BARS, 10, 400))
-    step(end_of(400))
+        bring(connection, things.part_of(BARS, 10, 800))
+    step(end_of(800))
     before = tables(database)
     with database.session() as connection:
         bring(connection, things.part_of(BARS, 0, 10))
         connection.execute(
-            text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(399)}
+            text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(799)}
         )
-    assert step(end_of(400)).bars == 0
+    assert step(end_of(800)).bars == 0
     assert tables(database) == before
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
 from strandline.engine import ENGINE_VERSION, Bars, Engine, Progress, Series, as_bars, ignores_jump
+from strandline.engine.bars import instant
 from strandline.model.bar import GapType
 from strandline.model.signal import Signal
 from strandline.model.strategy import Strategy
@@ -45,6 +47,7 @@ def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> Engin
     engine = Engine(strategy)
     with database.begin() as connection:
         _adopt_new_series(connection, engine.fresh())
+        _begin_again(connection, engine.fresh())
         held = _lock_series(connection)
         counts, bars = _new_bars(connection, held, cycle)
         moved = [one for one, count in zip(held, counts, strict=True) if count]
@@ -53,7 +56,7 @@ def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> Engin
         )
         signals = engine.signals(outputs, [one.series for one in moved])
         reached = engine.progress(outputs)
-        _store_states(connection, [one.series for one in moved], reached, memories)
+        _store_states(connection, [one.series for one in moved], _first_bars(counts, bars), reached, memories)
         _store_signals(connection, signals)
     ready = {one.series for one in held if one.ready} | {
         one.series for one, now in zip(moved, reached, strict=True) if now.ready
@@ -77,6 +80,37 @@ def _adopt_new_series(connection: Connection, memory: bytes) -> None:
         """),
         {"version": ENGINE_VERSION, "memory": memory},
     )
+
+
+def _begin_again(connection: Connection, memory: bytes) -> None:
+    """History that came after a series had begun makes a new generation, as long as the old one may not trade yet."""
+    begun = connection.execute(
+        text("""
+        UPDATE engine_states s SET adopted = false
+        WHERE adopted AND NOT ready AND EXISTS (
+          SELECT FROM bars b
+          WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts < s.anchor)
+        RETURNING instrument_id, timeframe::text, generation
+        """)
+    ).all()
+    if begun:
+        connection.execute(
+            text("""
+            INSERT INTO engine_states
+              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, memory)
+            VALUES (:instrument, CAST(:timeframe AS timeframe), :generation + 1, true, :version, 0, 'epoch', 0, :memory)
+            """),
+            [
+                {
+                    "instrument": row.instrument_id,
+                    "timeframe": row.timeframe,
+                    "generation": row.generation,
+                    "version": ENGINE_VERSION,
+                    "memory": memory,
+                }
+                for row in begun
+            ],
+        )
 
 
 def _lock_series(connection: Connection) -> list[_Held]:
@@ -139,19 +173,30 @@ def _new_bars(connection: Connection, held: Sequence[_Held], cycle: datetime) ->
     return [per_series[place] for place in range(1, len(held) + 1)], as_bars(*columns, jumps)
 
 
+def _first_bars(counts: Sequence[int], bars: Bars) -> list[datetime]:
+    """Of each series that has some."""
+    starts = [end - count for end, count in zip(accumulate(counts), counts, strict=True) if count]
+    return [instant(int(bars.ts[start])) for start in starts]
+
+
 def _store_states(
-    connection: Connection, series: Sequence[Series], reached: Sequence[Progress], memories: Sequence[bytes]
+    connection: Connection,
+    series: Sequence[Series],
+    firsts: Sequence[datetime],
+    reached: Sequence[Progress],
+    memories: Sequence[bytes],
 ) -> None:
     connection.execute(
         text("""
         UPDATE engine_states s SET
           engine_version = :version, bar_count = n.bar_count, ready = n.ready, bar_ts = n.bar_ts,
-          bar_revision = n.bar_revision, state = n.state, memory = n.memory
+          bar_revision = n.bar_revision, state = n.state, memory = n.memory, anchor = COALESCE(s.anchor, n.first)
         FROM unnest(
           CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:generations AS integer[]),
           CAST(:bar_counts AS integer[]), CAST(:ready AS boolean[]), CAST(:bar_ts AS timestamptz[]),
-          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:memories AS bytea[])
-        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, memory)
+          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:memories AS bytea[]),
+          CAST(:firsts AS timestamptz[])
+        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, memory, first)
         WHERE (s.instrument_id, s.timeframe, s.generation) = (n.instrument_id, n.timeframe, n.generation)
         """),
         {
@@ -165,6 +210,7 @@ def _store_states(
             "revisions": [now.bar_revision for now in reached],
             "states": [now.state and now.state.value for now in reached],
             "memories": list(memories),
+            "firsts": list(firsts),
         },
     )
 

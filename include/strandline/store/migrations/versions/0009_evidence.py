@@ -1,4 +1,4 @@
-"""What a decision rests on, amounts of other assets than dollars, and what the planner remembers of an open trade."""
+"""What a decision rests on, amounts of other assets than dollars, and what planner and engine remember."""
 
 from alembic import op
 
@@ -30,11 +30,15 @@ def upgrade() -> None:
     COMMENT ON COLUMN cursors.trade_no IS 'The trade that exit_due, highest and trail_armed are about.';
     COMMENT ON COLUMN cursors.highest IS 'The highest price seen since the open trade''s first fill; the trail hangs on it.';
     COMMENT ON COLUMN cursors.trail_armed IS 'Stays until flat, even if a later add lifts the average entry.';
+
+    ALTER TABLE engine_states ADD COLUMN anchor timestamptz;
+    COMMENT ON COLUMN engine_states.anchor IS 'The first bar that was stepped; history before it makes a new generation.';
     """)
 
 
 def downgrade() -> None:
     op.execute("""
+    ALTER TABLE engine_states DROP COLUMN anchor;
     ALTER TABLE cursors DROP COLUMN trail_armed, DROP COLUMN highest, DROP COLUMN trade_no;
     ALTER TABLE cash_events DROP COLUMN amount;
     ALTER TABLE intents DROP COLUMN evidence;

@@ -1,0 +1,97 @@
+"""Planning a cycle: once, from what is known, or not at all."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from strandline.cycle.desk import Desk
+from strandline.cycle.hold_strands import hold_drafts
+from strandline.cycle.inputs import Read, read_inputs
+from strandline.cycle.outbox import insert_cycle, insert_intents, keep_memories
+from strandline.cycle.runs import Summary, TaskRun
+from strandline.cycle.watched import unregistered_rows
+from strandline.execution import cancel, skip_expired
+from strandline.ledger.equity import record
+from strandline.ledger.strands import append
+from strandline.pm import plan
+from strandline.pm.decisions import Plan
+from strandline.venues.factory import ExecutorFactory
+
+_LOCK: Final = 5_787_202
+
+
+def plan_cycle(desk: Desk, run: TaskRun) -> Summary:
+    """Decide for every row, and commit all of it together; or say why this cycle does not decide."""
+    _forget_expired(desk)
+    with desk.database.begin() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        refused = _fence(connection, run, desk.clock(), desk.strategy.freshness.max_cycle_age_seconds)
+        if refused is not None:
+            if refused != "already_planned" and not run.plan_only:
+                _insert_cycle(connection, desk, run, refused)
+            return {"outcome": refused}
+        read = read_inputs(connection, desk, run)
+        planned = plan(read.inputs, desk.strategy)
+        if not run.plan_only:
+            _commit(connection, desk, run, read, planned)
+        return {
+            "outcome": "plan_only" if run.plan_only else "planned",
+            "digest": planned.digest,
+            "decisions": len(planned.decisions),
+            "intents": [_in_words(read, planned, intent.position_id) for intent in planned.intents],
+            "unregistered": list(unregistered_rows(connection)),
+        }
+
+
+def _forget_expired(desk: Desk) -> None:
+    """What nobody began in time must not keep its row waiting."""
+    for venue in ExecutorFactory.venues():
+        with desk.database.begin() as connection:
+            skip_expired(connection, venue, now=desk.clock(), code_version=desk.code_version)
+
+
+def _fence(connection: Connection, run: TaskRun, now: datetime, max_age_seconds: int) -> str | None:
+    """Why nothing may be planned any more, if so."""
+    if run.run_type == "backfill":
+        return "backfill"
+    newest = connection.scalar(text("SELECT max(cycle_t) FROM cycles WHERE cycle_t >= :cycle"), {"cycle": run.cycle})
+    planned = connection.scalar(text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)"), {"cycle": run.cycle})
+    if planned:
+        return "already_planned"
+    if newest is not None:
+        return "superseded"
+    return "stale_cycle" if now - run.cycle > timedelta(seconds=max_age_seconds) else None
+
+
+def _commit(connection: Connection, desk: Desk, run: TaskRun, read: Read, planned: Plan) -> None:
+    now = desk.clock()
+    _insert_cycle(connection, desk, run, "planned", planned)
+    record(connection, run.cycle, read.marks, read.assets)
+    insert_intents(connection, planned.decisions, now)
+    keep_memories(connection, planned.decisions)
+    cancelled = [one for decided in planned.decisions for one in decided.cancels]
+    cancel(connection, cancelled, "exit_comes_first", now=now, code_version=desk.code_version)
+    drafts = hold_drafts(connection, planned, read.watched, now, desk.code_version)
+    for chain in sorted(drafts):
+        append(connection, chain, drafts[chain])
+
+
+def _insert_cycle(connection: Connection, desk: Desk, run: TaskRun, outcome: str, planned: Plan | None = None) -> None:
+    insert_cycle(
+        connection,
+        run.cycle,
+        outcome,
+        now=desk.clock(),
+        code_version=desk.code_version,
+        strategy_hash=desk.strategy.hash,
+        plan=planned,
+    )
+
+
+def _in_words(read: Read, planned: Plan, position_id: object) -> str:
+    decided = next(one for one in planned.decisions if one.position_id == position_id)
+    row = read.watched[decided.position_id]
+    intent = decided.intent
+    name = f"{row.instrument.symbol} {row.position.key.timeframe}"
+    return f"{name}: {intent.decision if intent else 'hold'} by rule {decided.rule} ({', '.join(decided.reasons)})"

@@ -1,0 +1,29 @@
+"""The rows that people want watched and traded."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, text
+
+from strandline.model.exact import Ratio
+from strandline.model.position import PositionKey
+
+
+def add_positions(connection: Connection, rows: Iterable[tuple[PositionKey, Ratio]]) -> None:
+    """Each with its weight; one that is there already stays as it is."""
+    connection.execute(
+        text("""
+        INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)
+        VALUES (:position_id, :chain, :book, :token, :timeframe, :weight) ON CONFLICT DO NOTHING
+        """),
+        [
+            {
+                "position_id": key.position_id,
+                "chain": key.venue.token_chain,
+                "book": key.venue.book_id,
+                "token": key.token_contract,
+                "timeframe": key.timeframe,
+                "weight": weight.decimal,
+            }
+            for key, weight in rows
+        ],
+    )

@@ -1,0 +1,19 @@
+"""What a process that forks the tasks loads before it does, so that each of them starts warm."""
+
+
+def preload() -> None:
+    """Import and compile; opens no connection, because a forked one would be shared."""
+    import strandline.bars
+    import strandline.cycle.engine_step
+    import strandline.cycle.planning
+    import strandline.cycle.steps
+    import strandline.cycle.venues
+    import strandline.venues.hyperliquid
+    import strandline.venues.solana  # noqa: F401
+    from strandline.engine import warm_up
+    from strandline.quality import preload as preload_quality
+    from strandline.settings import load_settings
+    from strandline.strategy import load_strategy
+
+    preload_quality()
+    warm_up(load_strategy(load_settings()))

@@ -1,0 +1,231 @@
+"""A whole trading day in a box: real Postgres, real venues' protocols, and a clock that jumps from cycle to cycle."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from eth_account import Account
+from pydantic import SecretStr
+from solders.keypair import Keypair
+from sqlalchemy import Engine, text
+
+from strandline.bars import roll_up
+from strandline.cycle.audit import audit
+from strandline.cycle.desk import Desk
+from strandline.cycle.engine_step import run_engine
+from strandline.cycle.observe import observe
+from strandline.cycle.planning import plan_cycle
+from strandline.cycle.positions import add_positions
+from strandline.cycle.runs import Summary, TaskRun
+from strandline.cycle.venues import choose, execute
+from strandline.history.prices import load_prices
+from strandline.model.exact import Ratio
+from strandline.model.position import PositionKey
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.quality import check
+from strandline.settings import Settings
+from strandline.sim.clock import RunningClock
+from strandline.sim.scenes import staged
+from strandline.sim.solana import DEFAULT_TOKENS
+from strandline.sim.world import Endpoints, World
+from strandline.store.roles import Role
+from strandline.strategy import load_strategy
+from tests.conftest import Database
+
+MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+"""When the demo's scene begins."""
+
+PAST = timedelta(minutes=1_200)
+PERPS = ("ETH", "SOL", "HYPE", "LINK", "DOGE")
+TOKENS = {token.symbol: token for token in DEFAULT_TOKENS if token.symbol in {"JUP", "BONK"}}
+WRAPPED_SOL = next(token for token in DEFAULT_TOKENS if token.symbol == "SOL")
+ACCOUNT = Account.from_key("0x" + "7a" * 32)
+WALLET = Keypair.from_seed(b"t" * 32)
+
+
+class JumpingClock(RunningClock):
+    """Goes on by itself, and leaps when it is told to."""
+
+    leapt = 0
+
+    def _time(self) -> int:
+        return super()._time() + self.leapt
+
+    def leap_to(self, instant: datetime) -> None:
+        """Onwards to this instant."""
+        self.leapt += max(int(instant.timestamp() * 1000) - self._time(), 0)
+
+
+@dataclass
+class Town:
+    """One box, one database, and the pipeline between them."""
+
+    world: World
+    clock: JumpingClock
+    desk: Desk
+    ingest: Engine
+    fed_until: datetime
+
+    def now(self) -> datetime:
+        """The venues' time, which is the pipeline's too."""
+        return datetime.fromtimestamp(self.clock.now() / 1000, UTC)
+
+    def feed(self, until: datetime) -> None:
+        """What a sidecar would have written by now: trades of perps, polled prices of tokens."""
+        for symbol in PERPS:
+            self._trades(symbol, self.fed_until, until)
+        for symbol in TOKENS:
+            load_prices(self.ingest, self.instrument(symbol), self._prices(symbol, self.fed_until, until))
+        self.fed_until = until
+
+    def instrument(self, symbol: str) -> int:
+        """Its number."""
+        with self.ingest.connect() as connection:
+            venue = "solana" if symbol in TOKENS else "hyperliquid"
+            return int(
+                connection.execute(
+                    text("SELECT instrument_id FROM instruments WHERE (symbol, token_chain) = (:symbol, :venue)"),
+                    {"symbol": symbol, "venue": venue},
+                ).scalar_one()
+            )
+
+    def run(self, cycle: datetime, **special: Any) -> TaskRun:
+        """As Airflow would name it."""
+        names = {"dag_id": "trading_cycle", "run_type": "scheduled", "task_id": "task", "try_number": 1}
+        return TaskRun(cycle=cycle, run_id=f"scheduled__{cycle.isoformat()}", **{**names, **special})
+
+    def cycle(self, cycle: datetime) -> dict[str, Summary]:
+        """All steps once, a few seconds after the boundary; what each said."""
+        self.clock.leap_to(cycle + timedelta(seconds=3))
+        self.feed(cycle)
+        run, said = self.run(cycle), {}
+        said["observe"] = observe(self.desk, run)
+        said["roll_up"] = roll_up(self.desk.database, cycle)._asdict()
+        said["check"] = check(self.desk.database, self.desk.strategy, cycle, self.now())._asdict()
+        said["engine"] = run_engine(self.desk.database, self.desk.strategy, cycle)._asdict()
+        said["plan"] = plan_cycle(self.desk, run)
+        said["choose"] = choose(self.desk, run)
+        executed = {slug: execute(self.desk, run, slug) for slug in said["choose"]["venues"]}
+        said |= {f"execute {slug}": told for slug, told in executed.items()}
+        said["audit"] = audit(self.desk, run, {told["chain"]: told for told in executed.values()}, [])
+        return said
+
+    def _trades(self, symbol: str, begin: datetime, end: datetime) -> None:
+        trades = self.world.market.trades(symbol, int(begin.timestamp() * 1000), int(end.timestamp() * 1000))
+        number = self.instrument(symbol)
+        rows = [
+            {
+                "ts": datetime.fromtimestamp(trade.time / 1000, UTC),
+                "number": number,
+                "id": trade.id,
+                "price": float(trade.price),
+                "size": float(trade.size),
+                "side": trade.side.value[0],
+            }
+            for trade in trades
+        ]
+        with self.ingest.begin() as connection:
+            connection.execute(
+                text("SELECT ensure_tick_partitions(:first, :last)"), {"first": begin.date(), "last": end.date()}
+            )
+            connection.execute(
+                text("""
+                INSERT INTO ticks (ts, instrument_id, trade_id, price, size, side, kind, source)
+                VALUES (:ts, :number, :id, :price, :size, :side, 't', 's')
+                """),
+                rows,
+            )
+            connection.execute(
+                text("""
+                INSERT INTO touched SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks
+                WHERE instrument_id = :number AND ts >= :begin AND ts < :end
+                """),
+                {"number": number, "begin": begin, "end": end},
+            )
+
+    def _prices(self, symbol: str, begin: datetime, end: datetime) -> Iterator[tuple[datetime, float]]:
+        for seconds in range(2, int((end - begin).total_seconds()), 15):
+            at = begin + timedelta(seconds=seconds)
+            yield at, float(self.world.market.price(symbol, int(at.timestamp() * 1000)))
+
+
+@contextmanager
+def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -> Iterator[Town]:
+    """At the scene's moment, with accounts that have 5,000 dollars each."""
+    scene = staged("demo", int(MOMENT.timestamp() * 1000))
+    clock = JumpingClock(int((MOMENT - timedelta(seconds=30)).timestamp() * 1000))
+    world = World(
+        clock, seed=1, perps=scene.perps, scenario=scene.scenario, shifts=scene.shifts, real_time=False, limited=False
+    )
+    with _served(world) as at:
+        world.hyperliquid.deposit(ACCOUNT.address, Decimal(5000))
+        world.solana.fund(WALLET.pubkey(), sol=1.0, tokens={"USDC": 5_000_000_000})
+        settings = Settings(
+            hyperliquid_url=at.hyperliquid,
+            solana_rpc_url=SecretStr(at.solana),
+            jupiter_url=SecretStr(at.jupiter),
+            hyperliquid_address=ACCOUNT.address,
+            hyperliquid_key=SecretStr("0x" + "7a" * 32),
+            solana_key=SecretStr(str(WALLET)),
+        )
+        app, ingest = database.engine(Role.APP), database.engine(Role.INGEST)
+        town = Town(world, clock, _desk(settings, app, clock), ingest, MOMENT - PAST)
+        _list(town, rows)
+        try:
+            yield town
+        finally:
+            app.dispose()
+            ingest.dispose()
+
+
+def _desk(settings: Settings, app: Engine, clock: JumpingClock) -> Desk:
+    def now() -> datetime:
+        return datetime.fromtimestamp(clock.now() / 1000, UTC)
+
+    return Desk(settings, load_strategy(settings), app, now, "test")
+
+
+def _list(town: Town, timeframes: Sequence[Timeframe]) -> None:
+    """What the sidecar would register, and the rows that trade it."""
+    listed = [("hyperliquid", "perps", symbol, symbol, 10.0 ** -town.world.market.symbols[symbol].size_decimals, 10)
+              for symbol in PERPS]  # fmt: skip
+    listed += [("solana", "onchain_crypto", str(token.mint), token.symbol, 10.0**-token.decimals, 1)
+               for token in (*TOKENS.values(), WRAPPED_SOL)]  # fmt: skip
+    with town.ingest.begin() as connection:
+        connection.execute(
+            text("""
+            INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
+            VALUES (:chain, :book, :token, :symbol, :lot, :least)
+            """),
+            [dict(zip(("chain", "book", "token", "symbol", "lot", "least"), one, strict=True)) for one in listed],
+        )
+    venues = {"hyperliquid": HYPERLIQUID_PERPS, "solana": SOLANA_ONCHAIN}
+    keys = [
+        PositionKey(venue=venues[chain], token_contract=token, timeframe=timeframe)
+        for chain, _, token, symbol, *_ in listed
+        if not (chain == "solana" and symbol == "SOL")
+        for timeframe in timeframes
+    ]
+    with town.desk.database.begin() as connection:
+        add_positions(connection, [(key, Ratio(1)) for key in keys])
+
+
+@contextmanager
+def _served(world: World) -> Iterator[Endpoints]:
+    """In a thread of its own, because the pipeline waits for its answers."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(world.start(), loop).result(30)
+    finally:
+        asyncio.run_coroutine_threadsafe(world.stop(), loop).result(30)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

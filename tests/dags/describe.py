@@ -1,0 +1,46 @@
+"""Run by the tests in a process of its own, because importing Airflow changes the process: tells each DAG as JSON."""
+
+import json
+import sys
+from typing import Any
+
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+
+
+def described(folder: str) -> dict[str, Any]:
+    """By id, what the scheduler will know of it."""
+    bag = DagBag(folder)
+    if bag.import_errors:
+        sys.exit(json.dumps(bag.import_errors))
+    return {dag_id: DagSerialization.to_dict(dag)["dag"] for dag_id, dag in bag.dags.items()}
+
+
+first, second = described(sys.argv[1]), described(sys.argv[1])
+tasks = {
+    dag_id: {
+        task.task_id: {
+            "downstream": sorted(task.downstream_task_ids),
+            "execution_timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
+            "retries": task.retries,
+            "retry_delay": task.retry_delay.total_seconds(),
+            "trigger_rule": task.trigger_rule.value,
+            "pool": task.pool,
+            "queue": task.queue,
+        }
+        for task in dag.tasks
+    }
+    for dag_id, dag in DagBag(sys.argv[1]).dags.items()
+}
+told = {
+    dag_id: {
+        "timetable": dag["timetable"],
+        "max_active_runs": dag["max_active_runs"],
+        "catchup": dag["catchup"],
+        "allowed_run_types": sorted(dag["allowed_run_types"]),
+        "same_again": dag == second[dag_id],
+        "tasks": tasks[dag_id],
+    }
+    for dag_id, dag in first.items()
+}
+sys.stdout.write(f"\n{json.dumps(told)}\n")
