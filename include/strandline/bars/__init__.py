@@ -1,1 +1,6 @@
-"""Ticks to bars; the only writer of bars."""
+"""Ticks become bars: the only writer of bars, their revisions and their gaps."""
+
+from strandline.bars.rollup import RollUp, roll_up
+from strandline.bars.watermark import WatermarkWait, wait_for_watermark
+
+__all__ = ["RollUp", "WatermarkWait", "roll_up", "wait_for_watermark"]

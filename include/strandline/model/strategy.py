@@ -386,6 +386,8 @@ class Quality(Record, frozen=True, kw_only=True):
     max_move_atr: Positive
     max_move_pct: Positive
     outage_bars: Count
+    candle_price_pct: NotNegative
+    candle_volume_pct: NotNegative
 
 
 class Strategy(Record, frozen=True, kw_only=True):

@@ -1,1 +1,7 @@
-"""The data-quality gate."""
+"""The gate: data is checked before anything is decided on it."""
+
+from strandline.quality.blocks import Blocks, blocks
+from strandline.quality.gate import QualityResult, check, preload
+from strandline.quality.severity import Severity
+
+__all__ = ["Blocks", "QualityResult", "Severity", "blocks", "check", "preload"]

@@ -1,0 +1,105 @@
+"""The suite of the bars: what the ticks became."""
+
+from strandline.model.strategy import Strategy
+from strandline.quality.severity import Severity
+from strandline.quality.suite import FRAMES, Check, Suite, filled
+from strandline.quality.window import Window
+
+# Besides the cycle's own bars these are all that the engine has not stepped yet, so that a bar at fault is found again
+# in every cycle in which it could still be stepped.
+_WINDOW = """
+    SELECT b.*, b.ts + f.length AS ends_at
+    FROM instruments i
+    CROSS JOIN (VALUES {frames}) AS f (timeframe, length)
+    LEFT JOIN engine_states e ON e.instrument_id = i.instrument_id AND e.timeframe = f.timeframe AND e.adopted
+    CROSS JOIN LATERAL (
+      SELECT instrument_id, timeframe, ts, revision, open, high, low, close, volume, quote_volume FROM bars
+      WHERE bars.instrument_id = i.instrument_id AND bars.timeframe = f.timeframe
+        AND bars.ts > LEAST(CAST(:bars_after AS timestamptz) - f.length, e.bar_ts)
+        AND bars.ts <= CAST(:cycle AS timestamptz) - f.length
+      OFFSET 0
+    ) AS b
+""".replace("{frames}", FRAMES)
+
+# Found by its key for each bar: a join might read all the candles there are.
+_VENUE = """
+    LATERAL (
+      SELECT v.open, v.high, v.low, v.close, v.volume FROM venue_candles v
+      WHERE v.instrument_id = b.instrument_id AND v.timeframe = b.timeframe AND v.ts = b.ts LIMIT 1
+    ) AS c
+"""
+_PRICES = """
+    SELECT instrument_id, timeframe, ts, revision, open, high, low, close FROM {batch}
+    WHERE NOT (open > 0 AND high > 0 AND low > 0 AND close > 0
+               AND GREATEST(open, high, low, close) < 'Infinity')
+"""
+_ORDER = """
+    SELECT instrument_id, timeframe, ts, revision, open, high, low, close FROM {batch}
+    WHERE low > LEAST(open, close) OR high < GREATEST(open, close)
+"""
+_VOLUME = """
+    SELECT instrument_id, timeframe, ts, revision, volume, quote_volume FROM {batch}
+    WHERE NOT (COALESCE(volume >= 0 AND volume < 'Infinity', true)
+               AND COALESCE(quote_volume >= 0 AND quote_volume < 'Infinity', true))
+"""
+_MADE_OF = """
+    WITH faulty AS (
+      SELECT f.instrument_id, f.ts FROM quality_runs r JOIN quality_findings f USING (quality_run_id)
+      WHERE r.suite = 'ticks' AND f.severity = 'block_all' AND r.cycle_t > (SELECT min(ts) FROM {batch})
+        AND r.cycle_t <= :cycle
+    )
+    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, min(f.ts) AS minute
+    FROM {batch} AS b JOIN faulty AS f ON f.instrument_id = b.instrument_id AND f.ts >= b.ts AND f.ts < b.ends_at
+    GROUP BY 1, 2, 3, 4
+"""
+_JUMP = """
+    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.high, b.low, came.price AS came_from, atr.atr
+    FROM {batch} AS b
+    LEFT JOIN LATERAL (
+      SELECT p.close FROM bars p WHERE p.instrument_id = b.instrument_id AND p.timeframe = b.timeframe AND p.ts < b.ts
+      ORDER BY p.ts DESC LIMIT 1
+    ) AS before ON true
+    CROSS JOIN LATERAL (SELECT COALESCE(before.close, b.open) AS price) AS came
+    LEFT JOIN LATERAL (
+      SELECT CAST(s.uptrend_engine_v4 -> 'indicators' ->> 'atr' AS double precision) AS atr FROM features s
+      WHERE s.instrument_id = b.instrument_id AND s.timeframe = b.timeframe AND s.ts < b.ts
+      ORDER BY s.ts DESC, s.generation DESC, s.bar_revision DESC LIMIT 1
+    ) AS atr ON true
+    LEFT JOIN {venue} ON true
+    CROSS JOIN LATERAL (SELECT GREATEST(b.high - came.price, came.price - b.low) AS far) AS move
+    WHERE (move.far > :max_move_pct / 100 * came.price OR (atr.atr > 0 AND move.far > :max_move_atr * atr.atr))
+      AND NOT COALESCE(abs(b.high - c.high) <= :price_pct / 100 * c.high
+                       AND abs(b.low - c.low) <= :price_pct / 100 * c.low, false)
+""".replace("{venue}", _VENUE)
+_CANDLE = """
+    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.open, b.high, b.low, b.close, b.volume,
+           c.open AS venue_open, c.high AS venue_high, c.low AS venue_low, c.close AS venue_close,
+           c.volume AS venue_volume
+    FROM {batch} AS b CROSS JOIN {venue}
+    WHERE abs(b.open - c.open) > :price_pct / 100 * c.open OR abs(b.high - c.high) > :price_pct / 100 * c.high
+       OR abs(b.low - c.low) > :price_pct / 100 * c.low OR abs(b.close - c.close) > :price_pct / 100 * c.close
+       OR abs(b.volume - c.volume) > :volume_pct / 100 * c.volume
+""".replace("{venue}", _VENUE)
+
+
+def bars_suite(window: Window, strategy: Strategy) -> Suite:
+    """The bars that ended lately or wait for the engine, of all series."""
+    limits = strategy.quality
+    price_pct, volume_pct = limits.candle_price_pct, limits.candle_volume_pct
+    jump = filled(_JUMP, max_move_pct=limits.max_move_pct, max_move_atr=limits.max_move_atr, price_pct=price_pct)
+    return Suite(
+        "bars",
+        filled(_WINDOW, bars_after=window.bars_after, cycle=window.cycle),
+        (
+            Check("bad_bar_price", Severity.BLOCK_ALL, _PRICES),
+            Check("bar_out_of_order", Severity.BLOCK_ALL, _ORDER),
+            Check("bad_bar_volume", Severity.BLOCK_ALL, _VOLUME),
+            Check("bad_ticks_inside", Severity.BLOCK_ALL, filled(_MADE_OF, cycle=window.cycle)),
+            Check("unconfirmed_jump", Severity.BLOCK_ENTRIES, jump),
+            Check(
+                "unlike_venue_candle",
+                Severity.BLOCK_ENTRIES,
+                filled(_CANDLE, price_pct=price_pct, volume_pct=volume_pct),
+            ),
+        ),
+    )

@@ -1,0 +1,57 @@
+"""What the findings of a cycle forbid."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, text
+
+from strandline.model.timeframe import Timeframe
+from strandline.quality.severity import Severity
+
+_SUITES: Final = ("ticks", "bars", "rows")
+_NEWEST_RUNS = text("""
+    SELECT DISTINCT ON (suite) suite, quality_run_id, succeeded FROM quality_runs
+    WHERE cycle_t = :cycle ORDER BY suite, quality_run_id DESC
+""")
+_FINDINGS = text("""
+    SELECT instrument_id, timeframe, ts, severity, check_name FROM quality_findings
+    WHERE quality_run_id = ANY (:runs) AND severity <> 'warn' ORDER BY quality_run_id, finding_no
+""")
+
+Series: TypeAlias = tuple[int, Timeframe | None]
+"""An instrument and a timeframe; None is every timeframe of it."""
+
+
+class Blocks(NamedTuple):
+    """Why nothing may be entered at all, what is wrong with which series, and the bars that must not be used.
+
+    A series with block_all may not be trimmed either. A withheld bar is (instrument_id, timeframe, start).
+    """
+
+    all_entries: tuple[str, ...]
+    by_series: Mapping[Series, tuple[tuple[Severity, str], ...]]
+    withheld: frozenset[tuple[int, Timeframe, datetime]]
+
+    def of(self, instrument_id: int, timeframe: Timeframe) -> tuple[tuple[Severity, str], ...]:
+        """What blocks this series: its own findings and those of its whole instrument."""
+        return self.by_series.get((instrument_id, None), ()) + self.by_series.get((instrument_id, timeframe), ())
+
+
+def blocks(connection: Connection, cycle: datetime) -> Blocks:
+    """By the newest run of each suite. A suite that failed or did not run blocks all entries: the gate fails closed."""
+    runs = {run.suite: run for run in connection.execute(_NEWEST_RUNS, {"cycle": cycle})}
+    all_entries = [f"not_checked:{suite}" for suite in _SUITES if suite not in runs]
+    all_entries += [f"check_failed:{suite}" for suite in _SUITES if suite in runs and not runs[suite].succeeded]
+    by_series: defaultdict[Series, dict[tuple[Severity, str], None]] = defaultdict(dict)
+    withheld = set()
+    for found in connection.execute(_FINDINGS, {"runs": [run.quality_run_id for run in runs.values()]}):
+        severity, timeframe = Severity(found.severity), Timeframe(found.timeframe) if found.timeframe else None
+        if found.instrument_id is None:
+            all_entries.append(found.check_name)
+            continue
+        by_series[found.instrument_id, timeframe][severity, found.check_name] = None
+        if severity is Severity.BLOCK_ALL and timeframe and found.ts:
+            withheld.add((found.instrument_id, timeframe, found.ts))
+    return Blocks(tuple(all_entries), {key: tuple(found) for key, found in by_series.items()}, frozenset(withheld))

@@ -1,0 +1,98 @@
+"""Runs the suites of a cycle and stores what they found."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine, text
+
+from strandline.model.strategy import Strategy
+from strandline.quality.bars import bars_suite
+from strandline.quality.rows import rows_suite
+from strandline.quality.severity import Severity
+from strandline.quality.suite import Suite
+from strandline.quality.ticks import ticks_suite
+from strandline.quality.window import Window, window_of
+
+_RUN = text("""
+    INSERT INTO quality_runs (cycle_t, suite, ran_at, succeeded, error, statistics)
+    VALUES (:cycle, :suite, :as_of, CAST(:error AS text) IS NULL, :error, CAST(:statistics AS jsonb))
+    RETURNING quality_run_id
+""")
+_FINDINGS = text("""
+    INSERT INTO quality_findings
+      (quality_run_id, finding_no, instrument_id, timeframe, ts, check_name, severity, details)
+    SELECT :run, found.* FROM jsonb_to_recordset(CAST(:findings AS jsonb)) AS found (
+      no integer, instrument_id integer, timeframe timeframe, ts timestamptz, check_name text, severity severity,
+      details jsonb
+    )
+""")
+
+
+class QualityResult(NamedTuple):
+    """How many findings of each severity, and why a suite could not be run, by its name."""
+
+    findings: Mapping[Severity, int]
+    errors: Mapping[str, str]
+
+
+def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) -> QualityResult:
+    """Check the data of a cycle and store the findings. Run again, it is another run, and the newest counts.
+
+    A suite that cannot be run is stored as failed, which blocks all entries of the cycle; so does no run at all.
+    """
+    with engine.connect() as connection:
+        window = window_of(connection, strategy, cycle, as_of)
+    findings: Counter[Severity] = Counter()
+    errors = {}
+    # The ticks come first: the suite of the bars reads what was found in them.
+    for suite in (ticks_suite(window), bars_suite(window, strategy), rows_suite(window, strategy)):
+        run = _run(engine, suite)
+        _store(engine, window, suite.name, run)
+        findings.update(Severity(finding["severity"]) for finding in run.findings)
+        if run.error is not None:
+            errors[suite.name] = run.error
+    return QualityResult(findings, errors)
+
+
+def preload() -> None:
+    """Import what takes seconds, so that a process forked later has it. Opens no connection."""
+    import_module("strandline.quality.judge")
+
+
+class _Run(NamedTuple):
+    """What running a suite gave."""
+
+    findings: list[dict[str, Any]]
+    statistics: Mapping[str, Any]
+    error: str | None
+
+
+def _run(engine: Engine, suite: Suite) -> _Run:
+    try:
+        from strandline.quality.judge import judge
+
+        findings, statistics = judge(engine, suite)
+    except Exception as error:  # noqa: BLE001  whatever it is, nothing is known about the data: the gate closes
+        return _Run([], {}, " ".join(f"{type(error).__name__}: {error}".split()))
+    return _Run(findings, statistics, None)
+
+
+def _store(engine: Engine, window: Window, suite: str, run: _Run) -> None:
+    """The run and its findings, in one transaction."""
+    findings = [{"no": number, **finding} for number, finding in enumerate(run.findings, 1)]
+    with engine.begin() as connection:
+        run_id = connection.scalar(
+            _RUN,
+            {
+                "cycle": window.cycle,
+                "suite": suite,
+                "as_of": window.as_of,
+                "error": run.error,
+                "statistics": json.dumps(run.statistics),
+            },
+        )
+        connection.execute(_FINDINGS, {"run": run_id, "findings": json.dumps(findings)})

@@ -1,0 +1,43 @@
+"""What a suite is: a window of data, and the checks that run over it."""
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import DateTime, bindparam, text
+
+from strandline.model.timeframe import Timeframe
+from strandline.quality.severity import Severity
+
+FRAMES: Final = ", ".join(
+    f"(CAST('{frame}' AS timeframe), interval '{frame.length.total_seconds():.0f} seconds')" for frame in Timeframe
+)
+"""The timeframes and their lengths, as the rows of VALUES."""
+
+
+class Check(NamedTuple):
+    """Selects what is wrong: instrument_id, timeframe and ts (null where they do not apply), then the values at fault.
+
+    The window is written as {batch}. Any other brace would be misread on its way.
+    """
+
+    name: str
+    severity: Severity
+    sql: str
+
+
+class Suite(NamedTuple):
+    """Checks over one window, which is a query."""
+
+    name: str
+    window: str
+    checks: tuple[Check, ...]
+
+
+def filled(sql: str, **values: datetime | float) -> str:
+    """The statement with its parameters written out: Great Expectations takes text alone."""
+    parameters = [
+        bindparam(name, value, type_=DateTime(timezone=True) if isinstance(value, datetime) else None)
+        for name, value in values.items()
+    ]
+    statement = text(sql).bindparams(*parameters)
+    return str(statement.compile(compile_kwargs={"literal_binds": True}))

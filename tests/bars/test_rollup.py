@@ -1,0 +1,336 @@
+"""What the rollup promises, case by case."""
+
+from datetime import UTC, datetime, timedelta
+from math import inf, nan
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from strandline.bars import roll_up
+from strandline.model.timeframe import Timeframe
+from tests.bars.market import (
+    MINUTE,
+    TOUCH,
+    Candle,
+    Tick,
+    add_candles,
+    add_instruments,
+    add_ticks,
+    expected_bars,
+    stored_bars,
+    stored_gaps,
+)
+from tests.conftest import Database
+from tests.store.concurrency import at_once
+
+T0 = datetime(2026, 1, 5, 10, tzinfo=UTC)
+M1, M5, M15, H1 = Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1
+
+
+@pytest.fixture
+def btc(admin: Connection) -> int:
+    """An instrument."""
+    (instrument_id,) = add_instruments(admin, 1)
+    admin.commit()
+    return instrument_id
+
+
+def arrive(admin: Connection, *ticks: Tick) -> None:
+    """Commit ticks as the sidecar does."""
+    add_ticks(admin, ticks)
+    admin.commit()
+
+
+def history(admin: Connection, instrument_id: int, timeframe: Timeframe, ts: datetime) -> list[Any]:
+    """Revision and close of every revision of a bar."""
+    told = admin.execute(
+        text("""
+            SELECT revision, close FROM bar_history
+            WHERE instrument_id = :instrument_id AND timeframe = :timeframe AND ts = :ts ORDER BY revision
+        """),
+        {"instrument_id": instrument_id, "timeframe": timeframe.value, "ts": ts},
+    )
+    return [tuple(row) for row in told]
+
+
+def known_seq(admin: Connection) -> int:
+    """The newest."""
+    return int(admin.execute(text("SELECT seq FROM knowledge")).scalar_one())
+
+
+def test_a_bar_is_half_open(engine: Engine, admin: Connection, btc: int) -> None:
+    instant = timedelta(microseconds=1)
+    for number, ts in enumerate([T0 - instant, T0, T0 + MINUTE - instant, T0 + MINUTE]):
+        arrive(admin, Tick(btc, ts, 1, price=100.0 + number))
+    roll_up(engine, T0 + 5 * MINUTE)
+    bars = stored_bars(admin, [btc])
+    minutes = {start: (bar.open, bar.close) for (_, frame, start), bar in bars.items() if frame is M1}
+    assert minutes == {T0 - MINUTE: (100, 100), T0: (101, 102), T0 + MINUTE: (103, 103)}
+    fives = {start: (bar.open, bar.close) for (_, frame, start), bar in bars.items() if frame is M5}
+    assert fives == {T0 - 5 * MINUTE: (100, 100), T0: (101, 103)}
+
+
+def test_a_minute_that_is_not_over_stays_touched(engine: Engine, admin: Connection, btc: int) -> None:
+    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + MINUTE, 2))
+    almost = T0 + 2 * MINUTE - timedelta(microseconds=1)
+    assert roll_up(engine, almost).new == {M1: 1}
+    assert admin.scalars(text("SELECT minute FROM touched")).all() == [T0 + MINUTE]
+    assert roll_up(engine, T0 + 2 * MINUTE).new == {M1: 1}
+
+
+@pytest.mark.parametrize("settings", ["", "SET enable_indexscan = off; SET enable_bitmapscan = off"])
+def test_the_order_of_trades_is_theirs_and_not_that_of_arrival_or_of_the_plan(
+    engine: Engine, admin: Connection, btc: int, settings: str
+) -> None:
+    event.listen(engine, "begin", lambda connection: connection.execute(text(settings)) if settings else None)
+    for trade_id, size in ((2, 1.0), (3, 1.0), (1, 1e16)):
+        arrive(admin, Tick(btc, T0, trade_id, price=float(trade_id), size=size))
+    roll_up(engine, T0 + MINUTE)
+    bar = stored_bars(admin, [btc])[btc, M1, T0]
+    assert (bar.open, bar.high, bar.low, bar.close) == (1, 3, 1, 3)
+    assert bar.volume == 1e16 + 1.0 + 1.0 != 1.0 + 1.0 + 1e16
+
+
+def test_a_late_tick_makes_a_revision_and_keeps_the_old(engine: Engine, admin: Connection, btc: int) -> None:
+    arrive(admin, Tick(btc, T0, 1, price=100))
+    first = roll_up(engine, T0 + 5 * MINUTE)
+    arrive(admin, Tick(btc, T0, 2, price=101))
+    second = roll_up(engine, T0 + 10 * MINUTE)
+    assert (first.new, first.revised) == ({M1: 1, M5: 1}, {})
+    assert (second.new, second.revised) == ({}, {M1: 1, M5: 1})
+    assert second.known_seq == first.known_seq + 1 == known_seq(admin)
+    assert history(admin, btc, M1, T0) == history(admin, btc, M5, T0) == [(0, 100), (1, 101)]
+
+
+def test_touched_again_without_news_nothing_is_written(engine: Engine, admin: Connection, btc: int) -> None:
+    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + 3 * MINUTE, 2))
+    before = roll_up(engine, T0 + 5 * MINUTE)
+    admin.execute(TOUCH, [{"instrument_id": btc, "ts": T0}] * 3)
+    admin.commit()
+    again = roll_up(engine, T0 + 5 * MINUTE)
+    assert again == (1, {}, {}, 0, before.known_seq)
+    assert known_seq(admin) == before.known_seq
+
+
+def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: Connection, btc: int) -> None:
+    until, seen = T0 + 5 * MINUTE, []
+    polled = Tick(btc, T0, 1, price=100, size=None, side=None, kind="p", source="r")
+    archived, streamed = Tick(btc, T0, 2, price=102, source="a"), Tick(btc, T0, 3, price=103)
+    for step in (
+        [polled],
+        Candle(btc, T0, 100, 105, 99, 101, 7, 5),
+        [archived],
+        [streamed],
+        [polled._replace(ts=T0 + MINUTE / 2)],
+    ):
+        if isinstance(step, Candle):
+            add_candles(admin, [step])
+        else:
+            add_ticks(admin, step)
+        admin.commit()
+        roll_up(engine, until)
+        bar = stored_bars(admin, [btc])[btc, M1, T0]
+        seen.append((bar.close, bar.volume, bar.ticks, bar.source))
+    assert seen == [(100, None, 1, "r"), (101, 7, 5, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
+    assert [revision for revision, _ in history(admin, btc, M5, T0)] == [0, 1, 2, 3]
+
+
+def test_a_candle_without_trades_is_no_bar(engine: Engine, admin: Connection, btc: int) -> None:
+    add_candles(admin, [Candle(btc, T0, 100, 100, 100, 100, 0, 0)])
+    admin.commit()
+    assert roll_up(engine, T0 + 5 * MINUTE) == (1, {}, {}, 0, 0)
+
+
+def test_a_higher_bar_is_made_when_its_time_is_over_though_nothing_came_in(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    arrive(admin, Tick(btc, T0, 1))
+    made = [
+        roll_up(engine, until).new for until in (T0 + MINUTE, T0 + 10 * MINUTE, T0 + 59 * MINUTE, T0 + 5 * 60 * MINUTE)
+    ]
+    assert made == [{M1: 1}, {M5: 1}, {M15: 1}, {H1: 1, Timeframe.H4: 1}]
+
+
+def test_an_older_cycle_run_again_also_changes_what_newer_ones_made(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    arrive(admin, Tick(btc, T0, 1, price=100), Tick(btc, T0 + 20 * MINUTE, 2))
+    roll_up(engine, T0 + 30 * MINUTE)
+    arrive(admin, Tick(btc, T0 + MINUTE, 3, price=101))
+    again = roll_up(engine, T0 + 5 * MINUTE)
+    assert again.revised == {M1: 1, M5: 2, M15: 1}  # where a gap follows, the bar behind it as well
+    assert history(admin, btc, M15, T0) == [(0, 100), (1, 101)]
+
+
+def test_an_older_cycle_makes_no_bar_that_no_rollup_found_over(engine: Engine, admin: Connection, btc: int) -> None:
+    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + 4 * MINUTE, 2))
+    assert roll_up(engine, T0 + MINUTE).new == {M1: 1}
+    assert roll_up(engine, T0).new == {}
+    assert roll_up(engine, T0 + 5 * MINUTE).new == {M1: 1, M5: 1}
+
+
+def test_a_gap_closes_from_within(engine: Engine, admin: Connection, btc: int) -> None:
+    for number, minute in enumerate([0, 9, 4, 1, 8]):
+        arrive(admin, Tick(btc, T0 + minute * MINUTE, number, price=100 + minute))
+        roll_up(engine, T0 + 10 * MINUTE)
+    gaps = sorted((start, end) for _, frame, start, end, _ in stored_gaps(admin, [btc]) if frame is M1)
+    assert gaps == [(T0 + 2 * MINUTE, T0 + 4 * MINUTE), (T0 + 5 * MINUTE, T0 + 8 * MINUTE)]
+    bars = stored_bars(admin, [btc])
+    assert bars[btc, M1, T0 + MINUTE].gap_type is bars[btc, M1, T0 + 9 * MINUTE].gap_type is None
+    assert bars[btc, M1, T0 + 4 * MINUTE].gap_magnitude_pct == (104 / 101 - 1) * 100
+
+
+def test_what_is_known_of_an_outage_stays_and_reaches_the_higher_bars(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    arrive(admin, Tick(btc, T0, 1))
+    roll_up(engine, T0 + MINUTE)
+    admin.execute(text("UPDATE bars SET outage = true, dropped = 3, revision = 1, known_seq = known_seq + 1"))
+    admin.execute(text("SELECT next_known_seq()"))
+    arrive(admin, Tick(btc, T0, 2), Tick(btc, T0 + 3 * MINUTE, 3))
+    roll_up(engine, T0 + 5 * MINUTE)
+    told = admin.execute(text("SELECT timeframe, outage, dropped, repaired, gap_type FROM bars ORDER BY timeframe, ts"))
+    assert [tuple(row) for row in told] == [
+        ("1m", True, 3, False, None),
+        ("1m", False, 0, False, "outage"),
+        ("5m", True, 3, False, None),
+    ]
+
+
+@pytest.mark.parametrize("price", [nan, inf, -inf, 0.0, -1.0, 1e-308, 1.7e308])
+@pytest.mark.parametrize("size", [nan, inf, 0.0, 1e-308, 1.7e308])
+def test_no_tick_stops_the_rollup(engine: Engine, admin: Connection, btc: int, price: float, size: float) -> None:
+    (other,) = add_instruments(admin, 1)
+    for number in range(2):
+        arrive(admin, Tick(btc, T0 + number * 3 * MINUTE, number, price, size), Tick(other, T0, number))
+        arrive(admin, Tick(btc, T0 + number * 3 * MINUTE, number + 2, price, size), Tick(btc, T0 + 6 * MINUTE, number))
+    assert roll_up(engine, T0 + 24 * H1.length).new[M1] == 4
+    assert stored_bars(admin, [other])[other, M1, T0].volume == 2
+
+
+def test_a_transaction_that_commits_late_is_taken_next_time(engine: Engine, admin: Connection, btc: int) -> None:
+    add_ticks(admin, [Tick(btc, T0, 1)])
+    assert roll_up(engine, T0 + MINUTE).new == {}
+    admin.commit()
+    assert roll_up(engine, T0 + MINUTE).new == {M1: 1}
+
+
+def test_a_transaction_that_commits_while_the_rollup_runs_is_not_lost(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    arrive(admin, Tick(btc, T0, 1, price=100))
+    add_ticks(admin, [Tick(btc, T0, 2, price=101)])
+
+    def commit(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "DELETE FROM touched" in statement and admin.in_transaction():
+            admin.commit()
+
+    event.listen(engine, "after_cursor_execute", commit)
+    assert roll_up(engine, T0 + MINUTE).minutes == 1
+    assert roll_up(engine, T0 + MINUTE).minutes == 1
+    assert stored_bars(admin, [btc])[btc, M1, T0].close == 101
+
+
+def test_a_rollup_waits_for_the_one_before_it(database: Database, engine: Engine, admin: Connection, btc: int) -> None:
+    ticks = [Tick(btc, T0 + minute * MINUTE, minute, price=100 + minute) for minute in range(2)]
+    second = Thread(target=lambda: roll_up(engine, T0 + 5 * MINUTE))
+
+    def start_second(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "DELETE FROM touched" in statement and second.ident is None:
+            arrive(admin, ticks[1])
+            second.start()
+            while second.is_alive() and not waiting_sessions(database):
+                second.join(0.01)
+
+    event.listen(engine, "after_cursor_execute", start_second)
+    arrive(admin, ticks[0])
+    first = roll_up(engine, T0 + 5 * MINUTE)
+    second.join(60)
+    assert known_seq(admin) == first.known_seq + 1
+    assert stored_bars(admin, [btc]) == expected_bars(ticks, [], T0 + 5 * MINUTE)
+
+
+def waiting_sessions(database: Database) -> int:
+    """Those that wait for a lock."""
+    with database.session() as connection:
+        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return int(connection.execute(waiting).scalar_one())
+
+
+def test_many_at_once_lose_nothing(database: Database, engine: Engine, admin: Connection, btc: int) -> None:
+    until = T0 + 60 * MINUTE
+    batches = [[Tick(btc, T0 + m * MINUTE, n, price=100 + m + n) for m in range(0, 60, n + 1)] for n in range(8)]
+    todo = list(batches)
+
+    def write_and_roll_up() -> None:
+        with database.session() as connection:
+            add_ticks(connection, todo.pop())
+        roll_up(engine, until)
+
+    assert at_once(write_and_roll_up, len(batches)) == []
+    assert stored_bars(admin, [btc]) == expected_bars([tick for batch in batches for tick in batch], [], until)
+
+
+def test_a_failed_rollup_leaves_everything_as_it_was(engine: Engine, admin: Connection, btc: int) -> None:
+    arrive(admin, Tick(btc, T0, 1), Tick(btc + 1, T0, 1))  # there is no such instrument
+    with pytest.raises(Exception, match="foreign key"):
+        roll_up(engine, T0 + MINUTE)
+    assert admin.scalar(text("SELECT count(*) FROM touched")) == 2
+    assert not stored_bars(admin, [btc])
+    assert known_seq(admin) == 0
+
+
+def rows_read_by_a_cycle(engine: Engine, admin: Connection, start: datetime) -> int:
+    """By the rollup of the five minutes from here, in which each instrument traded every second."""
+    admin.execute(
+        text("""
+            INSERT INTO ticks SELECT :start + n * interval '1 second', i, n, 100, 1, 'b', 't', 's'
+            FROM generate_series(0, 299) AS n, generate_series(1, 5) AS i;
+            INSERT INTO touched SELECT i, :start + n * interval '1 minute'
+            FROM generate_series(0, 4) AS n, generate_series(1, 5) AS i
+        """),
+        {"start": start},
+    )
+    admin.commit()
+    before = rows_read(engine, admin)
+    assert roll_up(engine, start + 5 * MINUTE).new[M1] == 25
+    return rows_read(engine, admin) - before
+
+
+def rows_read(engine: Engine, admin: Connection) -> int:
+    """By everybody, since the database was made."""
+    with engine.begin() as connection:
+        connection.execute(text("SELECT pg_stat_force_next_flush()"))
+    admin.execute(text("SELECT pg_stat_force_next_flush()"))
+    admin.commit()
+    return int(
+        admin.execute(
+            text("""
+                SELECT sum(seq_tup_read + COALESCE(idx_tup_fetch, 0)) FROM pg_stat_user_tables
+                WHERE relname IN ('bars', 'gaps', 'venue_candles') OR relname LIKE 'ticks%'
+            """)
+        ).scalar_one()
+    )
+
+
+@pytest.mark.slow
+def test_work_does_not_grow_with_history(engine: Engine, admin: Connection) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    add_instruments(admin, 5)
+    rows_read_by_a_cycle(engine, admin, start)
+    short = rows_read_by_a_cycle(engine, admin, start + 5 * MINUTE)
+    admin.execute(
+        text("""
+            INSERT INTO venue_candles
+            SELECT i, '1m', :start + n * interval '2 minutes', 1, 1, 1, 1, 1, 1, :start
+            FROM generate_series(5, 3500) AS n, generate_series(1, 5) AS i;
+            INSERT INTO touched SELECT instrument_id, ts FROM venue_candles
+        """),
+        {"start": start},
+    )
+    admin.commit()
+    later = start + timedelta(days=5)
+    assert roll_up(engine, later).gaps > 10_000
+    assert rows_read_by_a_cycle(engine, admin, later) <= 1.2 * short

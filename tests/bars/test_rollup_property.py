@@ -1,0 +1,139 @@
+"""Whatever comes in whatever order, split over rollups in whatever way, the bars are those of the plain reading."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, text
+
+from strandline.bars import roll_up
+from tests.bars.market import (
+    MINUTE,
+    Candle,
+    Tick,
+    add_candles,
+    add_instruments,
+    add_ticks,
+    expected_bars,
+    expected_gaps,
+    stored_bars,
+    stored_gaps,
+)
+
+DAY = datetime(2026, 1, 5, tzinfo=UTC)
+# Close together around the end of a day, where all timeframes end; and sometimes far away.
+MINUTES = st.one_of(st.integers(-20, 20), st.integers(-300, 300), st.integers(-1500, 1500))
+PRICES = st.floats(0.001, 100_000)
+SIZES = st.floats(1e-9, 1e6)
+SHARED_WITH_ONE_DATABASE = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60
+)
+
+
+class Arrival(NamedTuple):
+    """A batch that is committed, and until when the bars are rolled up then."""
+
+    ticks: list[Tick]
+    candles: list[Candle]
+    until: datetime
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> Tick:
+    """A trade of the stream, REST or an archive, or a polled price; of one of two instruments."""
+    minute, offset = draw(MINUTES), draw(st.sampled_from([0, 1, 1, 30_000_000, 59_999_999]))
+    kind = draw(st.sampled_from("tttp"))
+    return Tick(
+        instrument_id=draw(st.integers(0, 1)),
+        ts=DAY + minute * MINUTE + timedelta(microseconds=offset),
+        trade_id=draw(st.integers(0, 5)),
+        price=draw(PRICES),
+        size=None if kind == "p" else draw(SIZES),
+        side=None if kind == "p" else draw(st.sampled_from("bs")),
+        kind=kind,
+        source=draw(st.sampled_from("sssra")),
+    )
+
+
+@st.composite
+def candles(draw: st.DrawFn) -> Candle:
+    """A candle; one without trades is no bar."""
+    low, first, last, high = sorted(draw(st.lists(PRICES, min_size=4, max_size=4)))
+    volume = draw(st.one_of(st.just(0.0), SIZES))
+    trades = draw(st.one_of(st.none(), st.integers(1, 50)))
+    return Candle(draw(st.integers(0, 1)), DAY + draw(MINUTES) * MINUTE, first, high, low, last, volume, trades)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Arrival]:
+    """What came in, cut into batches; the last rollup is late enough for everything."""
+    told = draw(st.lists(ticks(), max_size=40, unique_by=lambda tick: (tick.ts, tick.instrument_id, tick.trade_id)))
+    candled = draw(st.lists(candles(), max_size=12, unique_by=lambda candle: candle[:2]))
+    batches = draw(st.integers(1, 4))
+    where = st.integers(0, batches - 1)
+    tick_batches = [draw(where) for _ in told]
+    candle_batches = [draw(where) for _ in candled]
+    return [
+        Arrival(
+            [tick for tick, batch in zip(told, tick_batches, strict=True) if batch == number],
+            [candle for candle, batch in zip(candled, candle_batches, strict=True) if batch == number],
+            DAY + (timedelta(days=4) if number == batches - 1 else draw(MINUTES) * MINUTE),
+        )
+        for number in range(batches)
+    ]
+
+
+@pytest.mark.slow
+@SHARED_WITH_ONE_DATABASE
+@given(history=histories())
+def test_the_order_of_arrival_does_not_matter(engine: Engine, admin: Connection, history: list[Arrival]) -> None:
+    ours = add_instruments(admin, 2)
+    all_ticks: list[Tick] = []
+    all_candles: list[Candle] = []
+    latest = DAY - timedelta(days=1000)
+    for arrival in history:
+        arrived = [tick._replace(instrument_id=ours[tick.instrument_id]) for tick in arrival.ticks]
+        told = [candle._replace(instrument_id=ours[candle.instrument_id]) for candle in arrival.candles]
+        all_ticks += arrived
+        all_candles += told
+        add_ticks(admin, arrived)
+        add_candles(admin, told)
+        admin.commit()
+        roll_up(engine, arrival.until)
+        latest = max(latest, arrival.until)
+        assert all(start + frame.length <= latest for _, frame, start in stored_bars(admin, ours))
+    bars = expected_bars(all_ticks, all_candles, latest)
+    assert stored_bars(admin, ours) == bars
+    assert stored_gaps(admin, ours) == expected_gaps(bars)
+    before = revisions(admin, ours)
+    assert in_order_of_knowledge(before)
+    again = roll_up(engine, latest)
+    assert (again.minutes, again.new, again.revised, again.gaps) == (0, {}, {}, 0)
+    assert revisions(admin, ours) == before
+    assert not admin.scalar(text("SELECT count(*) FROM touched"))
+
+
+def revisions(connection: Connection, instruments: list[int]) -> list[Any]:
+    """Every revision of every bar."""
+    return list(
+        connection.execute(
+            text("""
+                SELECT * FROM bar_history WHERE instrument_id = ANY (:instruments)
+                ORDER BY instrument_id, timeframe, ts, revision
+            """),
+            {"instruments": instruments},
+        )
+    )
+
+
+def in_order_of_knowledge(told: list[Any]) -> bool:
+    """Whether each bar's revisions count from zero and each was known later than the one before."""
+    series = [list(group) for _, group in groupby(told, lambda bar: bar[:3])]
+    return all(
+        [bar.revision for bar in bars] == list(range(len(bars)))
+        and all(one.known_seq < other.known_seq for one, other in pairwise(bars))
+        for bars in series
+    )

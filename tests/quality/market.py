@@ -1,0 +1,104 @@
+"""Three instruments that trade once a minute at about 100, each with a row of 1m, and how to spoil one of them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine, text
+
+from strandline.bars import roll_up
+from strandline.quality import QualityResult, Severity, check
+from strandline.settings import Settings
+from strandline.strategy import load_strategy
+
+T = datetime(2026, 1, 5, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+STRATEGY = load_strategy(Settings())
+SPOILED = 2
+
+FLAWLESS = """
+    INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
+      SELECT 'hyperliquid', 'perps', 'C' || n, 'C', 1, 1 FROM generate_series(1, 3) AS n;
+    INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)
+      SELECT gen_random_uuid(), token_chain, book_id, token_contract, '1m', 1 FROM instruments;
+    SELECT ensure_tick_partitions('2026-01-04', '2026-01-06');
+    INSERT INTO ticks
+      SELECT CAST(:until AS timestamptz) - n * interval '1 minute' + interval '20 s', i, n, 100 + n % 3, 1,
+             'b', 't', 's'
+      FROM generate_series(1, 700) AS n, generate_series(1, 3) AS i;
+    INSERT INTO touched SELECT instrument_id, date_trunc('minute', ts) FROM ticks;
+    INSERT INTO venue_candles
+      SELECT instrument_id, '1m', date_trunc('minute', ts), price, price, price, price, 1, 1, ts FROM ticks
+"""
+
+
+class Found(NamedTuple):
+    """What a finding is about."""
+
+    instrument_id: int | None
+    timeframe: str | None
+    check_name: str
+    severity: str
+
+
+def checked(engine: Engine, cycle: datetime = T, late: timedelta = timedelta(seconds=8)) -> QualityResult:
+    """Check the cycle, some seconds after it ended."""
+    return check(engine, STRATEGY, cycle, cycle + late)
+
+
+def found(connection: Connection) -> set[Found]:
+    """What the newest run of each suite found."""
+    return {
+        Found(*row)
+        for row in connection.execute(
+            text("""
+                SELECT instrument_id, timeframe, check_name, severity FROM quality_findings
+                WHERE quality_run_id IN (SELECT max(quality_run_id) FROM quality_runs GROUP BY suite)
+            """)
+        )
+    }
+
+
+def details(connection: Connection, check_name: str) -> list[Any]:
+    """Key and values of what a check found."""
+    return list(
+        connection.execute(
+            text("""
+                SELECT instrument_id, timeframe, ts, details FROM quality_findings WHERE check_name = :check_name
+                ORDER BY quality_run_id, finding_no
+            """),
+            {"check_name": check_name},
+        )
+    )
+
+
+def add_tick(connection: Connection, engine: Engine, **special: object) -> None:
+    """One more tick of the spoiled instrument within the cycle, and its bars."""
+    tick = {
+        "ts": T - 2 * MINUTE,
+        "trade_id": 1_000_000,
+        "price": 101.0,
+        "size": 1.0,
+        "side": "b",
+        "kind": "t",
+        "source": "s",
+    } | special
+    connection.execute(text("INSERT INTO ticks VALUES (:ts, 2, :trade_id, :price, :size, :side, :kind, :source)"), tick)
+    connection.execute(text("INSERT INTO touched VALUES (2, date_trunc('minute', CAST(:ts AS timestamptz)))"), tick)
+    connection.commit()
+    roll_up(engine, T)
+
+
+def spoil_bar(connection: Connection, start: datetime = T - MINUTE, **values: float | None) -> None:
+    """A revision of a minute of the spoiled instrument with other values."""
+    changes = ", ".join(f"{column} = :{column}" for column in values)
+    connection.execute(
+        text(f"""
+            UPDATE bars SET {changes}, revision = revision + 1, known_seq = known_seq + 1
+            WHERE instrument_id = 2 AND timeframe = '1m' AND ts = :start
+        """),
+        {**values, "start": start},
+    )
+    connection.commit()
+
+
+ENTRIES, ALL, WARN = Severity.BLOCK_ENTRIES, Severity.BLOCK_ALL, Severity.WARN

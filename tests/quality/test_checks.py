@@ -1,0 +1,194 @@
+"""Each check finds its own fault, with the values at fault, and leaves the other instruments alone."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import inf, nan
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from strandline.bars import roll_up
+from strandline.quality import blocks
+from tests.quality.market import (
+    ALL,
+    ENTRIES,
+    MINUTE,
+    SPOILED,
+    STRATEGY,
+    WARN,
+    Found,
+    T,
+    add_tick,
+    checked,
+    details,
+    found,
+    spoil_bar,
+)
+
+pytestmark = pytest.mark.slow
+LAST = T - MINUTE
+Plant = Callable[[Connection, Engine], object]
+
+
+def tick(**values: Any) -> Plant:
+    """A tick with these values."""
+    return lambda admin, engine: add_tick(admin, engine, **values)
+
+
+def bar(**values: Any) -> Plant:
+    """A bar with these values."""
+    return lambda admin, _: spoil_bar(admin, **values)
+
+
+def statement(sql: str) -> Plant:
+    """Whatever this does to the spoiled instrument, which it may call :spoiled."""
+
+    def plant(admin: Connection, _: Engine) -> None:
+        admin.execute(text(sql), {"spoiled": SPOILED, "t": T})
+        admin.commit()
+
+    return plant
+
+
+def move(*, atr: float | None = None, high: float = 101.0, low: float = 101.0) -> Plant:
+    """A last bar that went so far from a close of 102, of which the venue has no candle; with a signal before it."""
+
+    def plant(admin: Connection, _: Engine) -> None:
+        admin.execute(
+            text("""
+                INSERT INTO features (instrument_id, timeframe, ts, generation, bar_revision, engine_version,
+                                      input_hash, uptrend_engine_v4)
+                SELECT 2, '1m', :ts, 1, 0, '4', repeat('a', 64),
+                       jsonb_build_object('indicators', jsonb_build_object('atr', CAST(:atr AS double precision)))
+                WHERE :atr IS NOT NULL
+            """),
+            {"ts": LAST - MINUTE, "atr": atr},
+        )
+        admin.execute(text("DELETE FROM venue_candles WHERE instrument_id = 2"))
+        spoil_bar(admin, high=high, low=low)
+
+    return plant
+
+
+def test_a_market_without_faults_has_no_findings(engine: Engine, admin: Connection) -> None:
+    result = checked(engine)
+    assert (dict(result.findings), dict(result.errors)) == ({}, {})
+    told = blocks(admin, T)
+    assert (told.all_entries, told.by_series, told.withheld) == ((), {}, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("plant", "expected"),
+    [
+        *((tick(price=price), (None, "bad_tick_price", ALL)) for price in (0.0, -1.0, nan, inf)),
+        *((tick(size=size), (None, "incomplete_trade", ALL)) for size in (None, 0.0, nan, inf)),
+        (tick(side=None), (None, "incomplete_trade", ALL)),
+        (tick(ts=T + timedelta(seconds=14)), (None, "tick_from_the_future", WARN)),
+        *((bar(low=low), ("1m", "bad_bar_price", ALL)) for low in (0.0, -1.0, nan)),
+        (bar(high=inf), ("1m", "bad_bar_price", ALL)),
+        (bar(low=100.5, high=99.0), ("1m", "bar_out_of_order", ALL)),
+        (bar(open=200.0), ("1m", "bar_out_of_order", ALL)),
+        *((bar(volume=volume), ("1m", "bad_bar_volume", ALL)) for volume in (-1.0, nan, inf)),
+        (tick(size=0.0), ("1m", "bad_ticks_inside", ALL)),
+        (tick(size=0.0), ("5m", "bad_ticks_inside", ALL)),
+        (move(high=153.1), ("1m", "unconfirmed_jump", ENTRIES)),
+        (move(low=50.9), ("1m", "unconfirmed_jump", ENTRIES)),
+        (move(atr=0.24, high=105.0), ("1m", "unconfirmed_jump", ENTRIES)),
+        (bar(close=101.02, high=101.02), ("1m", "unlike_venue_candle", ENTRIES)),
+        (bar(volume=1.002), ("1m", "unlike_venue_candle", ENTRIES)),
+        (
+            statement("DELETE FROM ticks WHERE instrument_id = :spoiled AND ts > :t - interval '2 minutes'"),
+            (None, "stale_ticks", ENTRIES),
+        ),
+        (
+            statement(
+                "INSERT INTO positions SELECT gen_random_uuid(), token_chain, book_id, token_contract, '5m', 'paused',"
+                " 1 FROM positions WHERE token_contract = 'C' || :spoiled"
+            ),
+            ("5m", "short_history", ENTRIES),
+        ),
+        (bar(start=T - 30 * MINUTE, outage=True), ("1m", "recent_outage", ENTRIES)),
+        (bar(start=T - 30 * MINUTE, dropped=1), ("1m", "recent_outage", ENTRIES)),
+    ],
+)
+def test_a_planted_fault_is_found(
+    engine: Engine, admin: Connection, plant: Plant, expected: tuple[str | None, str, str]
+) -> None:
+    timeframe, check_name, severity = expected
+    plant(admin, engine)
+    result = checked(engine)
+    assert not result.errors
+    assert Found(SPOILED, timeframe, check_name, severity) in found(admin)
+    assert {finding.instrument_id for finding in found(admin)} == {SPOILED}
+    ((instrument_id, *_, values), *_) = details(admin, check_name)
+    assert instrument_id == SPOILED
+    assert values
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        tick(ts=T + timedelta(seconds=13)),
+        tick(price=100.0, size=None, side=None, kind="p", source="r", ts=LAST),  # polled: exempt from trade checks
+        move(high=152.9),
+        move(low=51.1),
+        move(atr=0.26, high=105.0),
+        bar(close=101.005, high=101.005),
+        bar(volume=1.0009),
+        bar(volume=None, quote_volume=None),
+        bar(start=T - 31 * MINUTE, outage=True),
+        bar(start=T - 5 * MINUTE, outage=True, repaired=True),
+        statement("UPDATE positions SET standing = 'archived'; DELETE FROM ticks WHERE instrument_id = :spoiled"),
+        statement(
+            "UPDATE instruments SET stale_after = '3 minutes' WHERE instrument_id = :spoiled; DELETE FROM ticks"
+            " WHERE instrument_id = :spoiled AND ts > :t - interval '2 minutes'"
+        ),
+    ],
+)
+def test_what_is_within_the_limits_is_no_fault(engine: Engine, admin: Connection, plant: Plant) -> None:
+    plant(admin, engine)
+    assert not checked(engine).errors
+    assert found(admin) == set()
+
+
+def test_a_jump_that_the_venue_confirms_is_no_fault(engine: Engine, admin: Connection) -> None:
+    admin.execute(
+        text("UPDATE venue_candles SET high = 160, close = 160 WHERE instrument_id = 2 AND ts = :last"), {"last": LAST}
+    )
+    spoil_bar(admin, high=160.0, close=160.0)
+    checked(engine)
+    assert found(admin) == set()
+
+
+def test_a_finding_names_the_bar_and_its_values(engine: Engine, admin: Connection) -> None:
+    spoil_bar(admin, low=-1.0)
+    checked(engine)
+    ((instrument_id, timeframe, ts, values),) = details(admin, "bad_bar_price")
+    assert (instrument_id, timeframe, ts) == (SPOILED, "1m", LAST)
+    assert values == {"revision": 1, "open": 101, "high": 101, "low": -1, "close": 101}
+
+
+def test_polled_bars_without_volume_are_fine(engine: Engine, admin: Connection) -> None:
+    """A whole series of polled prices, as Solana has."""
+    admin.execute(
+        text("""
+            INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
+              VALUES ('solana', 'onchain_crypto', 'S', 'S', 1, 1);
+            INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)
+              VALUES (gen_random_uuid(), 'solana', 'onchain_crypto', 'S', '1m', 1);
+            INSERT INTO ticks SELECT ts, 4, trade_id, price, NULL, NULL, 'p', 'r' FROM ticks WHERE instrument_id = 1;
+            INSERT INTO touched SELECT 4, date_trunc('minute', ts) FROM ticks WHERE instrument_id = 4;
+        """)
+    )
+    admin.commit()
+    roll_up(engine, T)
+    checked(engine)
+    assert found(admin) == set()
+
+
+def test_every_severity_is_as_the_rules_say() -> None:
+    """The limits in the tests above are those of the strategy."""
+    limits = STRATEGY.quality
+    assert (limits.future_tick_seconds, limits.max_move_atr, limits.max_move_pct, limits.outage_bars) == (5, 12, 50, 30)
+    assert STRATEGY.history.bars_for_flags == 666
