@@ -32,17 +32,10 @@ class StrandKind(StrEnum):
     CONTROL = "control"
 
 
-class Strand(Record, frozen=True, kw_only=True):
-    """Written once. What changes later is a child strand that names this one as its parent.
-
-    A chain is a venue key's text, or `system`; `seq` counts from 1 without holes. `previous` is the hash of the strand
-    before it, so that its own hash vouches for all of the past.
-    """
+class Draft(Record, frozen=True, kw_only=True):
+    """All that a strand tells, before it has its place in a chain."""
 
     strand_id: UUID
-    chain: str
-    seq: int
-    previous: str
     kind: StrandKind
     ts: datetime
     parent: UUID | None = None
@@ -66,9 +59,24 @@ class Strand(Record, frozen=True, kw_only=True):
     strategy_hash: str
 
     def check(self) -> None:
+        require(self.kind is not StrandKind.HOLD or self.intent is None, "a hold has no intent")
+
+
+class Strand(Draft, frozen=True, kw_only=True):
+    """Written once. What changes later is a child strand that names this one as its parent.
+
+    A chain is a venue key's text, or `system`; `seq` counts from 1 without holes. `previous` is the hash of the strand
+    before it, so that its own hash vouches for all of the past.
+    """
+
+    chain: str
+    seq: int
+    previous: str
+
+    def check(self) -> None:
+        super().check()
         require(self.seq >= 1, "strands count from 1")
         require((self.seq == 1) is (self.previous == GENESIS), "the first strand, and only it, follows genesis")
-        require(self.kind is not StrandKind.HOLD or self.intent is None, "a hold has no intent")
 
     @property
     def hash(self) -> str:

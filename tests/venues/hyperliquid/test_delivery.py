@@ -1,6 +1,7 @@
 """Whatever happens on the way: what is told about an order is what the venue did, and it did it once."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -269,6 +270,30 @@ def test_a_clock_of_the_venue_that_is_wrong_kills_nothing(box: Box, executor: Hy
     agrees(box, order, result)
 
 
+def test_a_venue_whose_clock_is_behind_still_takes_it(box: Box, executor: HyperliquidExecutor) -> None:
+    order = box.ordered(executor, box.buy())
+    box.later(35)
+    box.fault(FaultKind.STATUS, NOOP, value=502)
+    assert isinstance(executor.recover(order), StillUnknown)
+    box.fault(FaultKind.CLOCK_SKEW, value=-8_000)
+    box.resend(order)
+    result = resolved(box, executor, order)
+    assert result.status is OrderStatus.FILLED
+    agrees(box, order, result)
+
+
+def test_it_is_known_a_moment_later(box: Box, executor: HyperliquidExecutor) -> None:
+    """It used its nonce after it was looked for, and before that could be taken away."""
+    truth = box.answers["orderStatus"]
+    answers = iter([lambda _: {"status": "unknownOid"}])
+    box.answers["orderStatus"] = lambda query: next(answers, truth)(query)
+    order = box.ordered(executor, box.buy())
+    box.fault(FaultKind.DROP_ANSWER)
+    result = executor.execute(order)
+    assert result.status is OrderStatus.FILLED
+    agrees(box, order, result)
+
+
 def test_another_key_trades_for_the_account(box: Box) -> None:
     owner, agent = box.key(), box.key(None)
     assert box.venue._gate.agents.approve(owner.address.lower(), agent.address.lower(), "", 0) is None
@@ -279,6 +304,21 @@ def test_another_key_trades_for_the_account(box: Box) -> None:
         assert result.status is OrderStatus.FILLED
         assert box.held(owner) == result.filled
         agrees(box, order, result)
+
+
+def test_several_at_once(box: Box) -> None:
+    """Processes that do not know of each other send, kill and look, all for the same order."""
+    key = box.key()
+    with box.executor(key) as one, box.executor(key) as two, box.executor(key) as three, ThreadPoolExecutor(3) as pool:
+        for _ in range(10):
+            box.later(1)
+            order = box.ordered(one, box.buy(dollars="100"))
+            works = [pool.submit(work, order) for work in (one.execute, two.recover, three.execute)]
+            found = [work.result() for work in works]
+            final = resolved(box, one, order)
+            agrees(box, order, final)
+            told = [each for each in found if isinstance(each, ExecutionResult) and each.status.resolved]
+            assert all((each.status, each.fills) == (final.status, final.fills) for each in told)
 
 
 routes = st.sampled_from(

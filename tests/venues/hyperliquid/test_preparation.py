@@ -128,6 +128,13 @@ def test_dear_funding_caps_leverage(box: Box, funding: str, leverage: int) -> No
         assert executor.prepare(box.buy(), row(), 1).details["leverage"] == str(leverage)
 
 
+def test_leverage_is_a_whole_number_that_the_venue_allows(box: Box) -> None:
+    for wanted, coin, told in ((50.0, "SOL", "20"), (3.9, "SOL", "3"), (0.5, "SOL", "1")):
+        limits = msgspec.structs.replace(LIMITS, leverage=wanted)
+        with box.executor(box.key(), limits=limits) as executor:
+            assert executor.prepare(box.buy(coin), row(coin=coin), 1).details["leverage"] == told
+
+
 def test_an_entry_without_leverage_set_is_not_made(box: Box) -> None:
     with box.executor(box.key()) as executor:
         box.fault(FaultKind.DROP_REQUEST, LEVERAGE)

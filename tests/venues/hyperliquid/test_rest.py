@@ -24,7 +24,7 @@ AT_ONCE = Patience(answer=2, order=2, tries=1, looks=1, pause=0)
 class Parrot(ThreadingHTTPServer):
     """Says the same to everybody."""
 
-    status, body = 200, b""
+    status, body, heard = 200, b"", 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -38,6 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.heard += 1
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.send_header("Location", "/elsewhere")
@@ -78,6 +79,14 @@ def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> Non
             rest.ask(Status, type="exchangeStatus")
         with pytest.raises(HyperliquidError):
             rest.send(b"{}")
+
+
+@pytest.mark.parametrize("status", [200, 307, 308, 429, 503])
+def test_bytes_are_sent_once(parrot: Parrot, status: int) -> None:
+    parrot.status, parrot.body, parrot.heard = status, b"", 0
+    with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
+        rest.send(b"{}")
+    assert parrot.heard == 1
 
 
 def test_nobody_there() -> None:

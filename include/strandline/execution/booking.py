@@ -1,0 +1,148 @@
+"""Books what became of an order, once, whoever tells it and however often."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, text
+
+from strandline.execution.intents import read
+from strandline.execution.story import tell_result
+from strandline.ledger.account import Account, lock_venue
+from strandline.ledger.posting import post_events, post_order
+from strandline.model.fill import CashEvent, Fill
+from strandline.model.intent import IntentStatus
+from strandline.model.order import SignedOrder
+from strandline.model.record import require
+from strandline.model.result import ExecutionResult, OrderStatus
+
+_ENDS_AS: Final = {
+    OrderStatus.FILLED: IntentStatus.DONE,
+    OrderStatus.UNFILLED: IntentStatus.FAILED,
+    OrderStatus.REJECTED: IntentStatus.FAILED,
+    OrderStatus.DEAD: IntentStatus.FAILED,
+    OrderStatus.UNKNOWN: IntentStatus.UNKNOWN,
+}
+
+
+def book(
+    connection: Connection,
+    account: Account,
+    order: SignedOrder,
+    result: ExecutionResult,
+    now: datetime,
+    code_version: str,
+) -> OrderStatus:
+    """Fills, cash events, the order's and the intent's status, the ledger and the strand; the order's status now.
+
+    A fate that is known already stays; fills that contradict it are booked all the same, because the venue has them.
+    """
+    require(
+        result.order_id == order.order_id
+        and all(fill.order_id == order.order_id and fill.venue == account.venue for fill in result.fills),
+        f"the result is not about order {order.order_id}",
+    )
+    lock_venue(connection, account.venue)
+    before = _status(connection, order)
+    after = before if before.resolved else _settle(connection, order, result, now)
+    fills = [number for fill in _in_order(result.fills) if (number := _add_fill(connection, account, fill))]
+    events = add_cash_events(connection, account, result.cash_events)
+    trade = post_order(connection, account, order.order_id, fills)
+    if fills or events or after is not before:
+        (planned,) = read(connection, [order.plan.intent_id])
+        pnl = None if trade is None else trade.net_pnl
+        tell_result(connection, planned, order.plan, result, pnl, now, code_version)
+    return after
+
+
+def add_cash_events(connection: Connection, account: Account, events: Iterable[CashEvent]) -> int:
+    """Store those that are new and bring the ledger up to date; how many. Under the venue's lock."""
+    added = [number for event in events if (number := _add_event(connection, account, event))]
+    if added:
+        post_events(connection, account, added)
+    return len(added)
+
+
+def _status(connection: Connection, order: SignedOrder) -> OrderStatus:
+    query = text("SELECT status FROM orders WHERE order_id = :order_id")
+    return OrderStatus(connection.execute(query, {"order_id": order.order_id}).scalar_one())
+
+
+def _settle(connection: Connection, order: SignedOrder, result: ExecutionResult, now: datetime) -> OrderStatus:
+    """The order's and the intent's new status. What is not resolved is unknown, however an executor calls it."""
+    status = result.status if result.status.resolved else OrderStatus.UNKNOWN
+    connection.execute(
+        text("""
+        UPDATE orders SET status = :status, venue_order_id = COALESCE(:venue_order_id, venue_order_id),
+                          error = :error, resolved_at = :resolved_at
+        WHERE order_id = :order_id
+        """),
+        {
+            "order_id": order.order_id,
+            "status": status,
+            "venue_order_id": result.venue_order_id,
+            "error": result.error,
+            "resolved_at": now if status.resolved else None,
+        },
+    )
+    connection.execute(
+        text("""
+        UPDATE intents SET status = :status, status_reason = :reason, status_at = :now WHERE intent_id = :intent_id
+        """),
+        {
+            "intent_id": order.plan.intent_id,
+            "status": _ENDS_AS[status],
+            "reason": None if status is OrderStatus.FILLED else status.value,
+            "now": now,
+        },
+    )
+    return status
+
+
+def _in_order(fills: Iterable[Fill]) -> list[Fill]:
+    return sorted(fills, key=lambda fill: (fill.ts, fill.venue_fill_id))
+
+
+def _add_fill(connection: Connection, account: Account, fill: Fill) -> int | None:
+    number: int | None = connection.scalar(
+        text("""
+        INSERT INTO fills (token_chain, book_id, venue_fill_id, address, order_id, token_contract, side, price,
+                           quantity, fee, cause, ts)
+        VALUES (:token_chain, :book_id, :venue_fill_id, :address, :order_id, :token, :side, :price,
+                :quantity, :fee, :cause, :ts)
+        ON CONFLICT DO NOTHING RETURNING booked_no
+        """),
+        {
+            **account.columns,
+            "venue_fill_id": fill.venue_fill_id,
+            "order_id": fill.order_id,
+            "token": fill.token_contract,
+            "side": fill.side,
+            "price": fill.price.decimal,
+            "quantity": fill.quantity.decimal,
+            "fee": fill.fee.decimal,
+            "cause": fill.cause,
+            "ts": fill.ts,
+        },
+    )
+    return number
+
+
+def _add_event(connection: Connection, account: Account, event: CashEvent) -> int | None:
+    number: int | None = connection.scalar(
+        text("""
+        INSERT INTO cash_events (token_chain, book_id, venue_event_id, address, cause, asset, amount, usd, ts)
+        VALUES (:token_chain, :book_id, :venue_event_id, :address, :cause, :asset, :amount, :usd, :ts)
+        ON CONFLICT DO NOTHING RETURNING booked_no
+        """),
+        {
+            **account.columns,
+            "venue_event_id": event.venue_event_id,
+            "cause": event.cause,
+            "asset": event.asset,
+            "amount": event.amount.decimal,
+            "usd": event.usd.decimal,
+            "ts": event.ts,
+        },
+    )
+    return number

@@ -1,0 +1,220 @@
+"""Drives one venue's intents to their end: recover what is in doubt, then one by one what was planned.
+
+Killed at any instant, run again, run twice at once, it sends nothing twice and loses nothing. That rests on the claim,
+on one order per intent and attempt, on a nonce from the order's own transaction, and on the venue taking the same bytes
+once. No transaction is open while a venue is asked.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sqlalchemy import Engine
+
+from strandline.execution.accounts import alone, is_open, next_nonce, register
+from strandline.execution.booking import book
+from strandline.execution.intents import UNSENT, Planned, advance, claim, open_ids, read
+from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_down
+from strandline.execution.positions import position
+from strandline.execution.skipping import skip, skip_expired
+from strandline.ledger.account import Account
+from strandline.model.exact import Money, Quantity
+from strandline.model.intent import IntentStatus
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan, SkipExecution
+from strandline.model.position import Position
+from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.model.tick import Side
+from strandline.venues.executor import Executor
+
+_ATTEMPT: Final = 1
+"""One order per intent: an exit that did not fill is planned again as another intent."""
+
+
+class VenueRun(NamedTuple):
+    """How many orders and intents ended how."""
+
+    recovered: int = 0
+    """Orders of before whose fate is known now."""
+    unknown: int = 0
+    """Orders whose fate is not known yet."""
+    filled: int = 0
+    failed: int = 0
+    skipped: int = 0
+    expired: int = 0
+    postponed: int = 0
+    """Exits about which the venue could not be asked: they are tried again until they expire."""
+    lost: int = 0
+    """Taken by somebody else."""
+    left: int = 0
+    """Not begun, because time was up, or because the account's opening balances are not booked yet."""
+
+
+def execute_venue(
+    engine: Engine,
+    executor: Executor,
+    *,
+    clock: Callable[[], datetime],
+    deadline: datetime,
+    code_version: str,
+    faults: Callable[[str], None] = lambda _: None,
+) -> VenueRun:
+    """All that there is to do at the executor's venue. After `deadline` nothing new is begun.
+
+    `faults` is told the name of each instant at which a test may want to kill.
+    """
+    driver = _Driver(engine, executor, clock, deadline, code_version, faults)
+    with engine.begin() as connection:
+        register(connection, driver.account)
+    with alone(engine, driver.account):
+        return driver.run()
+
+
+@dataclass(frozen=True)
+class _Driver:
+    engine: Engine
+    executor: Executor
+    clock: Callable[[], datetime]
+    deadline: datetime
+    code_version: str
+    faults: Callable[[str], None]
+
+    @property
+    def account(self) -> Account:
+        return Account(self.executor.venue, self.executor.address)
+
+    def run(self) -> VenueRun:
+        with self.engine.connect() as connection:
+            in_doubt = unresolved(connection, self.account)
+        ended = Counter(self._recover(order) for order in in_doubt)
+        with self.engine.begin() as connection:
+            ended["expired"] = skip_expired(
+                connection, self.executor.venue, now=self.clock(), code_version=self.code_version
+            )
+        with self.engine.connect() as connection:
+            waiting = read(connection, open_ids(connection, self.executor.venue, UNSENT))
+            opened = is_open(connection, self.account)
+        ended.update(self._drive(planned) if opened else "left" for planned in waiting)
+        return VenueRun(**ended)
+
+    def _recover(self, order: SignedOrder) -> str:
+        status = self._book(order, self._ask(self.executor.recover, order))
+        return "recovered" if status.resolved else "unknown"
+
+    def _drive(self, planned: Planned) -> str:
+        if self.clock() >= self.deadline:
+            return "left"
+        with self.engine.begin() as connection:
+            claimed = claim(connection, planned, self.clock())
+            row = position(connection, planned.intent.position_id)
+        if claimed is None:
+            return "lost"
+        self.faults("claimed")
+        try:
+            plan = self.executor.prepare(claimed.intent, row, _ATTEMPT)
+        except SkipExecution as no:
+            return self._skip(claimed, no.reason, no.detail)
+        except Exception as error:  # noqa: BLE001  whatever it was, nothing was sent
+            return self._unreachable(claimed, error)
+        self.faults("prepared")
+        refusal = _refusal(claimed, row, plan, self.clock())
+        return self._skip(claimed, refusal) if refusal else self._send(claimed, plan)
+
+    def _unreachable(self, claimed: Planned, error: Exception) -> str:
+        """An exit stays claimed: who runs next, at the latest in the next cycle, tries again. An entry is let go.
+
+        Only the kind of error is kept, because its text may hold an address with a key in it.
+        """
+        if claimed.intent.reduce_only:
+            return "postponed"
+        return self._skip(claimed, "venue_unreachable", type(error).__name__)
+
+    def _skip(self, claimed: Planned, reason: str, detail: str = "") -> str:
+        with self.engine.begin() as connection:
+            skipped = skip(
+                connection, [claimed], reason, now=self.clock(), code_version=self.code_version, detail=detail
+            )
+            self.faults("skipping")
+        return "skipped" if skipped else "lost"
+
+    def _send(self, claimed: Planned, plan: ExecutionPlan) -> str:
+        order = self._write_ahead(claimed, plan)
+        if order is None:
+            return "lost"
+        self.faults("written")
+        if not self._mark_sent(claimed, order):
+            return "lost"
+        self.faults("sent")
+        status = self._book(order, self._ask(self.executor.execute, order))
+        if not status.resolved:
+            return "unknown"
+        return "filled" if status is OrderStatus.FILLED else "failed"
+
+    def _write_ahead(self, claimed: Planned, plan: ExecutionPlan) -> SignedOrder | None:
+        """Nonce, bytes and intent in one transaction; None, and nothing of it, when the claim was lost."""
+        with self.engine.begin() as connection:
+            now = self.clock()
+            nonce = next_nonce(connection, self.account, now) if self.executor.takes_nonce else None
+            if not advance(connection, claimed, IntentStatus.READY, now):
+                connection.rollback()
+                return None
+            order = self.executor.sign(plan, nonce)
+            write_down(connection, self.account, order, smallest_sellable(connection, claimed.intent), now)
+            self.faults("writing")
+        return order
+
+    def _mark_sent(self, claimed: Planned, order: SignedOrder) -> bool:
+        """False when another driver, who took this one for dead, has begun to recover the order."""
+        with self.engine.begin() as connection:
+            ready = claimed._replace(status=IntentStatus.READY)
+            return mark_sent(connection, order.order_id, self.clock()) and advance(
+                connection, ready, IntentStatus.SENT, self.clock()
+            )
+
+    def _ask(self, ask: Callable[[SignedOrder], ExecutionResult | StillUnknown], order: SignedOrder) -> ExecutionResult:
+        """The venue's answer. None, or one that cannot be read, means that nobody knows."""
+        try:
+            answer = ask(order)
+        except Exception as error:  # noqa: BLE001  ambiguous is not rejected, whatever the client raises
+            answer = StillUnknown(order_id=order.order_id, reason=type(error).__name__, seen_at=self.clock())
+        self.faults("answered")
+        return answer if isinstance(answer, ExecutionResult) else _unknown(answer)
+
+    def _book(self, order: SignedOrder, result: ExecutionResult) -> OrderStatus:
+        with self.engine.begin() as connection:
+            status = book(connection, self.account, order, result, self.clock(), self.code_version)
+            self.faults("booking")
+        self.faults("booked")
+        return status
+
+
+def _refusal(claimed: Planned, row: Position, plan: ExecutionPlan, now: datetime) -> str | None:
+    """Why this plan must not become an order: what a venue's code must never get wrong is checked here once more."""
+    intent = claimed.intent
+    if (plan.intent_id, plan.venue, plan.token_contract, plan.side) != (
+        intent.intent_id,
+        intent.venue,
+        intent.token_contract,
+        intent.side,
+    ):
+        return "plan_differs"
+    if plan.side is Side.SELL and row.holding.quantity < plan.quantity:
+        return "exceeds_holding"
+    return "expired" if now >= intent.expires_at else None
+
+
+def _unknown(answer: StillUnknown) -> ExecutionResult:
+    return ExecutionResult(
+        order_id=answer.order_id,
+        status=OrderStatus.UNKNOWN,
+        venue_order_id=None,
+        fills=(),
+        filled=Quantity(0),
+        average_price=None,
+        slippage_bps=None,
+        fees=Money(0),
+        error=answer.reason,
+        seen_at=answer.seen_at,
+    )

@@ -1,0 +1,129 @@
+"""The outbox: intents as they were planned, and the steps of their life up to the order."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from strandline.model.canonical import from_json
+from strandline.model.evidence import Evidence
+from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.intent import Decision, ExecutionIntent, ExitReason, IntentStatus, Urgency
+from strandline.model.signal import EngineState
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+
+UNSENT = (IntentStatus.PLANNED, IntentStatus.PREPARING)
+"""Nothing is written down for such an intent, so nothing can have been sent."""
+
+
+class Planned(NamedTuple):
+    """An intent, what it rests on, and where it stands."""
+
+    intent: ExecutionIntent
+    evidence: Evidence
+    status: IntentStatus
+    epoch: int
+
+
+def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[Planned, ...]:
+    """These intents, exits first, then as they were planned."""
+    rows = connection.execute(
+        text("""
+        SELECT i.*, i.evidence::text AS evidence_json, p.token_chain, p.book_id, p.token_contract, p.timeframe
+        FROM intents i JOIN positions p USING (position_id) WHERE intent_id = ANY(:ids)
+        ORDER BY side = 'buy', cycle_t, rule, i.appetite DESC, position_id, intent_id
+        """),
+        {"ids": list(intent_ids)},
+    )
+    return tuple(map(_planned, rows))
+
+
+def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatus]) -> Sequence[UUID]:
+    """The venue's intents in one of these states."""
+    return connection.scalars(
+        text("""
+        SELECT intent_id FROM intents JOIN positions USING (position_id)
+        WHERE status::text = ANY(:of) AND (token_chain, book_id) = (:chain, :book)
+        """),
+        {"of": [status.value for status in of], "chain": venue.token_chain, "book": venue.book_id},
+    ).all()
+
+
+def claim(connection: Connection, planned: Planned, now: datetime) -> Planned | None:
+    """Take it, unless somebody else took it since it was read.
+
+    One that is being prepared may be taken too: whoever prepares it is dead, or loses it, since his epoch is over.
+    """
+    claimed = connection.execute(
+        text("""
+        UPDATE intents SET status = 'preparing', epoch = epoch + 1, status_at = :now
+        WHERE intent_id = :intent_id AND epoch = :epoch AND status IN ('planned', 'preparing')
+        """),
+        {"intent_id": planned.intent.intent_id, "epoch": planned.epoch, "now": now},
+    ).rowcount
+    return planned._replace(status=IntentStatus.PREPARING, epoch=planned.epoch + 1) if claimed else None
+
+
+def advance(
+    connection: Connection, claimed: Planned, status: IntentStatus, now: datetime, reason: str | None = None
+) -> bool:
+    """On to the next state, if it is still ours; false when somebody else took it."""
+    moved = connection.execute(
+        text("""
+        UPDATE intents SET status = :status, status_reason = :reason, status_at = :now
+        WHERE intent_id = :intent_id AND status = :before AND epoch = :epoch
+        """),
+        {
+            "intent_id": claimed.intent.intent_id,
+            "before": claimed.status,
+            "epoch": claimed.epoch,
+            "status": status,
+            "reason": reason,
+            "now": now,
+        },
+    ).rowcount
+    return bool(moved)
+
+
+def _planned(row: Row[Any]) -> Planned:
+    intent = ExecutionIntent(
+        intent_id=row.intent_id,
+        position_id=row.position_id,
+        venue=VenueKey(token_chain=row.token_chain, book_id=row.book_id),
+        token_contract=row.token_contract,
+        timeframe=Timeframe(row.timeframe),
+        decision=Decision(row.decision),
+        exit_reason=None if row.exit_reason is None else ExitReason(row.exit_reason),
+        rule=row.rule,
+        trade_no=row.trade_no,
+        attempt_no=row.attempt_no,
+        size_frac=Ratio(row.size_frac),
+        notional=None if row.notional is None else Money(row.notional),
+        quantity=None if row.quantity is None else Quantity(row.quantity),
+        urgency=Urgency(row.urgency),
+        max_slippage_bps=row.max_slippage_bps,
+        reduce_only=row.reduce_only,
+        reasons=tuple(row.reasons),
+        state=EngineState(row.state),
+        appetite=row.appetite,
+        exit_urgency=row.exit_urgency,
+        decision_price=Price(row.decision_price),
+        source_bar=row.source_bar,
+        source_revision=row.source_revision,
+        cycle=row.cycle_t,
+        expires_at=row.expires_at,
+        strategy_hash=row.strategy_hash,
+    )
+    return Planned(intent, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
+
+
+def _evidence(stored: str, intent: ExecutionIntent) -> Evidence:
+    """A person's order rests on no evidence."""
+    if stored == "{}":
+        return Evidence(
+            appetite=intent.appetite, exit_urgency=intent.exit_urgency, rules_not_fired={}, terms={}, inputs={}
+        )
+    return from_json(stored, Evidence)

@@ -1,0 +1,103 @@
+"""Orders, written down before they are sent."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from strandline.ledger.account import Account
+from strandline.model.canonical import canonical_bytes, from_json
+from strandline.model.exact import Money, Quantity
+from strandline.model.intent import ExecutionIntent
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan
+
+_FINEST: Final = Quantity("1e-18")
+
+
+def write_down(
+    connection: Connection, account: Account, order: SignedOrder, dust_below: Quantity, now: datetime
+) -> None:
+    """Everything that it takes to send exactly these bytes, or to find out what became of them."""
+    plan = order.plan
+    connection.execute(
+        text("""
+        INSERT INTO orders (order_id, intent_id, attempt, token_chain, book_id, address, side, kind, quantity,
+                            limit_price, client_order_id, nonce, signature, signed_bytes, deadline, last_valid_height,
+                            plan, dust_below, written_at)
+        VALUES (:order_id, :intent_id, :attempt, :token_chain, :book_id, :address, :side, :kind, :quantity,
+                :limit_price, :client_order_id, :nonce, :signature, :signed_bytes, :deadline, :last_valid_height,
+                :plan, :dust_below, :now)
+        """),
+        {
+            **account.columns,
+            "order_id": order.order_id,
+            "intent_id": plan.intent_id,
+            "attempt": plan.attempt,
+            "side": plan.side,
+            "kind": plan.kind,
+            "quantity": plan.quantity.decimal,
+            "limit_price": plan.limit_price.decimal,
+            "client_order_id": order.client_order_id,
+            "nonce": order.nonce,
+            "signature": order.signature,
+            "signed_bytes": order.signed_bytes,
+            "deadline": plan.deadline,
+            "last_valid_height": order.last_valid_height,
+            "plan": canonical_bytes(plan).decode(),
+            "dust_below": dust_below.decimal,
+            "now": now,
+        },
+    )
+
+
+def mark_sent(connection: Connection, order_id: UUID, now: datetime) -> bool:
+    """From now on the bytes may be on their way; false when somebody else has seen to the order already."""
+    marked = connection.execute(
+        text("UPDATE orders SET status = 'sent', sent_at = :now WHERE order_id = :order_id AND status = 'ready'"),
+        {"order_id": order_id, "now": now},
+    ).rowcount
+    return bool(marked)
+
+
+def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder]:
+    """The account's orders of which nobody knows what became, oldest first."""
+    rows = connection.execute(
+        text("""
+        SELECT *, plan::text AS plan_json FROM orders
+        WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address)
+          AND status IN ('ready', 'sent', 'unknown')
+        ORDER BY written_at, order_id
+        """),
+        account.columns,
+    )
+    return tuple(map(_order, rows))
+
+
+def smallest_sellable(connection: Connection, intent: ExecutionIntent) -> Quantity:
+    """Less than this of the intent's token cannot be sold: a lot, and the venue's minimum at the decision's price.
+
+    It is kept with the order, because lots and minimums change and a rebuilt ledger must come to the same end.
+    """
+    lot, minimum = connection.execute(
+        text("""
+        SELECT lot, min_notional FROM instruments
+        WHERE (token_chain, book_id, token_contract) = (:chain, :book, :token)
+        """),
+        {"chain": intent.venue.token_chain, "book": intent.venue.book_id, "token": intent.token_contract},
+    ).one()
+    return max(Quantity(lot), Money(minimum).buys(intent.decision_price, _FINEST))
+
+
+def _order(row: Row[Any]) -> SignedOrder:
+    return SignedOrder(
+        plan=from_json(row.plan_json, ExecutionPlan),
+        address=row.address,
+        client_order_id=row.client_order_id,
+        nonce=row.nonce,
+        signature=row.signature,
+        signed_bytes=bytes(row.signed_bytes),
+        last_valid_height=row.last_valid_height,
+    )

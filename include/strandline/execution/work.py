@@ -1,0 +1,19 @@
+"""Which venues have something to do."""
+
+from sqlalchemy import Connection, text
+
+from strandline.model.venue import VenueKey
+
+
+def venues_with_work(connection: Connection) -> set[VenueKey]:
+    """Those with open intents, with orders in doubt, or of which the ledger holds anything."""
+    rows = connection.execute(
+        text("""
+        SELECT token_chain, book_id FROM intents JOIN positions USING (position_id)
+        WHERE status IN ('planned', 'preparing', 'ready', 'sent', 'unknown')
+        UNION SELECT token_chain, book_id FROM orders WHERE status IN ('ready', 'sent', 'unknown')
+        UNION SELECT token_chain, book_id FROM holdings JOIN positions USING (position_id) WHERE quantity > 0
+        UNION SELECT token_chain, book_id FROM dust WHERE quantity > 0
+        """)
+    )
+    return {VenueKey(token_chain=row.token_chain, book_id=row.book_id) for row in rows}

@@ -1,0 +1,28 @@
+"""What each venue's accounts could still spend."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection, text
+
+from strandline.ledger.settlement import DOLLARS
+from strandline.model.exact import Money
+from strandline.model.venue import VenueKey
+
+
+def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
+    """Dollars, by venue; on margin less what the open holdings cost, as if all of it were margin."""
+    rows = connection.execute(
+        text("""
+        SELECT token_chain, book_id, sum(amount) AS cash,
+               (SELECT COALESCE(sum(invested - extracted + realised_pnl), 0)
+                FROM holdings JOIN positions p USING (position_id)
+                WHERE quantity > 0 AND (p.token_chain, p.book_id) = (cash.token_chain, cash.book_id)) AS invested
+        FROM cash WHERE asset = :dollars GROUP BY token_chain, book_id
+        """),
+        {"dollars": DOLLARS},
+    )
+    free = {}
+    for row in rows:
+        venue = VenueKey(token_chain=row.token_chain, book_id=row.book_id)
+        free[venue] = Money(row.cash) - Money(row.invested if venue.margined else 0)
+    return free

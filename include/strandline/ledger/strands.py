@@ -1,0 +1,65 @@
+"""Adds strands to the end of their chain, and tells where a chain ends."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec.structs import asdict
+from sqlalchemy import Connection, text
+
+from strandline.model.canonical import canonical_bytes
+from strandline.model.strand import GENESIS, Draft, Strand
+
+
+class ChainEnd(NamedTuple):
+    """How many strands of a cycle a chain has, and the last of them; None when there are none."""
+
+    strands: int
+    last_seq: int | None
+    last_hash: str | None
+
+
+def append(connection: Connection, chain: str, drafts: Sequence[Draft]) -> tuple[Strand, ...]:
+    """Give each draft its place, and store it; those that are stored already stay out. What was added.
+
+    Locks the chain's end until the transaction is over, so it comes last: whoever waits for it holds nothing that the
+    holder still needs.
+    """
+    if not drafts:
+        return ()
+    connection.execute(
+        text("INSERT INTO strand_heads VALUES (:chain, 0, :hash) ON CONFLICT DO NOTHING"),
+        {"chain": chain, "hash": GENESIS},
+    )
+    head = connection.execute(
+        text("SELECT seq, hash FROM strand_heads WHERE chain = :chain FOR UPDATE"), {"chain": chain}
+    ).one()
+    stored = set(
+        connection.scalars(
+            text("SELECT strand_id FROM strands WHERE strand_id = ANY(:ids)"),
+            {"ids": [draft.strand_id for draft in drafts]},
+        )
+    )
+    added: list[Strand] = []
+    seq, previous = head.seq, head.hash
+    for draft in drafts:
+        if draft.strand_id not in stored:
+            strand = Strand(chain=chain, seq=seq + 1, previous=previous, **asdict(draft))
+            connection.execute(
+                text("INSERT INTO strands (body) VALUES (:body)"), {"body": canonical_bytes(strand).decode()}
+            )
+            seq, previous = strand.seq, strand.hash
+            added.append(strand)
+    return tuple(added)
+
+
+def of_cycle(connection: Connection, cycle: datetime, chain: str) -> ChainEnd:
+    """The chain's strands about this cycle. What became known later about one of its intents is about it too."""
+    row = connection.execute(
+        text("""
+        SELECT seq, hash, count(*) OVER () AS strands FROM strands WHERE chain = :chain AND cycle_t = :cycle
+        ORDER BY seq DESC LIMIT 1
+        """),
+        {"chain": chain, "cycle": cycle},
+    ).one_or_none()
+    return ChainEnd(0, None, None) if row is None else ChainEnd(row.strands, row.seq, row.hash)

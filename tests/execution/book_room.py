@@ -1,0 +1,233 @@
+"""A database with rows to trade, a clock that is moved by hand, and the questions that the tests ask of both."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, create_engine, text
+
+from strandline.execution import VenueRun, execute_venue, sync_account
+from strandline.ledger.posting import rebuild
+from strandline.ledger.settlement import DOLLARS
+from strandline.model.canonical import from_json
+from strandline.model.ids import derived_id
+from strandline.model.position import PositionKey
+from strandline.model.strand import GENESIS, Strand, StrandKind
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+from strandline.store.roles import Role
+from tests.conftest import Database
+from tests.execution.fake_venue import ADDRESS, LOT, MINIMUM, FakeExecutor, FakeVenue
+from tests.store.rows import insert
+
+START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
+CODE = "0.1.0+test"
+LEDGER = ("holdings", "dust", "cash", "trades")
+ALL = (*LEDGER, "intents", "orders", "fills", "cash_events", "strands", "venue_accounts")
+
+
+class Killed(BaseException):
+    """A process that is no more: nothing catches it."""
+
+
+class Clock:
+    """Stands still until it is moved."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **by: float) -> None:
+        """Onwards."""
+        self.now += timedelta(**by)
+
+
+class BookRoom:
+    """Two rows of one token and one of another, at one venue."""
+
+    def __init__(self, database: Database, venue: VenueKey) -> None:
+        self.clock = Clock()
+        self.venue = FakeVenue(venue, self.clock)
+        self.engine: Engine = database.engine(Role.APP)
+        self.admin = create_engine(database.url)
+        self.rows = [
+            PositionKey(venue=venue, token_contract=token, timeframe=timeframe)
+            for token, timeframe in (("BTC", Timeframe.H1), ("BTC", Timeframe.H4), ("ETH", Timeframe.H1))
+        ]
+        with self.admin.begin() as connection:
+            for token in ("BTC", "ETH"):
+                insert(
+                    connection,
+                    "instruments",
+                    token_chain=venue.token_chain,
+                    book_id=venue.book_id,
+                    token_contract=token,
+                    lot=LOT.decimal,
+                    min_notional=MINIMUM.decimal,
+                )
+            for row in self.rows:
+                insert(connection, "positions", **_columns(row))
+        sync_account(self.engine, self.venue, venue, ADDRESS)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self.engine.dispose()
+        self.admin.dispose()
+
+    def plan(self, row: int, **special: Any) -> UUID | None:
+        """A new intent of now, an entry unless something else is said; None if one is open already."""
+        position_id = self.rows[row].position_id
+        cycle = self.clock()
+        rule = special.get("rule", 8)
+        intent_id = derived_id("test intent", row, rule, cycle.isoformat(), str(special.get("decision", "add")))
+        selling = special.get("decision", "add") in ("trim", "trail", "demote")
+        with self.admin.begin() as connection:
+            if self._busy(connection, position_id, "sell" if selling else "buy", intent_id):
+                return None
+            if not connection.scalar(text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :t)"), {"t": cycle}):
+                insert(connection, "cycles", cycle_t=cycle)
+            values: dict[str, Any] = {
+                "intent_id": intent_id,
+                "cycle_t": cycle,
+                "position_id": position_id,
+                "decision_price": self.venue.price,
+                "source_bar": cycle - timedelta(hours=1),
+                "expires_at": cycle + timedelta(seconds=600 if selling else 300),
+            }
+            if selling:
+                values |= {"notional": None, "reduce_only": True, "quantity": self.held(row)}
+            insert(connection, "intents", **values | special)
+        return intent_id
+
+    def plan_exit(self, row: int, decision: str = "demote", **special: Any) -> UUID | None:
+        """Sell what the row holds; None if it holds nothing, or is selling already."""
+        if not self.held(row):
+            return None
+        reason = {"exit_reason": "stop"} if decision == "demote" else {}
+        return self.plan(row, decision=decision, rule=1, **reason | special)
+
+    def run(
+        self, executor: FakeExecutor | None = None, faults: Callable[[str], None] = lambda _: None, seconds: int = 100
+    ) -> VenueRun:
+        """What the venue's task does."""
+        return execute_venue(
+            self.engine,
+            executor or FakeExecutor(self.venue),
+            clock=self.clock,
+            deadline=self.clock() + timedelta(seconds=seconds),
+            code_version=CODE,
+            faults=faults,
+        )
+
+    def held(self, row: int) -> Decimal:
+        """By the ledger."""
+        query = "SELECT COALESCE(sum(quantity), 0) FROM holdings WHERE position_id = :id"
+        return Decimal(self.ask(query, id=self.rows[row].position_id)[0][0])
+
+    def ask(self, query: str, **values: object) -> Sequence[Any]:
+        """Rows."""
+        with self.admin.begin() as connection:
+            return connection.execute(text(query), values).all()
+
+    def status(self, intent_id: UUID | None) -> tuple[str, str | None]:
+        """Of an intent, with its reason."""
+        row = self.ask("SELECT status, status_reason FROM intents WHERE intent_id = :id", id=intent_id)[0]
+        return row.status, row.status_reason
+
+    def snapshot(self, tables: Sequence[str]) -> Mapping[str, list[str]]:
+        """All rows, as text, sorted; numbers without trailing zeros."""
+        with self.admin.begin() as connection:
+            return {table: sorted(map(str, connection.scalars(text(_rows_of(table))))) for table in tables}
+
+    def strands(self, kind: StrandKind | None = None) -> list[Strand]:
+        """In the order of the chain."""
+        found = [from_json(row.body, Strand) for row in self.ask("SELECT body FROM strands ORDER BY seq")]
+        return [strand for strand in found if kind in (None, strand.kind)]
+
+    # What must hold.
+
+    def check_always(self) -> None:
+        """At any instant, whatever was killed."""
+        assert all(len(orders) == 1 for orders in self.venue.accepted.values()), "an intent was traded twice"
+        decided = [strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent]
+        assert len(decided) == len(set(decided)), "a decision was told twice"
+        self.check_chain()
+        if not self.ask("SELECT FROM orders WHERE resolved_at IS NULL"):
+            self.check_ledger_is_venue()
+
+    def check_ledger_is_venue(self) -> None:
+        """To the last digit."""
+        ours = dict(
+            self.ask("""
+            SELECT token_contract, sum(quantity) FROM (
+              SELECT token_contract, quantity FROM holdings JOIN positions USING (position_id)
+              UNION ALL SELECT token_contract, quantity FROM dust) AS t GROUP BY 1
+            """)
+        )
+        theirs = self.venue.quantity
+        assert {t: q for t, q in ours.items() if q} == {t: q for t, q in theirs.items() if q}
+        cash = dict(self.ask("SELECT asset, amount FROM cash"))
+        cost = self.ask("SELECT COALESCE(sum(invested - extracted + realised_pnl), 0) AS cost FROM holdings")[0].cost
+        assert cash[DOLLARS] - (cost if self.venue.key.margined else 0) == self.venue.dollars
+        if not self.venue.key.margined:
+            assert cash["SOL"] == self.venue.gas
+
+    def check_settled(self) -> None:
+        """Once nothing is in doubt any more."""
+        self.check_always()
+        before = self.snapshot(ALL)
+        assert self.run() == VenueRun()
+        assert self.snapshot(ALL) == before, "running again changed something"
+        with self.engine.begin() as connection:
+            rebuild(connection)
+        after = self.snapshot(LEDGER)
+        assert after == {table: before[table] for table in LEDGER}, "a rebuilt ledger differs"
+        ended = {
+            row[0] for row in self.ask("SELECT intent_id FROM intents WHERE status IN ('skipped','done','failed')")
+        }
+        told = {strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent}
+        assert told == ended == {row[0] for row in self.ask("SELECT intent_id FROM intents")}
+        sums = self.ask("SELECT sum(net_pnl) AS net, sum(extracted - invested - fees) AS parts FROM trades")[0]
+        assert sums.net == sums.parts
+
+    def check_chain(self) -> None:
+        """No holes, and each strand vouches for the one before."""
+        previous = GENESIS
+        for seq, strand in enumerate(self.strands(), start=1):
+            assert (strand.seq, strand.previous) == (seq, previous)
+            previous = strand.hash
+
+    def _busy(self, connection: Connection, position_id: UUID, side: str, intent_id: UUID) -> bool:
+        return bool(
+            connection.scalar(
+                text("""
+                SELECT EXISTS (SELECT FROM intents WHERE intent_id = :intent_id OR (position_id = :id AND side = :side
+                  AND status IN ('planned', 'preparing', 'ready', 'sent', 'unknown')))
+                """),
+                {"id": position_id, "side": side, "intent_id": intent_id},
+            )
+        )
+
+
+def _columns(row: PositionKey) -> dict[str, object]:
+    return {
+        "position_id": row.position_id,
+        "token_chain": row.venue.token_chain,
+        "book_id": row.venue.book_id,
+        "token_contract": row.token_contract,
+        "timeframe": row.timeframe,
+    }
+
+
+def _rows_of(table: str) -> str:
+    """As text that does not depend on how a number was written."""
+    return f"""
+    SELECT (SELECT string_agg(key || '=' || CASE WHEN value ~ '^-?[0-9]+\\.[0-9]+$'
+              THEN trim_scale(value::numeric)::text ELSE COALESCE(value, 'null') END, ' ' ORDER BY key)
+            FROM jsonb_each_text(to_jsonb(t)))
+    FROM {table} t
+    """

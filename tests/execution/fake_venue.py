@@ -1,0 +1,304 @@
+"""A venue that keeps its own truth and answers as it is told: well, badly, or not at all."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum, auto
+from uuid import UUID
+
+from strandline.model.exact import Amount, Money, Price, Quantity
+from strandline.model.fill import CashCause, CashEvent, Fill, FillCause
+from strandline.model.intent import Decision, ExecutionIntent
+from strandline.model.mark import Mark, Quote
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
+from strandline.model.position import Position
+from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.model.tick import Side
+from strandline.model.venue import VenueKey
+
+LOT = Quantity("0.001")
+MINIMUM = Money(10)
+OPENED_WITH = Money(10_000)
+ADDRESS = "0xabc"
+
+
+class Mood(Enum):
+    """How the venue behaves towards one request, or one order."""
+
+    FILLS = auto()
+    FILLS_IN_PARTS = auto()
+    FILLS_HALF = auto()
+    FILLS_NEARLY = auto()
+    FINDS_NO_MATCH = auto()
+    REJECTS = auto()
+    NEVER_HEARS = auto()
+    FILLS_UNHEARD = auto()
+    TELLS_PART = auto()
+    SKIPS = auto()
+    IS_AWAY = auto()
+    CANNOT_TELL = auto()
+
+
+PARTS: Mapping[Mood, tuple[Decimal, ...]] = {
+    Mood.FILLS: (Decimal(1),),
+    Mood.FILLS_IN_PARTS: (Decimal("0.5"), Decimal("0.49"), Decimal("0.01")),
+    Mood.FILLS_HALF: (Decimal("0.5"),),
+    Mood.FILLS_NEARLY: (Decimal("0.6"), Decimal("0.39")),
+    Mood.FILLS_UNHEARD: (Decimal("0.7"), Decimal("0.3")),
+    Mood.TELLS_PART: (Decimal("0.95"), Decimal("0.05")),
+}
+
+
+class CutConnectionError(Exception):
+    """What a client library raises."""
+
+
+@dataclass
+class FakeVenue:
+    """The truth: what was accepted, what every account has."""
+
+    key: VenueKey
+    clock: Callable[[], datetime]
+    price: Decimal = Decimal(100)
+    accepted: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
+    quantity: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+    dollars: Decimal = OPENED_WITH.decimal
+    gas: Decimal = Decimal(1)
+    moved: list[CashEvent] = field(default_factory=list)
+    _results: dict[bytes, ExecutionResult] = field(default_factory=dict)
+    _burned: set[bytes] = field(default_factory=set)
+
+    def take(self, order: SignedOrder, mood: Mood) -> ExecutionResult:
+        """Act on these bytes, unless they were here before or were made worthless."""
+        if order.signed_bytes in self._results:
+            return self._results[order.signed_bytes]
+        if order.signed_bytes in self._burned:
+            return result(order, OrderStatus.REJECTED, self.clock(), error="nonce was used")
+        self.accepted[order.plan.intent_id].append(order.order_id)
+        fills = self._fills(order, PARTS.get(mood, ()))
+        events = (self._gas(order),) if not self.key.margined else ()
+        status = OrderStatus.FILLED if fills else OrderStatus.UNFILLED
+        told = result(order, status, self.clock(), fills=fills, events=events)
+        self._results[order.signed_bytes] = told
+        return told
+
+    def fate(self, order: SignedOrder) -> ExecutionResult:
+        """What became of it; if it was never here it never will be."""
+        if order.signed_bytes not in self._results:
+            self._burned.add(order.signed_bytes)
+            return result(order, OrderStatus.DEAD, self.clock(), error="never arrived")
+        return self._results[order.signed_bytes]
+
+    def _fills(self, order: SignedOrder, parts: tuple[Decimal, ...]) -> tuple[Fill, ...]:
+        whole = order.plan.quantity
+        quantities = [Quantity(whole.decimal * part).in_lots(LOT) for part in parts]
+        if sum(parts) == 1:
+            rest = whole.decimal - sum(quantity.decimal for quantity in quantities[:-1])
+            quantities[-1] = Quantity(rest)
+        return tuple(
+            self._fill(order, number, quantity) for number, quantity in enumerate(quantities) if quantity.decimal > 0
+        )
+
+    def _fill(self, order: SignedOrder, number: int, quantity: Quantity) -> Fill:
+        price = Price(self.price + number)
+        dollars = price * quantity
+        if not self.key.margined:
+            dollars = Money(round(dollars.decimal * Decimal("1.00031"), 6))
+            price = dollars.per(quantity)
+        fee = Money(round(dollars.decimal * Decimal("0.00045"), 6))
+        sign = 1 if order.plan.side is Side.BUY else -1
+        self.quantity[order.plan.token_contract] += sign * quantity.decimal
+        self.dollars -= sign * dollars.decimal + fee.decimal
+        return Fill(
+            venue=self.key,
+            venue_fill_id=f"{order.client_order_id}/{number}",
+            order_id=order.order_id,
+            token_contract=order.plan.token_contract,
+            side=order.plan.side,
+            price=price,
+            quantity=quantity,
+            fee=fee,
+            cause=FillCause.ORDER,
+            ts=self.clock() + timedelta(milliseconds=number),
+        )
+
+    def _gas(self, order: SignedOrder) -> CashEvent:
+        self.gas -= Decimal("0.000005")
+        return CashEvent(
+            venue=self.key,
+            venue_event_id=f"gas/{order.client_order_id}",
+            cause=CashCause.GAS,
+            asset="SOL",
+            amount=Amount("-0.000005"),
+            usd=Money("-0.001"),
+            ts=self.clock(),
+        )
+
+    # As an observer.
+
+    def opening(self, address: str) -> tuple[CashEvent, ...]:
+        """The balances."""
+        events = [self.event("opening/USDC", CashCause.DEPOSIT, Amount(self.dollars))]
+        if not self.key.margined:
+            events.append(self.event("opening/SOL", CashCause.DEPOSIT, Amount(self.gas), asset="SOL"))
+        return tuple(events)
+
+    def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
+        """What moved since; as venues do, rather too much than too little."""
+        return tuple(event for event in self.moved if event.ts >= since - timedelta(minutes=15))
+
+    def move(self, name: str, cause: CashCause, dollars: Decimal) -> None:
+        """Cash comes or goes without an order."""
+        self.dollars += dollars
+        self.moved.append(self.event(name, cause, Amount(dollars)))
+
+    def event(self, name: str, cause: CashCause, amount: Amount, asset: str = "USDC") -> CashEvent:
+        """A cash event of now."""
+        usd = Money(amount.decimal * (150 if asset == "SOL" else 1))
+        return CashEvent(
+            venue=self.key, venue_event_id=name, cause=cause, asset=asset, amount=amount, usd=usd, ts=self.clock()
+        )
+
+    def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
+        """Nobody asks here."""
+        raise NotImplementedError
+
+    def quote(self, token_contract: str) -> Quote:
+        """Nobody asks here."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def always(mood: Mood = Mood.FILLS) -> Iterator[Mood]:
+    """The same for ever."""
+    while True:
+        yield mood
+
+
+@dataclass
+class FakeExecutor:
+    """One process's way to the venue. Each iterator says how the next request of its kind goes."""
+
+    truth: FakeVenue
+    prepares: Iterator[Mood] = field(default_factory=always)
+    executes: Iterator[Mood] = field(default_factory=always)
+    recovers: Iterator[Mood] = field(default_factory=always)
+    address: str = ADDRESS
+    sent: list[UUID] = field(default_factory=list)
+
+    @property
+    def venue(self) -> VenueKey:
+        """Which venue."""
+        return self.truth.key
+
+    @property
+    def takes_nonce(self) -> bool:
+        """As with Hyperliquid; the other signs without."""
+        return self.truth.key.margined
+
+    def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
+        """Sell what is held, or buy for the notional."""
+        mood = next(self.prepares)
+        if mood is Mood.SKIPS:
+            raise SkipExecution("market_closed", "until Monday")
+        if mood is Mood.IS_AWAY:
+            raise CutConnectionError
+        now = self.truth.clock()
+        return ExecutionPlan(
+            intent_id=intent.intent_id,
+            attempt=attempt,
+            venue=self.venue,
+            token_contract=intent.token_contract,
+            side=intent.side,
+            kind=OrderKind.IOC,
+            quantity=_quantity(intent, position, Price(self.truth.price)),
+            limit_price=Price(self.truth.price),
+            reduce_only=intent.reduce_only,
+            prepared_at=now,
+            deadline=now + timedelta(seconds=30),
+            details={},
+        )
+
+    def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
+        """Bytes that differ with plan and nonce."""
+        return SignedOrder(
+            plan=plan,
+            address=self.address,
+            client_order_id=str(plan.order_id),
+            nonce=nonce,
+            signature=None if self.takes_nonce else f"signature of {plan.order_id}",
+            signed_bytes=f"{plan.order_id} {nonce} {plan.quantity}".encode(),
+            last_valid_height=None,
+        )
+
+    def execute(self, order: SignedOrder) -> ExecutionResult:
+        """In the mood that the next order meets."""
+        self.sent.append(order.order_id)
+        mood = next(self.executes)
+        if mood is Mood.NEVER_HEARS:
+            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), error="timed out")
+        if mood is Mood.REJECTS:
+            return result(order, OrderStatus.REJECTED, self.truth.clock(), error="margin")
+        told = self.truth.take(order, mood)
+        if mood is Mood.FILLS_UNHEARD:
+            raise CutConnectionError
+        if mood is Mood.TELLS_PART and told.fills:
+            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), fills=told.fills[:1], error="cut short")
+        return told
+
+    def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
+        """The truth, unless the venue cannot be asked or does not know yet."""
+        mood = next(self.recovers)
+        if mood is Mood.IS_AWAY:
+            raise CutConnectionError
+        if mood is Mood.CANNOT_TELL:
+            return StillUnknown(order_id=order.order_id, reason="not final yet", seen_at=self.truth.clock())
+        return self.truth.fate(order)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def result(
+    order: SignedOrder,
+    status: OrderStatus,
+    now: datetime,
+    *,
+    fills: tuple[Fill, ...] = (),
+    events: tuple[CashEvent, ...] = (),
+    error: str | None = None,
+) -> ExecutionResult:
+    """A result with what follows from its fills."""
+    filled, paid, fees = Quantity(0), Money(0), Money(0)
+    for fill in fills:
+        filled, paid, fees = filled + fill.quantity, paid + fill.notional, fees + fill.fee
+    return ExecutionResult(
+        order_id=order.order_id,
+        status=status,
+        venue_order_id=None if status is OrderStatus.DEAD else "1",
+        fills=fills,
+        filled=filled,
+        average_price=paid.per(filled) if filled else None,
+        slippage_bps=None,
+        fees=fees,
+        error=error,
+        seen_at=now,
+        cash_events=events,
+    )
+
+
+def _quantity(intent: ExecutionIntent, position: Position, price: Price) -> Quantity:
+    if intent.notional is not None:
+        wanted = intent.notional.buys(price, LOT)
+    elif intent.decision is Decision.TRIM and intent.quantity is not None:
+        wanted = min(intent.quantity, position.holding.quantity).in_lots(LOT)
+    else:
+        wanted = position.holding.quantity.in_lots(LOT)
+    if not wanted:
+        raise SkipExecution("dust")
+    return wanted

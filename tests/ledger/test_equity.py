@@ -1,0 +1,177 @@
+"""What everything is worth, and what the breakers compare it with."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from strandline.ledger.cash import free_cash
+from strandline.ledger.equity import Equity, record, value
+from strandline.ledger.trades import last_trades, losing_streak
+from strandline.model.exact import Money, Price
+from strandline.model.mark import Mark
+from strandline.model.position import PositionKey
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.store.roles import Role
+from tests.conftest import Database
+from tests.store.rows import insert
+
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+class Portfolio:
+    """Perps with a holding of 2 for 200 and dust of 0.1; Solana with a holding of 5 for 100, and SOL."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.rows = {
+            venue: PositionKey(venue=venue, token_contract="BTC", timeframe=Timeframe.H1).position_id
+            for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
+        }
+        with database.session() as connection:
+            for venue, row in self.rows.items():
+                insert(connection, "instruments", **_key(venue), token_contract="BTC")
+                insert(connection, "positions", **_key(venue), position_id=row)
+                insert(connection, "venue_accounts", **_account(venue))
+            self._cash(connection, HYPERLIQUID_PERPS, USDC=1000)
+            self._cash(connection, SOLANA_ONCHAIN, USDC=500, SOL=2)
+            self._hold(connection, HYPERLIQUID_PERPS, quantity=2, average_entry=100, invested=200)
+            self._hold(connection, SOLANA_ONCHAIN, quantity=5, average_entry=20, invested=100)
+            insert(connection, "dust", **_account(HYPERLIQUID_PERPS), token_contract="BTC", quantity="0.1")
+
+    def record(self, cycle: datetime, price: str = "110") -> Equity:
+        """At this price of both."""
+        with self.database.session(Role.APP) as connection:
+            exists = text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)")
+            if not connection.scalar(exists, {"cycle": cycle}):
+                insert(connection, "cycles", cycle_t=cycle)
+            return record(connection, cycle, marks(price), {"SOL": mark("150")})
+
+    def move(self, name: str, cause: str, dollars: int) -> None:
+        """Cash comes or goes, and is booked."""
+        with self.database.session() as connection:
+            insert(
+                connection,
+                "cash_events",
+                **_account(HYPERLIQUID_PERPS),
+                venue_event_id=name,
+                cause=cause,
+                usd=dollars,
+                amount=dollars,
+            )
+            connection.execute(
+                text("UPDATE cash SET amount = amount + :by WHERE book_id = 'perps' AND asset = 'USDC'"),
+                {"by": dollars},
+            )
+
+    def close_trades(self, *results: int) -> None:
+        """One after the other."""
+        with self.database.session() as connection:
+            for number, net in enumerate(results, start=1):
+                at = NOW + timedelta(minutes=number)
+                row = self.rows[HYPERLIQUID_PERPS]
+                insert(connection, "trades", position_id=row, trade_no=number, opened_at=at, closed_at=at, net_pnl=net)
+
+    @staticmethod
+    def _cash(connection: Any, venue: VenueKey, **amounts: int) -> None:
+        for asset, amount in amounts.items():
+            insert(connection, "cash", **_account(venue), asset=asset, amount=amount)
+
+    def _hold(self, connection: Any, venue: VenueKey, **holding: int) -> None:
+        insert(connection, "holdings", position_id=self.rows[venue], fees=1, **holding)
+
+
+def _key(venue: VenueKey) -> dict[str, str]:
+    return {"token_chain": venue.token_chain, "book_id": venue.book_id}
+
+
+def _account(venue: VenueKey) -> dict[str, str]:
+    return {**_key(venue), "address": "a"}
+
+
+def mark(price: str, age: int = 0) -> Mark:
+    """A price of so many seconds ago."""
+    return Mark(token_contract="BTC", price=Price(price), source="mark", observed_at=NOW - timedelta(seconds=age))
+
+
+def marks(price: str) -> dict[int, Mark]:
+    """Of both instruments."""
+    return {1: mark(price, age=7), 2: mark(price, age=3)}
+
+
+@pytest.fixture
+def portfolio(database: Database) -> Portfolio:
+    """See there."""
+    return Portfolio(database)
+
+
+def test_a_margined_holding_adds_its_gain_and_a_paid_one_all_it_would_bring(portfolio: Portfolio) -> None:
+    with portfolio.database.session(Role.UI) as connection:
+        worth = value(connection, marks("110"), {"SOL": mark("150", age=60)})
+    cash = 1000 + 500 + 2 * 150
+    assert worth.cash == Money(cash)
+    assert worth.equity == Money(Decimal(cash + (2 * 110 - 200) + 11 + 5 * 110))
+    assert worth.oldest_mark_at == NOW - timedelta(seconds=60)
+    assert worth.unpriced == ()
+
+
+def test_what_has_no_price_is_named_and_counts_at_cost_or_not_at_all(portfolio: Portfolio) -> None:
+    with portfolio.database.session(Role.UI) as connection:
+        worth = value(connection, {1: mark("110")}, {})
+    assert worth.unpriced == ("SOL", "solana/onchain_crypto/BTC")
+    assert worth.equity == Money(1000 + 500 + (2 * 110 - 200) + 11 + 100)
+
+
+def test_free_cash_counts_open_margin_as_spent(portfolio: Portfolio) -> None:
+    with portfolio.database.session(Role.UI) as connection:
+        assert free_cash(connection) == {HYPERLIQUID_PERPS: Money(800), SOLANA_ONCHAIN: Money(500)}
+
+
+def test_the_day_starts_at_the_first_cycle_of_the_utc_day_and_the_peak_stays(portfolio: Portfolio) -> None:
+    first = portfolio.record(NOW)
+    assert first.day_start == first.peak == first.equity
+    lower = portfolio.record(NOW + timedelta(minutes=5), "90")
+    assert (lower.day_start, lower.peak) == (first.equity, first.equity)
+    midnight = NOW.replace(hour=0) + timedelta(days=1)
+    tomorrow = portfolio.record(midnight, "95")
+    assert (tomorrow.day_start, tomorrow.peak) == (tomorrow.equity, first.equity)
+    higher = portfolio.record(midnight + timedelta(minutes=5), "200")
+    assert (higher.day_start, higher.peak) == (tomorrow.equity, higher.equity)
+
+
+def test_deposits_and_withdrawals_move_day_start_and_peak_but_funding_does_not(portfolio: Portfolio) -> None:
+    first = portfolio.record(NOW)
+    portfolio.move("d", "deposit", 300)
+    portfolio.move("w", "withdrawal", -1000)
+    portfolio.move("f", "funding", -5)
+    second = portfolio.record(NOW + timedelta(minutes=5))
+    assert second.equity == first.equity - Money(705)
+    assert second.day_start == second.peak == first.equity - Money(700)
+    third = portfolio.record(NOW + timedelta(minutes=10))
+    assert (third.day_start, third.peak) == (second.day_start, second.peak), "a deposit counts once"
+
+
+def test_a_cycle_that_is_recorded_again_replaces_its_row(portfolio: Portfolio) -> None:
+    portfolio.record(NOW)
+    portfolio.record(NOW + timedelta(minutes=5), "300")
+    again = portfolio.record(NOW + timedelta(minutes=5), "90")
+    with portfolio.database.session() as connection:
+        rows = connection.execute(text("SELECT * FROM equity ORDER BY cycle_t")).all()
+    assert len(rows) == 2
+    assert Money(rows[1].peak) == again.peak == portfolio.record(NOW).equity
+
+
+@pytest.mark.parametrize(
+    ("results", "streak"), [((), 0), ((-1, -1), 2), ((-1, 5, -1, -1, -1), 3), ((-1, -1, 0), 0), ((-1, 3), 0)]
+)
+def test_the_losing_streak_is_counted_back_from_the_last_trade(
+    portfolio: Portfolio, results: tuple[int, ...], streak: int
+) -> None:
+    portfolio.close_trades(*results)
+    with portfolio.database.session(Role.UI) as connection:
+        assert losing_streak(connection) == streak
+        last = last_trades(connection)
+    assert [trade.trade_no for trade in last.values()] == ([len(results)] if results else [])

@@ -1,0 +1,64 @@
+"""What is signed is what the venue reads, and whose signature it is."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from hyperliquid.utils.signing import (  # type: ignore[import-untyped]
+    float_to_wire,
+    recover_agent_or_user_from_l1_action,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.model.exact import Quantity
+from strandline.model.plan import ExecutionPlan
+from strandline.model.tick import Side
+from strandline.venues.hyperliquid.signing import NOOP, Signer, leverage_action, order_action
+from tests.model.things import plans
+from tests.sim.hyperliquid.things import ALICE
+
+nonces = st.integers(1, 2**53 - 1)
+
+
+def read(body: bytes) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.json.decode(body)
+    return told
+
+
+def signer_of(told: dict[str, Any], *, mainnet: bool) -> str:
+    address: str = recover_agent_or_user_from_l1_action(
+        told["action"], told["signature"], told["vaultAddress"], told["nonce"], told["expiresAfter"], mainnet
+    )
+    return address
+
+
+@given(plans(), st.integers(0, 500), nonces, st.none() | nonces, st.booleans())
+def test_the_venue_reads_our_signature_from_the_bytes(
+    plan: ExecutionPlan, asset: int, nonce: int, expires: int | None, mainnet: bool
+) -> None:
+    signer = Signer(ALICE, mainnet)
+    for action in (order_action(plan, asset), leverage_action(asset, 1), NOOP):
+        body = signer.body(action, nonce, expires)
+        told = read(body)
+        assert (told["nonce"], told["expiresAfter"], told["vaultAddress"]) == (nonce, expires, None)
+        assert signer_of(told, mainnet=mainnet) == ALICE.address
+        assert signer_of(told, mainnet=not mainnet) != ALICE.address
+        assert signer.body(action, nonce, expires) == body
+
+
+@given(plans(), st.integers(0, 500))
+def test_an_order_says_what_was_planned(plan: ExecutionPlan, asset: int) -> None:
+    (wire,) = order_action(plan, asset)["orders"]
+    assert list(wire) == ["a", "b", "p", "s", "r", "t", "c"]
+    assert (wire["a"], wire["b"], wire["r"]) == (asset, plan.side is Side.BUY, plan.side is Side.SELL)
+    assert (wire["p"], wire["s"]) == (str(plan.limit_price), str(plan.quantity))
+    assert wire["t"] == {"limit": {"tif": "Ioc"}}
+    assert int(wire["c"], 16) == plan.order_id.int
+    assert len(wire["c"]) == 34
+
+
+@given(st.decimals(0, 100_000, places=6))
+def test_numbers_are_spelled_as_the_venue_spells_them(number: Decimal) -> None:
+    """Another spelling of the same number has another hash."""
+    assert str(Quantity(number)) == float_to_wire(float(number))

@@ -1,0 +1,289 @@
+"""Trades on paper: real prices, fills that depend on the order alone, and no more than there is volume for."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.model.canonical import canonical_bytes, from_json
+from strandline.model.exact import Amount, Money, Price, Quantity, Ratio
+from strandline.model.fill import CashCause, CashEvent
+from strandline.model.ids import derived_id
+from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
+from strandline.model.mark import Mark, Quote
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
+from strandline.model.position import Position
+from strandline.model.result import OrderStatus
+from strandline.model.signal import EngineState
+from strandline.model.tick import Side
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.venues.access import Access
+from strandline.venues.paper import PaperExecutor, PaperObserver
+from strandline.venues.paper.frictions import frictions_of
+from tests.venues.hyperliquid.box import LIMITS, row
+
+T0 = datetime(2026, 1, 1, tzinfo=UTC)
+VENUES = (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
+venues = st.sampled_from(VENUES)
+sides = st.sampled_from(Side)
+mids = st.one_of(st.decimals("0.000001", 1, places=9), st.decimals(1, 100_000, places=4))
+spreads = st.decimals(0, "0.003", places=6)
+
+
+@dataclass
+class Market:
+    """An observer of a venue at which everything is as the test says."""
+
+    bid: Decimal = Decimal(99)
+    ask: Decimal = Decimal(101)
+    now: datetime = T0
+    closed: int = 0
+    asked: list[str] = field(default_factory=list)
+
+    def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
+        return {
+            token: Mark(token_contract=token, price=Price(self.bid), source="test", observed_at=self.now)
+            for token in tokens
+        }
+
+    def quote(self, token_contract: str) -> Quote:
+        self.asked.append(token_contract)
+        return Quote(token_contract=token_contract, bid=Price(self.bid), ask=Price(self.ask), observed_at=self.now)
+
+    def opening(self, address: str) -> tuple[CashEvent, ...]:
+        raise AssertionError("a paper account is not the venue's")
+
+    def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
+        raise AssertionError("a paper account is not the venue's")
+
+    def close(self) -> None:
+        self.closed += 1
+
+    @classmethod
+    def around(cls, mid: Decimal, spread: Decimal) -> "Market":
+        return cls(bid=mid * (1 - spread / 2), ask=mid * (1 + spread / 2))
+
+    @property
+    def mid(self) -> Decimal:
+        return (self.bid + self.ask) / 2
+
+
+def access(market: Market, **changes: Any) -> Access:
+    return Access(**{"clock": lambda: market.now, "limits": LIMITS, "url": "", "paper": True, **changes})
+
+
+def executor(market: Market, venue: VenueKey = HYPERLIQUID_PERPS) -> PaperExecutor:
+    return PaperExecutor(venue, access(market), market)
+
+
+def intent(market: Market, side: Side, amount: str = "1000", **changes: Any) -> ExecutionIntent:
+    """A buy for so many dollars, or a sell of so much."""
+    buying = side is Side.BUY
+    told: dict[str, Any] = {
+        "intent_id": derived_id("intent", amount, side),
+        "position_id": UUID(int=1),
+        "venue": HYPERLIQUID_PERPS,
+        "token_contract": "ETH",
+        "timeframe": Timeframe.H1,
+        "decision": Decision.ADD if buying else Decision.DEMOTE,
+        "exit_reason": None if buying else ExitReason.STOP,
+        "rule": 8,
+        "trade_no": 1,
+        "attempt_no": 1,
+        "size_frac": Ratio(1),
+        "notional": Money(amount) if buying else None,
+        "quantity": None if buying else Quantity(amount),
+        "urgency": Urgency.NORMAL,
+        "max_slippage_bps": 200,
+        "reduce_only": not buying,
+        "reasons": (),
+        "state": EngineState.S1,
+        "appetite": 0.5,
+        "exit_urgency": 0.5,
+        "decision_price": Price(market.mid),
+        "source_bar": T0,
+        "source_revision": 0,
+        "cycle": T0,
+        "expires_at": T0 + timedelta(seconds=300),
+        "strategy_hash": "0" * 64,
+    }
+    return ExecutionIntent(**{**told, **changes})
+
+
+def holding(quantity: str) -> Position:
+    return row(Quantity(quantity))
+
+
+def ordered(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> SignedOrder:
+    return trader.sign(trader.prepare(wanted, position or row(), 1), None)
+
+
+def skipped(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> str:
+    with pytest.raises(SkipExecution) as no:
+        trader.prepare(wanted, position or row(), 1)
+    assert no.value.detail
+    return no.value.reason
+
+
+@given(venues, sides, mids, spreads, st.integers(50, 10_000), st.integers(20, 600))
+def test_a_fill_is_no_better_than_the_market_and_no_worse_than_the_limit(
+    venue: VenueKey, side: Side, mid: Decimal, spread: Decimal, dollars: int, bps: int
+) -> None:
+    market = Market.around(mid, spread)
+    trader, held = executor(market, venue), str((Decimal(dollars) / mid).quantize(Decimal("1e-9")))
+    amount = str(dollars) if side is Side.BUY else held
+    order = ordered(trader, intent(market, side, amount, venue=venue, max_slippage_bps=bps), holding(held))
+    result = trader.execute(order)
+    if result.status is OrderStatus.UNFILLED:
+        return
+    (fill,) = result.fills
+    best = market.ask if side is Side.BUY else market.bid
+    assert fill.price.decimal >= best if side is Side.BUY else fill.price.decimal <= best
+    assert fill.price <= order.plan.limit_price if side is Side.BUY else fill.price >= order.plan.limit_price
+    assert fill.quantity <= order.plan.quantity
+    assert Money(0) < fill.fee <= fill.notional * frictions_of(venue).fee
+    assert (fill.venue, fill.side, fill.order_id) == (venue, side, order.order_id)
+    assert fill.notional <= Money(dollars) if side is Side.BUY else fill.quantity <= Quantity(held)
+
+
+@given(venues, sides, st.lists(st.sampled_from(["execute", "recover", "wait", "move"]), max_size=8))
+def test_an_order_is_filled_the_same_however_often_one_asks(venue: VenueKey, side: Side, steps: list[str]) -> None:
+    """Prices move on, time passes, processes come and go: only the order counts, up to its deadline."""
+    market = Market()
+    order = ordered(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
+    fills = set()
+    for step in steps:
+        if step == "wait":
+            market.now += timedelta(seconds=70)
+        elif step == "move":
+            market.bid, market.ask = market.bid * 2, market.ask * 2
+        else:
+            result = getattr(executor(market, venue), step)(order)
+            late = market.now > order.plan.deadline
+            assert result.status is (OrderStatus.DEAD if late else OrderStatus.FILLED)
+            fills.update(result.fills)
+    assert len(fills) <= 1
+
+
+def test_an_order_that_was_never_executed_dies_with_its_deadline() -> None:
+    market = Market()
+    order = ordered(executor(market), intent(market, Side.BUY))
+    market.now = order.plan.deadline
+    assert executor(market).recover(order).status is OrderStatus.FILLED
+    market.now += timedelta(microseconds=1)
+    assert executor(market).recover(order).status is OrderStatus.DEAD
+    assert executor(market).execute(order).status is OrderStatus.DEAD
+
+
+def test_another_attempt_is_another_fill() -> None:
+    market = Market()
+    trader, wanted = executor(market), intent(market, Side.BUY)
+    orders = [trader.sign(trader.prepare(wanted, row(), attempt), None) for attempt in (1, 2)]
+    assert len({fill.venue_fill_id for order in orders for fill in trader.execute(order).fills}) == 2
+
+
+def test_the_bytes_are_the_plan() -> None:
+    market = Market()
+    order = ordered(executor(market), intent(market, Side.BUY))
+    assert from_json(order.signed_bytes, ExecutionPlan) == order.plan
+    assert order.signed_bytes == canonical_bytes(order.plan)
+    assert (order.plan.kind, order.nonce, order.address) == (OrderKind.PAPER, None, "paper")
+    with pytest.raises(ValueError, match="nonce"):
+        executor(market).sign(order.plan, 1)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("side", Side)
+def test_there_is_only_so_much_volume(venue: VenueKey, side: Side) -> None:
+    market, most = Market(), frictions_of(venue).most
+    held = most.decimal / 10
+    amount = str(held * 100) if side is Side.BUY else str(held)
+    trader = executor(market, venue)
+    result = trader.execute(ordered(trader, intent(market, side, amount, venue=venue), holding(str(held))))
+    best = Price(market.ask if side is Side.BUY else market.bid)
+    assert most.decimal * Decimal("0.999") < (best * result.filled).decimal <= most.decimal
+
+
+def test_larger_orders_slip_further() -> None:
+    market = Market()
+    trader = executor(market)
+    slips = [
+        trader.execute(ordered(trader, intent(market, Side.BUY, amount))).slippage_bps
+        for amount in ("100", "10000", "100000")
+    ]
+    assert all(slip is not None for slip in slips)
+    assert slips == sorted(slips, key=lambda slip: slip or 0)
+    assert len(set(slips)) == 3
+
+
+def test_a_spread_beyond_the_limit_fills_nothing() -> None:
+    market = Market()
+    trader = executor(market)
+    result = trader.execute(ordered(trader, intent(market, Side.BUY, max_slippage_bps=50)))
+    assert (result.status, result.fills) == (OrderStatus.UNFILLED, ())
+
+
+def test_what_is_skipped() -> None:
+    market = Market()
+    trader = executor(market)
+    assert skipped(trader, intent(market, Side.BUY, "9.9")) == "min_notional"
+    assert skipped(trader, intent(market, Side.SELL, "0.05"), holding("0.05")) == "dust"
+    assert skipped(trader, intent(market, Side.SELL, "1"), row()) == "nothing_to_sell"
+    assert skipped(trader, intent(market, Side.SELL, "1", max_slippage_bps=10_000), holding("1")) == "rounding"
+    for price in ("103", "97"):
+        assert skipped(trader, intent(market, Side.BUY, decision_price=Price(price))) == "price_drift"
+        late = intent(market, Side.SELL, "1", decision_price=Price(price))
+        assert trader.prepare(late, holding("1"), 1).quantity == Quantity(1)
+    market.now += timedelta(seconds=300)
+    assert skipped(trader, intent(market, Side.BUY)) == "expired"
+
+
+def test_an_exit_sells_no_more_than_the_row_holds() -> None:
+    market = Market()
+    trader = executor(market)
+
+    def sold(wanted: str, held: str, decision: Decision = Decision.DEMOTE) -> Quantity:
+        reason = None if decision is Decision.TRIM else ExitReason.STOP
+        sell = intent(market, Side.SELL, wanted, decision=decision, exit_reason=reason)
+        return trader.prepare(sell, holding(held), 1).quantity
+
+    assert sold("5", "3") == Quantity(3)
+    assert sold("3", "5") == Quantity(5)  # read at prepare
+    assert sold("3", "5", Decision.TRIM) == Quantity(3)
+    assert sold("5", "3", Decision.TRIM) == Quantity(3)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_the_observer(venue: VenueKey) -> None:
+    market = Market()
+    observer = PaperObserver(venue, access(market, opening_cash=Money("5000.5")), market)
+    (event,) = observer.opening("paper")
+    assert (event.venue, event.cause, event.asset) == (venue, CashCause.DEPOSIT, "USDC")
+    assert (event.amount, event.usd, event.ts) == (Amount("5000.5"), Money("5000.5"), T0)
+    market.now += timedelta(days=1)
+    assert observer.opening("paper")[0].venue_event_id == event.venue_event_id
+    assert observer.cash_events("paper", T0) == ()
+    assert observer.quote("ETH").ask == Price(101)
+    assert set(observer.marks(["ETH"])) == {"ETH"}
+    assert PaperObserver(venue, access(market), market).opening("paper") == ()
+
+
+def test_closing_lets_go_of_the_venue() -> None:
+    market = Market()
+    executor(market).close()
+    PaperObserver(HYPERLIQUID_PERPS, access(market), market).close()
+    assert market.closed == 2
+
+
+def test_the_account_is_the_one_that_is_told() -> None:
+    market = Market()
+    told = replace(access(market), address="0xabc")
+    assert PaperExecutor(HYPERLIQUID_PERPS, told, market).address == "0xabc"
