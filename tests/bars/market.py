@@ -148,7 +148,9 @@ def expected_minutes(ticks: Iterable[Tick], candles: Iterable[Candle]) -> dict[K
     bars = {key: from_ticks(by_rank[min(by_rank)]) for key, by_rank in ranked.items()}
     for candle in candles:
         key = (candle.instrument_id, Timeframe.M1, candle.ts)
-        if candle.volume > 0 and min(ranked.get(key, {4: []})) > 3:
+        by_rank = ranked.get(key, {4: []})
+        heard = len(by_rank[min(by_rank)]) if min(by_rank) < 3 else 0
+        if candle.volume > 0 and (min(by_rank) > 3 or (candle.trades or 0) > heard):
             bars[key] = Bar(*candle[2:6], candle.volume, None, None, candle.trades or 0, "r")
     return bars
 

@@ -133,8 +133,22 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
         roll_up(engine, until)
         bar = stored_bars(admin, [btc])[btc, M1, T0]
         seen.append((bar.close, bar.volume, bar.ticks, bar.source))
-    assert seen == [(100, None, 1, "r"), (101, 7, 5, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
+    assert seen == [(100, None, 1, "r"), (101, 7, 1, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
     assert [revision for revision, _ in history(admin, btc, M5, T0)] == [0, 1, 2, 3]
+
+
+def test_of_a_minute_that_was_heard_in_part_the_venues_candle_counts(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    """As of the one in which the stream began, whichever of them comes first."""
+    add_ticks(admin, [Tick(btc, T0 + MINUTE / 2, 9, price=103)])
+    admin.commit()
+    roll_up(engine, T0 + MINUTE)
+    add_candles(admin, [Candle(btc, T0, 100, 105, 99, 103, 7, 5)])
+    admin.commit()
+    roll_up(engine, T0 + MINUTE)
+    bar = stored_bars(admin, [btc])[btc, M1, T0]
+    assert (bar.open, bar.high, bar.low, bar.close, bar.ticks, bar.source) == (100, 105, 99, 103, 5, "r")
 
 
 def test_a_candle_without_trades_is_no_bar(engine: Engine, admin: Connection, btc: int) -> None:

@@ -11,9 +11,10 @@ _TAKE = text("""
 _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' AS last FROM staged_minutes")
 
 # A minute is made of its best source alone: 1 trades as they happened, 2 archived trades, 3 the venue's candle,
-# 4 polled prices. Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds
-# keep the partitions of other days out of the plan. A product that does not fit a double is nonsense: it becomes NaN,
-# which the quality gate finds, and not an error, which would stop the rollup for everybody.
+# 4 polled prices. A candle of more trades than were heard comes before all: we listened for a part of that minute only.
+# Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
+# of other days out of the plan. A product that does not fit a double is nonsense: it becomes NaN, which the quality
+# gate finds, and not an error, which would stop the rollup for everybody.
 _STAGE = text("""
     INSERT INTO staged_bars
     WITH together AS (
@@ -55,12 +56,16 @@ _STAGE = text("""
            made.instrument_id, '1m'::timeframe, made.minute, made.open, made.high, made.low, made.close, made.volume,
            made.quote_volume, made.vwap, made.ticks, made.source,
            COALESCE(b.outage, false), COALESCE(b.dropped, 0), COALESCE(b.repaired, false)
-    FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS made
+    FROM (
+      SELECT *, best = 3 AND ticks > max(ticks) FILTER (WHERE best < 3) OVER minute AS heard_in_part
+      FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
+      WINDOW minute AS (PARTITION BY instrument_id, minute)
+    ) AS made
     LEFT JOIN LATERAL (
       SELECT outage, dropped, repaired FROM bars
       WHERE bars.instrument_id = made.instrument_id AND timeframe = '1m' AND ts = made.minute LIMIT 1
     ) AS b ON true
-    ORDER BY made.instrument_id, made.minute, made.best
+    ORDER BY made.instrument_id, made.minute, made.heard_in_part IS TRUE DESC, made.best
 """)
 
 
