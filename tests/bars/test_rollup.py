@@ -120,7 +120,7 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
     archived, streamed = Tick(btc, T0, 2, price=102, source="a"), Tick(btc, T0, 3, price=103)
     for step in (
         [polled],
-        Candle(btc, T0, 100, 105, 99, 101, 7, 5),
+        Candle(btc, T0, 100, 105, 99, 101, 7, 1),
         [archived],
         [streamed],
         [polled._replace(ts=T0 + MINUTE / 2)],
