@@ -28,8 +28,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 	@echo ../../../../include > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/_editable_impl_strandline.pth"
 	@touch $(READY)
 
-demo: ## not built yet: the whole pipeline on simulated venues
-	@echo "strandline: 'make demo' is not built yet; README.md says what works today" >&2; exit 2
+demo: setup ## the whole pipeline on simulated venues; ONCE=1 ends after the first cycle
+	@exec $(BIN)/strandline demo $(if $(ONCE),--once)
 
 test: setup ## every test, on an embedded Postgres of its own
 	$(BIN)/python -m pytest

@@ -5,7 +5,10 @@ import sys
 import typer
 
 from strandline.cli import config, db, pg
+from strandline.cli.demo.command import demo
+from strandline.cli.ingest import ingest
 from strandline.cli.sim import sim
+from strandline.cli.up.command import up
 from strandline.model.errors import StrandlineError
 
 app = typer.Typer(
@@ -18,6 +21,9 @@ app = typer.Typer(
 app.add_typer(pg.app, name="pg")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+app.command()(demo)
+app.command()(up)
+app.command()(ingest)
 app.command()(sim)
 
 
@@ -45,3 +51,7 @@ def main() -> None:
         for line in str(error).splitlines():
             print(f"strandline: {line}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

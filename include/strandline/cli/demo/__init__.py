@@ -1,0 +1,1 @@
+"""`strandline demo`: the whole system on a market that was made for watching it."""

@@ -1,0 +1,46 @@
+"""The demo's market: when its scene begins, and which rows trade it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from strandline.cli.up.kept import kept
+from strandline.cycle.when import last_complete_cycle
+from strandline.model.exact import Ratio
+from strandline.model.position import PositionKey
+from strandline.model.strategy import Strategy
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+
+SCENE: Final = "demo"
+SEED: Final = 1
+
+_PERPS: Final = ("BTC", "ETH", "SOL", "HYPE", "BNB", "XRP", "DOGE", "LINK", "kPEPE")
+_TOKENS: Final = ("JUP", "BONK", "WIF")
+_ALSO_ON_5M: Final = ("ETH", "SOL")
+
+
+def moment(file: Path) -> datetime:
+    """When the scene begins: the cycle before the demo's first start, for ever after."""
+    made = kept(file, lambda: {"moment": last_complete_cycle(datetime.now(UTC)).isoformat()})
+    return datetime.fromisoformat(made["moment"])
+
+
+def mints() -> dict[str, str]:
+    """The tokens of the scene, by their addresses on the simulated chain."""
+    from strandline.sim.solana.tokens import DEFAULT_TOKENS
+
+    return {token.symbol: str(token.mint) for token in DEFAULT_TOKENS if token.symbol in _TOKENS}
+
+
+def rows(strategy: Strategy) -> Iterator[tuple[PositionKey, Ratio]]:
+    """A dozen symbols on one-minute bars, some on five-minute bars too, with the strategy's weights."""
+    tokens = mints()
+    for venue, token_contract, symbol in (
+        *((HYPERLIQUID_PERPS, symbol, symbol) for symbol in _PERPS),
+        *((SOLANA_ONCHAIN, tokens[symbol], symbol) for symbol in _TOKENS),
+    ):
+        for timeframe in (Timeframe.M1, Timeframe.M5) if symbol in _ALSO_ON_5M else (Timeframe.M1,):
+            key = PositionKey(venue=venue, token_contract=token_contract, timeframe=timeframe)
+            yield key, Ratio.from_float(strategy.allocation.weights[timeframe])
