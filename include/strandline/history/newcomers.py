@@ -17,14 +17,16 @@ from strandline.venues.feed import FeedError
 from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
-_ALL: Final = timedelta(days=30)
+_PAST: Final = timedelta(minutes=4_000)
+"""Enough for 666 bars of five minutes, and little enough that nine coins come at once within the venue's limits."""
+
 _A_MOMENT: Final = timedelta(seconds=5)
 _SEAM: Final = timedelta(minutes=10)
 _Result = TypeVar("_Result")
 
 
 class Newcomers:
-    """Loads what the venue has when they come, and the minute in which the stream began once that is over.
+    """Loads the venue's candles when they come, and the minute in which the stream began once that is over.
 
     Of that minute the stream saw only a part; the venue's candle is whole.
     """
@@ -52,7 +54,7 @@ class Newcomers:
         began = self._clock()
         lacking = await self._insist(lambda connection: without_history(connection, instruments))
         for token, number in lacking.items():
-            loaded = await self._load(token, number, began - _ALL)
+            loaded = await self._load(token, number, began - _PAST)
             _log.info("%d candles of %s are there", loaded, token)
         if lacking:
             whole_at = Timeframe.M1.end_of(began + _A_MOMENT) + _A_MOMENT

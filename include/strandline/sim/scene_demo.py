@@ -23,16 +23,16 @@ class Part(NamedTuple):
 
 
 DEMO: Final[Mapping[str, Part]] = {
-    "ETH": Part(storm=3, noise=5.9, amplitude=0.6, minute=8195),
-    "SOL": Part(storm=1, noise=3.7, amplitude=1.1, minute=13616),
+    "ETH": Part(storm=4, noise=4.6, amplitude=0.7, minute=10440),
+    "SOL": Part(storm=3, noise=5.9, amplitude=0.6, minute=7408),
     "HYPE": Part(storm=1, noise=3.7, amplitude=1.1, minute=13706),
     "JUP": Part(storm=3, noise=4.9, amplitude=0.6, minute=11511),
-    "LINK": Part(storm=2, noise=5.9, amplitude=0.5, minute=5792, enters=5),
-    "DOGE": Part(storm=0, noise=3.4, amplitude=1.0, minute=9156, enters=5),
-    "BONK": Part(storm=5, noise=3.0, amplitude=1.1, minute=6300, enters=5),
-    "kPEPE": Part(storm=2, noise=5.9, amplitude=0.5, minute=11762, enters=10),
-    "XRP": Part(storm=3, noise=5.9, amplitude=0.6, minute=11568, enters=10),
-    "WIF": Part(storm=5, noise=3.0, amplitude=1.1, minute=12487, enters=10),
+    "LINK": Part(storm=0, noise=3.4, amplitude=1.0, minute=6155, enters=5),
+    "DOGE": Part(storm=4, noise=4.6, amplitude=0.7, minute=11261, enters=5),
+    "BONK": Part(storm=6, noise=2.1, amplitude=0.9, minute=11101, enters=5),
+    "kPEPE": Part(storm=3, noise=5.9, amplitude=0.6, minute=12247, enters=10),
+    "XRP": Part(storm=3, noise=5.9, amplitude=0.6, minute=11566, enters=10),
+    "WIF": Part(storm=3, noise=4.9, amplitude=0.6, minute=8589, enters=10),
 }
 """At the minute that is named the engine says buy; trims and exits follow within the hour. The others are calm."""
 

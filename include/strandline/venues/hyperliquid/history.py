@@ -15,7 +15,7 @@ _MOST: Final = 5000
 # A candle whose end is nearer than this may still be forming at the venue: clocks differ.
 _SETTLED: Final = timedelta(seconds=2)
 # Of the 1200 that the venue allows an address each minute, this leaves 220 to whoever trades.
-_AT_ONCE: Final = 1000
+_AT_ONCE: Final = 800
 _PER_SECOND: Final = 3
 
 
