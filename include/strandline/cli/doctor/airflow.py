@@ -68,7 +68,12 @@ def configuration() -> Configuration:
     path = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home or "~/airflow").expanduser() / "airflow.cfg")
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(path)
-    values = {(section, option): parser[section][option] for section in parser.sections() for option in parser[section]}
+    # In the file Airflow's own way of writing a percent sign is two of them.
+    values = {
+        (section, option): parser[section][option].replace("%%", "%")
+        for section in parser.sections()
+        for option in parser[section]
+    }
     return Configuration(os.environ, values, path if home or path.is_file() else None)
 
 

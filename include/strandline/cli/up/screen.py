@@ -1,0 +1,57 @@
+"""What the person sees: messages, and below them, on a terminal, a table that is kept up to date."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from strandline.cli.up.component import State, Status
+
+_STYLES: Final = {State.HEALTHY: "green", State.DOWN: "red", State.SILENT: "red", State.STARTING: "yellow"}
+
+
+class HasStatuses(Protocol):
+    """Whose table is shown."""
+
+    @property
+    def statuses(self) -> "dict[str, Status]": ...
+
+
+class Screen:
+    """Messages go to it from any thread."""
+
+    def __init__(self) -> None:
+        self._console = Console(highlight=False, markup=False)
+
+    def tell(self, message: str) -> None:
+        """One message, with the time of day."""
+        line = f"{time.strftime('%H:%M:%S')}  {message}"
+        if self._console.is_terminal:
+            self._console.print(line, soft_wrap=True)
+        else:
+            print(line, flush=True)
+
+    @contextmanager
+    def table(self, shown: HasStatuses) -> Iterator[None]:
+        """Below the messages, while it lasts; where there is no terminal, messages are all."""
+        if not self._console.is_terminal:
+            yield
+            return
+        with Live(get_renderable=lambda: _table(shown.statuses), console=self._console, refresh_per_second=2):
+            yield
+
+
+def _table(statuses: dict[str, Status]) -> RenderableType:
+    if not statuses:
+        return ""
+    table = Table("component", "state", "since", "restarts", "pid", box=None, pad_edge=False)
+    for status in statuses.values():
+        since = time.strftime("%H:%M:%S", time.localtime(status.since))
+        state = Text(status.state, style=_STYLES.get(status.state, "dim"))
+        table.add_row(status.name, state, since, str(status.restarts), str(status.pid or ""))
+    return table

@@ -1,0 +1,82 @@
+"""The simulated venues of mode sim, and the money in them."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from strandline.cli.up.accounts import Accounts
+from strandline.cli.up.loopback import HOST, ask
+from strandline.cli.up.program import STRANDLINE, Program
+from strandline.cycle.access import opening_cash
+from strandline.model.errors import StrandlineError
+from strandline.settings import PREFIX, Settings
+
+VENUE_PORTS: Final = ("hyperliquid", "solana", "jupiter", "control")
+_USDC_UNITS: Final = 10**6
+_SOL_FOR_FEES: Final = 1.0
+
+
+class SimulatedVenues:
+    """One `strandline sim`. Its world ends with its process, so each new one is given the accounts' money anew."""
+
+    def __init__(self, settings: Settings, ports: Mapping[str, int], accounts: Accounts) -> None:
+        _refuse_other_venues(settings)
+        self._ports = ports
+        self._accounts = accounts
+        self._money = opening_cash(settings)
+        self._funded: set[tuple[int, object]] = set()
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """Where they are, by name; `control` is the simulator's own."""
+        return {name: f"http://{HOST}:{self._ports[name]}" for name in VENUE_PORTS}
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """For the environment of whoever talks to them."""
+        at = self.urls
+        return {
+            f"{PREFIX}HYPERLIQUID_URL": at["hyperliquid"],
+            f"{PREFIX}SOLANA_RPC_URL": at["solana"],
+            f"{PREFIX}JUPITER_URL": at["jupiter"],
+        }
+
+    def program(self, market: Sequence[str]) -> Program:
+        """The command; `market` is what else `strandline sim` is told."""
+        ports = [f"--{name}-port={self._ports[name]}" for name in VENUE_PORTS]
+        # Nobody has money but those who are given it.
+        return Program("venues", [*STRANDLINE, "sim", "--newcomers=0", *market, *ports])
+
+    def ready(self, pid: int) -> bool:
+        """They answer, and the accounts have their money."""
+        try:
+            status, _ = ask(self._ports["control"], "GET", "/clock")
+            if status == 200:
+                self._fund(pid)
+        except OSError:
+            return False
+        return status == 200
+
+    def _fund(self, pid: int) -> None:
+        """Each account once in the life of this process."""
+        for gift in self._gifts():
+            if (pid, gift["address"]) in self._funded:
+                continue
+            status, answer = ask(self._ports["control"], "POST", "/deposit", gift)
+            if status != 200:
+                raise StrandlineError(f"the simulator refused a deposit: {answer}", "see the log of the venues")
+            self._funded.add((pid, gift["address"]))
+
+    def _gifts(self) -> Iterator[dict[str, object]]:
+        if "hyperliquid" in self._money:
+            usdc = str(self._money["hyperliquid"].decimal)
+            yield {"address": self._accounts.hyperliquid_address, "usdc": usdc}
+        if "solana" in self._money:
+            tokens = {"USDC": int(self._money["solana"].decimal * _USDC_UNITS)}
+            yield {"address": self._accounts.solana_address, "sol": _SOL_FOR_FEES, "tokens": tokens}
+
+
+def _refuse_other_venues(settings: Settings) -> None:
+    for name in ("hyperliquid_url", "solana_rpc_url", "jupiter_url"):
+        if getattr(settings, name) is not None:
+            problem = f"{PREFIX}{name.upper()} is set, but in mode sim strandline up starts venues of its own"
+            raise StrandlineError(problem, "remove it")

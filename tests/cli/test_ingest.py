@@ -1,0 +1,93 @@
+"""`strandline ingest`: streams until it is ended, and says what it lacks."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from tests.cli.conftest import IN_A_PROCESS, Command
+from tests.cli.test_sim import box
+from tests.conftest import Database
+
+
+def wait_for(holds: Callable[[], object], seconds: float = 60) -> None:
+    """Until it holds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Database) -> None:
+    def count(table: str) -> int:
+        with database.session() as session:
+            return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+    with box() as (_, at):
+        settings = {
+            "STRANDLINE_DATABASE_URL": database.url.render_as_string(hide_password=False),
+            "STRANDLINE_HYPERLIQUID_URL": at["hyperliquid"],
+            "STRANDLINE_JUPITER_URL": at["jupiter"],
+        }
+        with subprocess.Popen(
+            [*IN_A_PROCESS, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 20_000)
+                process.send_signal(signal.SIGTERM)
+                _, told = process.communicate(timeout=30)
+            finally:
+                process.kill()
+        assert process.returncode == 0, told
+        assert "Traceback" not in told
+        with database.session() as session:
+            details = session.execute(text("SELECT details FROM heartbeats")).scalar_one()
+            assert details["stored"] == count("ticks")
+            assert details["waiting"] == details["dropped"] == details["refused"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "STRANDLINE_HYPERLIQUID_URL and STRANDLINE_JUPITER_URL"),
+        ({"STRANDLINE_HYPERLIQUID_URL": "http://127.0.0.1:1"}, "set STRANDLINE_JUPITER_URL to"),
+    ],
+)
+def test_in_sim_somebody_must_say_where_the_venues_are(
+    strandline: Command, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    ended = strandline("ingest")
+    assert ended.code == 1
+    assert missing in ended.err
+    assert "strandline up" in ended.err
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_database_that_is_away_is_waited_for_with_a_message() -> None:
+    settings = {
+        "STRANDLINE_DATABASE_URL": "postgresql+psycopg2://nobody@127.0.0.1:1/nothing",
+        "STRANDLINE_HYPERLIQUID_URL": "http://127.0.0.1:1",
+        "STRANDLINE_JUPITER_URL": "http://127.0.0.1:1",
+    }
+    with subprocess.Popen(
+        [sys.executable, *IN_A_PROCESS[1:], "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stderr is not None
+            told = ""
+            while "the database does not serve" not in told or "Hyperliquid's stream is down" not in told:
+                told += process.stderr.readline()
+            process.terminate()
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
+    assert "Traceback" not in told

@@ -1,0 +1,101 @@
+"""`strandline up` in a process of its own, as a person at a terminal has it."""
+
+import os
+import queue
+import re
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from strandline.cli.up.place import Place
+from strandline.cli.up.processes import marked
+from strandline.store.embedded import EmbeddedPostgres
+from tests.cli.conftest import IN_A_PROCESS
+
+HEALTHY = "everything is healthy"
+PATIENCE = 180.0
+
+
+class Up:
+    """One run of it. What it prints is waited for, line by line."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.place = Place(home)
+        self.said: list[str] = []
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self._process = subprocess.Popen(
+            [*IN_A_PROCESS, "up"],
+            env={
+                **os.environ,
+                "STRANDLINE_HOME": str(home),
+                "STRANDLINE_ENV_FILE": os.devnull,
+                "PYTHONUNBUFFERED": "1",
+                **environment,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Of the command itself."""
+        return self._process.pid
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Read on until a line says this."""
+        deadline = time.monotonic() + PATIENCE
+        while (line := self._lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"ended without saying {pattern!r}:\n" + "".join(self.said))
+
+    def press_ctrl_c(self) -> None:
+        """As a terminal does: everything in the foreground hears it."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def send(self, number: signal.Signals) -> None:
+        """To it alone."""
+        self._process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its end; how it ended."""
+        code = self._process.wait(PATIENCE)
+        self._reader.join()
+        return code
+
+    def left(self) -> list[str]:
+        """What still runs of it."""
+        server = EmbeddedPostgres(self.place.postgres)
+        programs = [" ".join(process.cmdline()) for process in marked(self.place.home)]
+        return programs + ([f"postgres {server.pid}"] if server.pid is not None else [])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Leave nothing, whatever the test found."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self.ended()
+        for process in marked(self.place.home):
+            process.kill()
+        EmbeddedPostgres(self.place.postgres).stop()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.said.append(line)
+            self._lines.put(line)
+        self._lines.put(None)

@@ -1,0 +1,53 @@
+"""`strandline up` ends whenever it is told to, and what a killed one has left is ended by the next."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.cli.up.running import HEALTHY, Up
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all: each start finds what the one before it, ended half-way, has left."""
+    return tmp_path_factory.mktemp("ending")
+
+
+@pytest.mark.parametrize(
+    "phase",
+    [
+        "everything is kept",
+        "starting Postgres",
+        "migrating",
+        "starting venues",
+        "starting api-server",
+        "starting scheduler",
+    ],
+)
+def test_ctrl_c_is_heard_in_every_phase(home: Path, phase: str) -> None:
+    with Up(home) as up:
+        up.until(phase)
+        up.press_ctrl_c()
+        assert up.ended() == 0, up.said
+        assert up.left() == []
+    assert "Traceback" not in "".join(up.said)
+
+
+def test_a_killed_one_leaves_what_the_next_one_ends(home: Path) -> None:
+    with Up(home) as up:
+        up.until("starting scheduler")
+        up.send(signal.SIGKILL)
+        up.ended()
+        left = up.left()
+        assert len(left) > 5
+        with Up(home) as after:
+            after.until(r"ending \d+ processes that a killed strandline up has left")
+            after.until(HEALTHY)
+            after.press_ctrl_c()
+            after.until("ending Airflow")
+            after.press_ctrl_c()
+            assert after.ended() == 0
+            assert after.left() == []

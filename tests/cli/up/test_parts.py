@@ -1,0 +1,223 @@
+"""What `up` is made of, each part by itself."""
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from strandline.cli.doctor import airflow as doctor
+from strandline.cli.doctor.check import Outcome
+from strandline.cli.up.accounts import demo_accounts
+from strandline.cli.up.airflow_environment import airflow_environment, write_airflow_home
+from strandline.cli.up.interruption import Interruption, StopRequested, unheard_by_children
+from strandline.cli.up.lock import only_one
+from strandline.cli.up.loopback import without_proxy
+from strandline.cli.up.place import Place
+from strandline.cli.up.ports import choose_ports
+from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
+from strandline.model.errors import StrandlineError
+from strandline.settings import Settings, load_settings
+from tests.ports import free_port
+
+DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520place"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path / "a home")
+    made.make()
+    return made
+
+
+class TestAirflowEnvironment:
+    """One mapping, by which every process and airflow.cfg go."""
+
+    def test_the_doctor_finds_no_fault_in_it(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in airflow_environment(place, DATABASE, 8123).items():
+            monkeypatch.setenv(name, value)
+        checks = list(doctor.airflow(doctor.configuration()))
+        assert [check.outcome for check in checks] == [Outcome.OK], checks
+
+    def test_the_file_says_the_same(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        environment = airflow_environment(place, DATABASE, 8123)
+        write_airflow_home(place, environment)
+        monkeypatch.setenv("AIRFLOW_HOME", environment["AIRFLOW_HOME"])
+        checks = list(doctor.airflow(doctor.configuration()))
+        assert [check.outcome for check in checks] == [Outcome.OK], checks
+        assert doctor.configuration().get("database", "sql_alchemy_conn") == DATABASE
+
+    def test_nobody_else_may_read_what_is_secret(self, place: Place) -> None:
+        environment = airflow_environment(place, DATABASE, 8123)
+        write_airflow_home(place, environment)
+        secret = re.compile("|".join(re.escape(environment[f"AIRFLOW__{name}"]) for name in ("API_AUTH__JWT_SECRET",)))
+        holders = [file for file in place.home.rglob("*") if file.is_file() and secret.search(file.read_text())]
+        assert holders
+        assert {stat.S_IMODE(file.stat().st_mode) for file in holders} == {0o600}
+
+    def test_secrets_are_made_once_and_for_this_place_only(self, place: Place, tmp_path: Path) -> None:
+        other = Place(tmp_path / "another")
+        other.make()
+        secrets = ("CORE__FERNET_KEY", "API__SECRET_KEY", "API_AUTH__JWT_SECRET")
+
+        def of(where: Place) -> list[str]:
+            environment = airflow_environment(where, DATABASE, 8123)
+            return [environment[f"AIRFLOW__{name}"] for name in secrets]
+
+        assert of(place) == of(place)
+        assert not set(of(place)) & set(of(other))
+
+    def test_only_this_machine_reaches_it(self, place: Place) -> None:
+        environment = airflow_environment(place, DATABASE, 8123)
+        assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
+
+
+class TestPorts:
+    """Kept, unless somebody else has them."""
+
+    def test_they_stay(self, place: Place) -> None:
+        file = place.state / "ports.json"
+        names = ("one", "two")
+        first = choose_ports(file, Settings(home=place.home), names)
+        assert choose_ports(file, Settings(home=place.home), names) == first
+        assert len(set(first.values())) == 3
+
+    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, place: Place) -> None:
+        file = place.state / "ports.json"
+        first = choose_ports(file, Settings(home=place.home), ("one", "two"))
+        with socket.create_server(("127.0.0.1", first["one"])):
+            second = choose_ports(file, Settings(home=place.home), ("one", "two"))
+        assert second["one"] != first["one"]
+        assert second["two"] == first["two"]
+
+    def test_a_port_that_the_person_chose_is_taken_or_refused(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        port = free_port()
+        monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(port))
+        file = place.state / "ports.json"
+        assert choose_ports(file, load_settings(), ())["airflow"] == port
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(StrandlineError, match=f"{port}.*in use"):
+            choose_ports(file, load_settings(), ())
+
+
+class TestAccounts:
+    """The demo accounts of mode sim."""
+
+    def test_they_are_made_once_and_are_valid_settings(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = place.state / "accounts.json"
+        accounts = demo_accounts(file, Settings(home=place.home))
+        assert demo_accounts(file, Settings(home=place.home)) == accounts
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        for name, value in {**accounts.public, **accounts.private}.items():
+            monkeypatch.setenv(name, value)
+        settings = load_settings()
+        assert settings.hyperliquid_key is not None
+        # What a person has set is used in their place.
+        other = demo_accounts(place.state / "others.json", settings)
+        assert other == accounts
+
+    def test_keys_stay_out_of_what_is_printed(self, place: Place) -> None:
+        accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
+        assert accounts.hyperliquid_key not in repr(accounts)
+        assert accounts.solana_key not in repr(accounts)
+
+
+@pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
+def test_venues_of_somebody_else_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
+    ports = dict.fromkeys(VENUE_PORTS, 20_000)
+    assert SimulatedVenues(load_settings(), ports, accounts).urls["control"] == "http://127.0.0.1:20000"
+    monkeypatch.setenv(f"STRANDLINE_{name}", "http://127.0.0.1:1")
+    with pytest.raises(StrandlineError, match=f"STRANDLINE_{name} is set.*remove it"):
+        SimulatedVenues(load_settings(), ports, accounts)
+
+
+class TestLock:
+    """At most one."""
+
+    def test_the_second_is_told_who_is_first(self, tmp_path: Path) -> None:
+        first, second = only_one(tmp_path / "lock"), only_one(tmp_path / "lock")
+        with first, pytest.raises(StrandlineError, match=f"pid {os.getpid()}"):
+            second.__enter__()
+
+    def test_a_killed_holder_holds_nothing(self, tmp_path: Path) -> None:
+        file = tmp_path / "lock"
+        code = (
+            "import sys, os, signal; from pathlib import Path; from strandline.cli.up.lock import only_one\n"
+            "with only_one(Path(sys.argv[1])): os.kill(os.getpid(), signal.SIGKILL)"
+        )
+        ended = subprocess.run([sys.executable, "-c", code, str(file)], check=False)
+        assert ended.returncode == -signal.SIGKILL
+        with only_one(file):
+            assert file.read_text() == str(os.getpid())
+
+
+def heard(interruption: Interruption) -> tuple[bool, bool]:
+    """Once, and twice."""
+    return interruption.requested, interruption.insistent
+
+
+class TestInterruption:
+    """A wish is heard where somebody listens."""
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_it_is_heard_and_ends_the_process_with_0(self, number: signal.Signals) -> None:
+        before = signal.getsignal(number)
+        with Interruption() as interruption:
+            interruption.check()
+            assert heard(interruption) == (False, False)
+            signal.raise_signal(number)
+            assert heard(interruption) == (True, False)
+            with pytest.raises(StopRequested) as stopped:
+                interruption.pause(60)
+            assert stopped.value.code == 0
+            signal.raise_signal(number)
+            assert heard(interruption) == (True, True)
+        assert signal.getsignal(number) is before
+
+    def test_children_do_not_hear_the_terminal_and_nothing_is_lost(self) -> None:
+        sleep = "import sys; print('up', flush=True); sys.stdin.read(); print('end')"
+        with Interruption() as interruption:
+            with unheard_by_children():
+                child = subprocess.Popen(
+                    [sys.executable, "-c", sleep], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
+                assert child.stdout is not None
+                assert child.stdout.readline() == "up\n"
+                child.send_signal(signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
+                assert heard(interruption) == (False, False)
+            assert heard(interruption) == (True, False)
+            out, _ = child.communicate("")
+        assert (out, child.returncode) == ("end\n", 0)
+
+    def test_a_pause_ends_early(self) -> None:
+        with Interruption() as interruption:
+            knock = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
+            knock.start()
+            with pytest.raises(StopRequested):
+                interruption.pause(600)
+            knock.join()
+
+
+def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert without_proxy()["NO_PROXY"] == "localhost,127.0.0.1"
+    monkeypatch.setenv("NO_PROXY", "example.org")
+    assert without_proxy() == dict.fromkeys(("no_proxy", "NO_PROXY"), "example.org,localhost,127.0.0.1")
+
+
+def test_what_is_kept_is_whole(place: Place) -> None:
+    file = place.state / "accounts.json"
+    demo_accounts(file, Settings(home=place.home))
+    assert json.loads(file.read_text())
+    assert [path.name for path in place.state.iterdir()] == [file.name]
