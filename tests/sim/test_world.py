@@ -84,6 +84,17 @@ def test_every_symbol_is_listed_once_and_tokens_are_no_perps() -> None:
     visit(story)
 
 
+def test_a_gift_that_is_given_once_is_not_given_again() -> None:
+    async def story(box: Visit) -> None:
+        for _ in range(2):
+            await box.control("POST", "/deposit", {"address": ADDRESS, "usdc": "250", "once": True})
+            await box.control("POST", "/deposit", {"address": str(WALLET), "sol": 2, "once": True})
+        kinds = [line["kind"] for line in await box.control("GET", "/tape")]
+        assert (kinds.count("deposit"), kinds.count("funded")) == (1, 1)
+
+    visit(story)
+
+
 def test_deposits_arrive_and_are_on_the_tape() -> None:
     async def story(box: Visit) -> None:
         await box.control("POST", "/deposit", {"address": ADDRESS, "usdc": "2500.5"})

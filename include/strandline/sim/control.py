@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 
 class Deposit(msgspec.Struct, forbid_unknown_fields=True):
-    """Money from outside: USDC for a Hyperliquid address, or SOL and raw token amounts for a Solana wallet."""
+    """Money from outside: USDC for a Hyperliquid address, or SOL and raw token amounts for a Solana wallet.
+
+    `once` gives nothing to an address that had something already.
+    """
 
     address: str
     usdc: str | None = None
     sol: float = 0.0
     tokens: dict[str, int] = {}
+    once: bool = False
 
 
 class Step(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,8 +104,10 @@ class _Control:
     async def deposit(self, request: web.Request) -> web.Response:
         """Give an account something to trade with."""
         gift = msgspec.json.decode(await request.read(), type=Deposit)
+        hyperliquid, solana = self._world.hyperliquid, self._world.solana
         if gift.usdc is not None:
-            self._world.hyperliquid.deposit(gift.address, Decimal(gift.usdc))
-        else:
-            self._world.solana.fund(Pubkey.from_string(gift.address), gift.sol, gift.tokens)
+            if not (gift.once and hyperliquid.exchange.account(gift.address.lower())):
+                hyperliquid.deposit(gift.address, Decimal(gift.usdc))
+        elif not (gift.once and solana.accounts.get(Pubkey.from_string(gift.address))):
+            solana.fund(Pubkey.from_string(gift.address), gift.sol, gift.tokens)
         return json_response({"ok": True})

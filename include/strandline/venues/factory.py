@@ -62,6 +62,17 @@ class ExecutorFactory:
             return PaperObserver(venue, access, observer)
         return observer
 
+    def address(self, venue: VenueKey) -> str:
+        """The account's public address, which needs no key where it is told."""
+        told = self._given(venue).address
+        if told is not None:
+            return told
+        executor = self.executor(venue)
+        try:
+            return executor.address
+        finally:
+            executor.close()
+
     def _given(self, venue: VenueKey) -> Access:
         if venue not in _FOLDERS or venue not in self._access:
             raise NoExecutorError(venue)

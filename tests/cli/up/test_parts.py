@@ -134,10 +134,11 @@ class TestAccounts:
 def test_venues_of_somebody_else_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
     ports = dict.fromkeys(VENUE_PORTS, 20_000)
-    assert SimulatedVenues(load_settings(), ports, accounts).urls["control"] == "http://127.0.0.1:20000"
+    state = place.state / "venues.jsonl"
+    assert SimulatedVenues(load_settings(), ports, accounts, state).urls["control"] == "http://127.0.0.1:20000"
     monkeypatch.setenv(f"STRANDLINE_{name}", "http://127.0.0.1:1")
     with pytest.raises(StrandlineError, match=f"STRANDLINE_{name} is set.*remove it"):
-        SimulatedVenues(load_settings(), ports, accounts)
+        SimulatedVenues(load_settings(), ports, accounts, state)
 
 
 class TestLock:

@@ -216,7 +216,7 @@ def test_what_else_can_be_asked_about_an_account() -> None:
         assert client.update_leverage(3, "BTC", is_cross=False)["status"] == "ok"
         active = ask("activeAssetData", coin="BTC")
         assert active["leverage"] == {"type": "isolated", "value": 3, "rawUsd": "0.0"}
-        assert Decimal(active["maxTradeSzs"][0]) * Decimal(active["markPx"]) < 3 * Decimal("10000")
+        assert Decimal(active["maxTradeSzs"][0]) * Decimal(active["markPx"]) < 3 * Decimal(10000)
         assert ask("userFees")["userCrossRate"] == "0.00045"
         assert ask("spotClearinghouseState") == {"balances": []}
         assert [one["delta"]["usdc"] for one in ask("userNonFundingLedgerUpdates", startTime=0)] == ["10000.0"]

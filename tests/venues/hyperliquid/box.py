@@ -31,9 +31,9 @@ from strandline.sim.hyperliquid.venue import HyperliquidVenue
 from strandline.sim.tape import Entry, Tape
 from strandline.strategy import DEFAULT_FILE
 from strandline.venues.access import Access
-from strandline.venues.hyperliquid.executor import HyperliquidExecutor
-from strandline.venues.hyperliquid.observer import HyperliquidObserver
 from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.perps_observer import HyperliquidObserver
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 from tests.sim.hyperliquid.things import START, market
 

@@ -14,7 +14,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.sim.faults import FaultKind, Rule
-from strandline.venues.hyperliquid.executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from tests.venues.hyperliquid.box import ORDER, Box, row
 
 NOOP = "hyperliquid/exchange/noop"

@@ -18,7 +18,7 @@ from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.sim.faults import FaultKind
 from strandline.sim.hyperliquid.numbers import is_size, is_tick
-from strandline.venues.hyperliquid.executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError
 from tests.venues.hyperliquid.box import LIMITS, Box, row
 

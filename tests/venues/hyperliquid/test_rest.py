@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from strandline.model.order import SignedOrder
 from strandline.model.result import OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.answers import Market, Status
-from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from tests.venues.hyperliquid.box import Box
 

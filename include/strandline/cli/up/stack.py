@@ -1,5 +1,6 @@
 """The whole system: in which order it starts, and that nothing of it is left when it ends."""
 
+import shlex
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -15,6 +16,7 @@ from strandline.cli.up.airflow_environment import USER, airflow_environment, air
 from strandline.cli.up.airflow_migration import AirflowMigration
 from strandline.cli.up.component import State, Status
 from strandline.cli.up.interruption import Interruption, unheard_by_children
+from strandline.cli.up.kept import kept
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.place import Place
@@ -54,8 +56,9 @@ class Login(NamedTuple):
 class Stack:
     """Started on entry, ended on exit. While it starts and in `pause` and `wait`, a wish to stop is StopRequested.
 
-    `market` is what `strandline sim` is told besides its ports; `environment` is added to that of every program.
-    `before_sidecar` is called once the database is migrated and the venues are open, before anything trades.
+    `market` is what `strandline sim` is told besides its ports, at the first start of this home. `environment` is added
+    to that of every program. `before_sidecar` is called once the database is migrated and the venues are open, before
+    anything trades.
     """
 
     def __init__(
@@ -165,7 +168,10 @@ class Stack:
         self._ports = choose_ports(self.place.state / "ports.json", self.settings, VENUE_PORTS)
         if self.simulated:
             self.accounts = demo_accounts(self.place.state / "accounts.json", self.settings)
-            self._venues = SimulatedVenues(self.settings, self._ports, self.accounts)
+            # The first start says which market it is: the state of the venues is of that one.
+            told = kept(self.place.state / "market.json", lambda: {"arguments": shlex.join(self._market)})
+            self._market = shlex.split(told["arguments"])
+            self._venues = SimulatedVenues(self.settings, self._ports, self.accounts, self.place.state / "venues.jsonl")
         self._api = AirflowApi(self._ports["airflow"], *self.login)
 
     def _start_postgres(self, started: ExitStack) -> EmbeddedPostgres | None:

@@ -1,6 +1,7 @@
 """The simulated venues of mode sim, and the money in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from strandline.cli.up.accounts import Accounts
@@ -16,11 +17,12 @@ _SOL_FOR_FEES: Final = 1.0
 
 
 class SimulatedVenues:
-    """One `strandline sim`. Its world ends with its process, so each new one is given the accounts' money anew."""
+    """One `strandline sim` that keeps its state in a file: however it ends, it comes back as it was."""
 
-    def __init__(self, settings: Settings, ports: Mapping[str, int], accounts: Accounts) -> None:
+    def __init__(self, settings: Settings, ports: Mapping[str, int], accounts: Accounts, state: Path) -> None:
         _refuse_other_venues(settings)
         self._ports = ports
+        self._state = state
         self._accounts = accounts
         self._money = opening_cash(settings)
         self._funded: set[tuple[int, object]] = set()
@@ -44,7 +46,7 @@ class SimulatedVenues:
         """The command; `market` is what else `strandline sim` is told."""
         ports = [f"--{name}-port={self._ports[name]}" for name in VENUE_PORTS]
         # Nobody has money but those who are given it.
-        return Program("venues", [*STRANDLINE, "sim", "--newcomers=0", *market, *ports])
+        return Program("venues", [*STRANDLINE, "sim", "--newcomers=0", f"--state={self._state}", *market, *ports])
 
     def ready(self, pid: int) -> bool:
         """They answer, and the accounts have their money."""
@@ -57,7 +59,7 @@ class SimulatedVenues:
         return status == 200
 
     def _fund(self, pid: int) -> None:
-        """Each account once in the life of this process."""
+        """Each account, unless it had something before; asked once in the life of this process."""
         for gift in self._gifts():
             if (pid, gift["address"]) in self._funded:
                 continue
@@ -69,10 +71,10 @@ class SimulatedVenues:
     def _gifts(self) -> Iterator[dict[str, object]]:
         if "hyperliquid" in self._money:
             usdc = str(self._money["hyperliquid"].decimal)
-            yield {"address": self._accounts.hyperliquid_address, "usdc": usdc}
+            yield {"address": self._accounts.hyperliquid_address, "usdc": usdc, "once": True}
         if "solana" in self._money:
             tokens = {"USDC": int(self._money["solana"].decimal * _USDC_UNITS)}
-            yield {"address": self._accounts.solana_address, "sol": _SOL_FOR_FEES, "tokens": tokens}
+            yield {"address": self._accounts.solana_address, "sol": _SOL_FOR_FEES, "tokens": tokens, "once": True}
 
 
 def _refuse_other_venues(settings: Settings) -> None:

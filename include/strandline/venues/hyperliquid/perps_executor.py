@@ -1,0 +1,73 @@
+"""Trades on Hyperliquid: orders that trade at once within a limit, or not at all."""
+
+from strandline.model.intent import ExecutionIntent
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan
+from strandline.model.position import Position
+from strandline.model.result import ExecutionResult, StillUnknown
+from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
+from strandline.venues.access import Access
+from strandline.venues.hyperliquid.delivery import Delivery
+from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.preparation import Preparation
+from strandline.venues.hyperliquid.rest import Rest
+from strandline.venues.hyperliquid.signing import Signer, client_order_id, order_action, wallet
+from strandline.venues.hyperliquid.terms import Terms
+from strandline.venues.hyperliquid.wire import milliseconds
+
+
+class HyperliquidExecutor:
+    """One account. The key is its own, or that of an API wallet that trades for it."""
+
+    takes_nonce = True
+
+    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+        self._access = access
+        self._patience = patience or Patience()
+        self._signer = Signer(wallet(access.key), access.mainnet)
+        self._rest = Rest(access.url, self._patience)
+
+    @property
+    def venue(self) -> VenueKey:
+        """Hyperliquid's perpetuals."""
+        return HYPERLIQUID_PERPS
+
+    @property
+    def address(self) -> str:
+        """The account's; an API wallet's own is never asked about."""
+        return self._access.address or self._signer.wallet.address
+
+    def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
+        """See `Preparation`."""
+        preparation = Preparation(self._rest, self._signer, self.address, self._access.limits, self._access.clock)
+        return preparation.plan(intent, position, attempt)
+
+    def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
+        """The body of the request, which the venue takes once and not after the plan's deadline."""
+        if nonce is None:
+            raise ValueError("an order on Hyperliquid needs a nonce")
+        action = order_action(plan, Terms.of(plan.details).asset)
+        return SignedOrder(
+            plan=plan,
+            address=self.address,
+            client_order_id=client_order_id(plan.order_id),
+            nonce=nonce,
+            signature=None,
+            signed_bytes=self._signer.body(action, nonce, milliseconds(plan.deadline)),
+            last_valid_height=None,
+        )
+
+    def execute(self, order: SignedOrder) -> ExecutionResult:
+        """See `Delivery.see_through`."""
+        return self._delivery(order).see_through()
+
+    def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
+        """See `Delivery.recover`."""
+        return self._delivery(order).recover()
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._rest.close()
+
+    def _delivery(self, order: SignedOrder) -> Delivery:
+        return Delivery(self._rest, self._signer, order, self._patience, self._access.clock)

@@ -1,0 +1,77 @@
+"""Reads Hyperliquid by public address: prices, and how an account's cash came about."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from strandline.model.errors import StrandlineError
+from strandline.model.exact import Price
+from strandline.model.fill import CashCause, CashEvent
+from strandline.model.mark import Mark, Quote
+from strandline.venues.access import Access
+from strandline.venues.hyperliquid.answers import Account, Book, FundingRow, LedgerRow, Market
+from strandline.venues.hyperliquid.cash import cash_event, funding, transfer
+from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from strandline.venues.hyperliquid.wire import instant, milliseconds
+
+_SOURCE: Final = "hyperliquid"
+_MOST_AT_ONCE: Final = 500
+
+
+class HyperliquidObserver:
+    """Prices and accounts."""
+
+    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+        self._clock = access.clock
+        self._rest = Rest(access.url, patience or Patience())
+
+    def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
+        """The prices that positions are margined and liquidated at."""
+        market = self._rest.ask(Market, type="metaAndAssetCtxs")
+        now = self._clock()
+        return {
+            asset.name: Mark(token_contract=asset.name, price=Price(context.mark_px), source=_SOURCE, observed_at=now)
+            for asset, context in zip(market.meta.universe, market.contexts, strict=True)
+            if asset.name in tokens and Decimal(context.mark_px)
+        }
+
+    def quote(self, token_contract: str) -> Quote:
+        """The top of the book."""
+        book = self._rest.ask(Book, type="l2Book", coin=token_contract)
+        bids, asks = book.levels
+        if not bids or not asks:
+            raise HyperliquidError(f"a side of the book of {token_contract} is empty")
+        return Quote(
+            token_contract=token_contract,
+            bid=Price(bids[0].px),
+            ask=Price(asks[0].px),
+            observed_at=instant(book.time),
+        )
+
+    def opening(self, address: str) -> tuple[CashEvent, ...]:
+        """Its cash, which is all that it is worth: what it holds from before would be nobody's position."""
+        account = self._rest.ask(Account, type="clearinghouseState", user=address)
+        held = ", ".join(f"{one.position.szi} {one.position.coin}" for one in account.asset_positions)
+        if held:
+            raise StrandlineError(
+                f"the Hyperliquid account {address} holds {held}, which the ledger does not know",
+                "close these positions, or use an account of its own",
+            )
+        value = Decimal(account.margin_summary.account_value)
+        return (cash_event(f"opening:{address}", CashCause.DEPOSIT, value, account.time),) if value else ()
+
+    def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
+        """Funding, deposits, withdrawals and transfers; the venue tells each as long as one asks."""
+        start = milliseconds(since)
+        paid = self._rest.since(list[FundingRow], start, _MOST_AT_ONCE, type="userFunding", user=address)
+        moved = self._rest.since(
+            list[LedgerRow], start, _MOST_AT_ONCE, type="userNonFundingLedgerUpdates", user=address
+        )
+        events = [*(funding(address, row) for row in paid), *(transfer(address, row) for row in moved)]
+        return tuple(event for event in events if event is not None)
+
+    def close(self) -> None:
+        """Let go of connections."""
+        self._rest.close()

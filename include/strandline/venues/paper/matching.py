@@ -1,0 +1,48 @@
+"""How a paper order is filled: by itself alone, so that it is filled the same however often one asks."""
+
+from decimal import ROUND_DOWN, Context, Decimal
+from typing import Final
+
+from strandline.model.exact import Money, Price, Quantity
+from strandline.model.fill import Fill, FillCause
+from strandline.model.order import SignedOrder
+from strandline.model.plan import ExecutionPlan
+from strandline.model.tick import Side
+from strandline.venues.paper.frictions import Frictions
+from strandline.venues.paper.terms import Terms
+
+_FIGURES: Final = Context(prec=18)
+_CENTS: Final = Decimal("0.000001")
+
+
+def fill_of(order: SignedOrder, frictions: Frictions) -> Fill | None:
+    """All of it, or as much as there is volume for; None if that costs more than its limit allows."""
+    plan = order.plan
+    terms = Terms.of(plan.details)
+    best = terms.ask if plan.side is Side.BUY else terms.bid
+    quantity = min(plan.quantity, frictions.most.buys(best, frictions.step))
+    price = _price(best, quantity, plan.side, frictions)
+    if not quantity or _beyond_limit(price, plan):
+        return None
+    return Fill(
+        venue=plan.venue,
+        venue_fill_id=f"paper:{order.order_id}",
+        order_id=order.order_id,
+        token_contract=plan.token_contract,
+        side=plan.side,
+        price=price,
+        quantity=quantity,
+        fee=Money((price * quantity * frictions.fee).decimal.quantize(_CENTS, ROUND_DOWN)),
+        cause=FillCause.ORDER,
+        ts=plan.prepared_at,
+    )
+
+
+def _price(best: Price, quantity: Quantity, side: Side, frictions: Frictions) -> Price:
+    share = (best * quantity).decimal / frictions.most.decimal
+    slippage = frictions.slippage * share
+    return Price(_FIGURES.multiply(best.decimal, 1 + slippage if side is Side.BUY else 1 - slippage))
+
+
+def _beyond_limit(price: Price, plan: ExecutionPlan) -> bool:
+    return price > plan.limit_price if plan.side is Side.BUY else price < plan.limit_price
