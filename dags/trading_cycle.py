@@ -50,6 +50,7 @@ def this_run() -> TaskRun:
     catchup=False,
     max_active_runs=1,
     allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item]
+    default_args={"owner": "strandline"},
     tags=["trading"],
     params={
         "as_of": Param(

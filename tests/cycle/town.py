@@ -15,6 +15,7 @@ from solders.keypair import Keypair
 from sqlalchemy import Engine, text
 
 from strandline.bars import roll_up
+from strandline.cli.demo.seed import recorded
 from strandline.cycle.audit import audit
 from strandline.cycle.desk import Desk
 from strandline.cycle.engine_step import run_engine
@@ -31,6 +32,7 @@ from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.quality import check
 from strandline.settings import Settings
 from strandline.sim.clock import RunningClock
+from strandline.sim.market.regime import MINUTE_MS
 from strandline.sim.scenes import staged
 from strandline.sim.solana import DEFAULT_TOKENS
 from strandline.sim.world import Endpoints, World
@@ -41,12 +43,15 @@ from tests.conftest import Database
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 """When the demo's scene begins."""
 
-PAST = timedelta(minutes=1_200)
+PAST = timedelta(minutes=4_000)
 PERPS = ("ETH", "SOL", "HYPE", "LINK", "DOGE")
 TOKENS = {token.symbol: token for token in DEFAULT_TOKENS if token.symbol in {"JUP", "BONK"}}
 WRAPPED_SOL = next(token for token in DEFAULT_TOKENS if token.symbol == "SOL")
 ACCOUNT = Account.from_key("0x" + "7a" * 32)
 WALLET = Keypair.from_seed(b"t" * 32)
+
+
+_PRICES = ("open", "high", "low", "close", "volume")
 
 
 class JumpingClock(RunningClock):
@@ -78,11 +83,20 @@ class Town:
 
     def feed(self, until: datetime) -> None:
         """What a sidecar would have written by now: trades of perps, polled prices of tokens."""
+        if until > self.fed_until:
+            for symbol in PERPS:
+                self._trades(symbol, self.fed_until, until)
+            for symbol in TOKENS:
+                load_prices(self.ingest, self.instrument(symbol), self._prices(symbol, self.fed_until, until))
+            self.fed_until = until
+
+    def feed_the_past(self) -> None:
+        """What it would have loaded: the venue's candles of perps, recorded prices of tokens."""
         for symbol in PERPS:
-            self._trades(symbol, self.fed_until, until)
+            self._candles(symbol, MOMENT - PAST, MOMENT)
         for symbol in TOKENS:
-            load_prices(self.ingest, self.instrument(symbol), self._prices(symbol, self.fed_until, until))
-        self.fed_until = until
+            heard: set[datetime] = set()
+            load_prices(self.ingest, self.instrument(symbol), recorded(self.world.market, symbol, heard, MOMENT))
 
     def instrument(self, symbol: str) -> int:
         """Its number."""
@@ -149,6 +163,34 @@ class Town:
                 {"number": number, "begin": begin, "end": end},
             )
 
+    def _candles(self, symbol: str, begin: datetime, end: datetime) -> None:
+        candles = self.world.market.candles(
+            symbol, MINUTE_MS, int(begin.timestamp() * 1000), int(end.timestamp() * 1000)
+        )
+        number = self.instrument(symbol)
+        with self.ingest.begin() as connection:
+            connection.execute(
+                text("""
+                INSERT INTO venue_candles
+                  (instrument_id, timeframe, ts, open, high, low, close, volume, trades, fetched_at)
+                SELECT :number, '1m', told.*, :end FROM unnest(
+                  CAST(:ts AS timestamptz[]), CAST(:open AS double precision[]), CAST(:high AS double precision[]),
+                  CAST(:low AS double precision[]), CAST(:close AS double precision[]),
+                  CAST(:volume AS double precision[]), CAST(:trades AS integer[])) AS told
+                """),
+                {
+                    "number": number,
+                    "end": end,
+                    "ts": [datetime.fromtimestamp(candle.time / 1000, UTC) for candle in candles],
+                    **{name: [float(getattr(candle, name)) for candle in candles] for name in _PRICES},
+                    "trades": [candle.trades for candle in candles],
+                },
+            )
+            connection.execute(
+                text("INSERT INTO touched SELECT instrument_id, ts FROM venue_candles WHERE instrument_id = :number"),
+                {"number": number},
+            )
+
     def _prices(self, symbol: str, begin: datetime, end: datetime) -> Iterator[tuple[datetime, float]]:
         for seconds in range(2, int((end - begin).total_seconds()), 15):
             at = begin + timedelta(seconds=seconds)
@@ -175,8 +217,9 @@ def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -
             solana_key=SecretStr(str(WALLET)),
         )
         app, ingest = database.engine(Role.APP), database.engine(Role.INGEST)
-        town = Town(world, clock, _desk(settings, app, clock), ingest, MOMENT - PAST)
+        town = Town(world, clock, _desk(settings, app, clock), ingest, MOMENT)
         _list(town, rows)
+        town.feed_the_past()
         try:
             yield town
         finally:

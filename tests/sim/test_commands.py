@@ -85,6 +85,17 @@ def test_a_command_that_was_cut_short_never_acted(tmp_path: Path) -> None:
         assert [command.kind for command in read_commands(file)] == ["genesis", "deposit", "deposit"]
 
 
+def test_a_version_that_acts_otherwise_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "box.jsonl"
+    with opened(path) as first:
+        first.hyperliquid.deposit(ACCOUNT.address, Decimal(5000))
+        first.hyperliquid.deposit(ACCOUNT.address, Decimal(1))
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([lines[0], lines[2]]))
+    with pytest.raises(ValueError, match="the version that wrote it acts otherwise"), opened(path, START + 1):
+        pass
+
+
 def test_a_file_of_another_box_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "box.jsonl"
     with opened(path):

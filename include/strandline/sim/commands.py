@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Final, NamedTuple, TypeVar
 import msgspec
 
 from strandline.model.canonical import canonical_bytes
+from strandline.model.record import require
 from strandline.sim.clock import Clock
 
 
@@ -17,18 +18,23 @@ class Command(NamedTuple):
     at: int
     kind: str
     data: dict[str, Any]
+    tape: int = 0
+    """How many lines the tape had then: a box that has another number is not the same."""
 
 
 T = TypeVar("T")
 _GENESIS: Final = "genesis"
+_OTHERWISE: Final = "the version that wrote it acts otherwise; go on with that one, or begin another"
 
 
 class Commands:
     """Writes each down before it acts, and gives it one instant to act in."""
 
-    def __init__(self, clock: Clock, file: BinaryIO | None = None) -> None:
+    def __init__(self, clock: Clock, file: BinaryIO | None = None, settled: Callable[[], int] = lambda: 0) -> None:
+        """`settled` lets happen what was due, and counts the lines of the tape."""
         self._clock = clock
         self._file = file
+        self._settled = settled
         self._acts: dict[str, Callable[[dict[str, Any]], object]] = {}
 
     def serve(self, kind: str, act: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
@@ -36,10 +42,10 @@ class Commands:
         self._acts[kind] = act
 
         def do(data: dict[str, Any]) -> T:
-            command = Command(self._clock.now(), kind, data)
-            if self._file is not None:
-                write_command(self._file, command)
-            with self._clock.pinned(command.at):
+            now = self._clock.now()
+            with self._clock.pinned(now):
+                if self._file is not None:
+                    write_command(self._file, Command(now, kind, data, self._settled()))
                 return act(data)
 
         return do
@@ -47,8 +53,13 @@ class Commands:
     def repeat(self, commands: Iterable[Command]) -> None:
         """Do again what was done; what was refused then is refused again."""
         for command in commands:
-            with self._clock.pinned(command.at), suppress(ValueError, KeyError):
-                self._acts[command.kind](command.data)
+            with self._clock.pinned(command.at):
+                lines = self._settled()
+                require(
+                    lines == command.tape, f"its tape had {command.tape} lines where it has {lines} now: {_OTHERWISE}"
+                )
+                with suppress(ValueError, KeyError):
+                    self._acts[command.kind](command.data)
 
 
 def write_command(file: BinaryIO, command: Command) -> None:

@@ -23,15 +23,15 @@ class Part(NamedTuple):
 
 
 DEMO: Final[Mapping[str, Part]] = {
-    "ETH": Part(storm=4, noise=4.6, amplitude=0.7, minute=10440),
-    "SOL": Part(storm=3, noise=5.9, amplitude=0.6, minute=7408),
-    "HYPE": Part(storm=1, noise=3.7, amplitude=1.1, minute=13706),
+    "ETH": Part(storm=7, noise=4.5, amplitude=0.7, minute=10033),
+    "SOL": Part(storm=8, noise=3.1, amplitude=0.9, minute=10513),
+    "HYPE": Part(storm=1, noise=3.7, amplitude=1.1, minute=13702),
     "JUP": Part(storm=3, noise=4.9, amplitude=0.6, minute=11511),
     "LINK": Part(storm=0, noise=3.4, amplitude=1.0, minute=6155, enters=5),
-    "DOGE": Part(storm=4, noise=4.6, amplitude=0.7, minute=11261, enters=5),
+    "DOGE": Part(storm=4, noise=4.6, amplitude=0.7, minute=5300, enters=5),
     "BONK": Part(storm=6, noise=2.1, amplitude=0.9, minute=11101, enters=5),
-    "kPEPE": Part(storm=3, noise=5.9, amplitude=0.6, minute=12247, enters=10),
-    "XRP": Part(storm=3, noise=5.9, amplitude=0.6, minute=11566, enters=10),
+    "kPEPE": Part(storm=8, noise=3.1, amplitude=0.9, minute=9717, enters=10),
+    "XRP": Part(storm=0, noise=3.4, amplitude=1.0, minute=7346, enters=10),
     "WIF": Part(storm=3, noise=4.9, amplitude=0.6, minute=8589, enters=10),
 }
 """At the minute that is named the engine says buy; trims and exits follow within the hour. The others are calm."""

@@ -59,7 +59,7 @@ class World:
         """With `real_time` clients share the venues' clock: nonces must be near it, and `limited` holds rate limits."""
         limited = limited and real_time
         self.clock = clock
-        self.commands = Commands(clock, commands)
+        self.commands = Commands(clock, commands, self._settled)
         self.tape = Tape(tape)
         self.faults = Faults(rules, seed)
         self.market = market_of(seed, perps, scenario, shifts)
@@ -103,6 +103,10 @@ class World:
             await self._control.cleanup()
         await self.solana.stop()
         await self.hyperliquid.stop()
+
+    def _settled(self) -> int:
+        self.sync()
+        return len(self.tape)
 
     def sync(self) -> None:
         """Bring the venues to the clock's time, as any request would."""

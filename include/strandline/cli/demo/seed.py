@@ -43,7 +43,7 @@ def seed_prices(settings: "Settings", moment: datetime) -> bool:
         market, now = _market(moment), datetime.now(UTC)
         for mint, instrument_id in instruments.items():
             heard = _minutes_heard(engine, instrument_id, now - _RECORDED)
-            load_prices(engine, instrument_id, _recorded(market, symbols[mint], heard, now))
+            load_prices(engine, instrument_id, recorded(market, symbols[mint], heard, now))
     return True
 
 
@@ -66,7 +66,7 @@ def _market(moment: datetime) -> "Market":
     return market_of(SEED, scene.perps, scene.scenario, scene.shifts)
 
 
-def _recorded(
+def recorded(
     market: "Market", symbol: str, heard: Container[datetime], now: datetime
 ) -> Iterator[tuple[datetime, float]]:
     """Four prices of each minute that is over: where it opened, its extremes, and where it closed."""

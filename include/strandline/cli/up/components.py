@@ -31,7 +31,7 @@ def groups(
     common: Mapping[str, str], airflow: Mapping[str, str], accounts: Accounts | None, market: Program | None
 ) -> dict[str, Sequence[Program]]:
     """The last one ends first: the scheduler's tasks need all the others. Only it, whose tasks trade, is given keys."""
-    programs = [_airflow(name, {**common, **airflow}, accounts) for name in _AIRFLOW]
+    programs = [_airflow(name, {**airflow, **common}, accounts) for name in _AIRFLOW]
     own_sidecar = Program(SIDECAR, [*STRANDLINE, "ingest"], common, without=PRIVATE_VARIABLES)
     return {
         **({} if market is None else {VENUES: [market]}),
