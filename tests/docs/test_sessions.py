@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import IO
 
 import pytest
+from sqlalchemy import text
 
+from strandline.store.roles import Role
+from tests.conftest import Database
 from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +22,7 @@ SIM_PORTS = {"3001": "--hyperliquid-port", "8899": "--solana-port", "3002": "--j
 """Shown as they are by default; run on others, because somebody may have a box open."""
 
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
+_SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)
 _END = "=== that was all of it ==="
 
 
@@ -105,3 +109,13 @@ def test_a_session_goes_as_shown(name: str, tmp_path: Path) -> None:
         finally:
             said(shell, "strandline pg stop")
             os.killpg(shell.pid, signal.SIGKILL)
+
+
+def test_every_statement_of_the_docs_is_one_that_postgres_takes(database: Database) -> None:
+    statements = [
+        statement for page in PAGES for block in _SQL.findall(page.read_text()) for statement in block.split(";\n")
+    ]
+    assert len(statements) >= 3
+    with database.session(Role.UI) as connection:
+        for statement in filter(str.strip, statements):
+            connection.execute(text(statement))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
@@ -14,17 +15,17 @@ from strandline.cli.demo.decisions import cycle_of_run, decisions
 from strandline.cli.demo.seed import seed_prices, seed_rows
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
+from strandline.cycle.when import last_complete_cycle
 from strandline.model.errors import ConfigurationError
 from strandline.settings import PREFIX, Mode, load_settings
 from strandline.store.connect import connect, database_url
 from strandline.store.roles import Role
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from strandline.settings import Settings
 
 _LOOK_EVERY: Final = 0.5
+_TIME_TO_TRADE: Final = timedelta(seconds=45)
 _WIDTH_OF_FILES: Final = 160
 _EVERY_ROW_HAS_DATA: Final = """
     SELECT count(*) = (SELECT count(*) FROM positions)
@@ -65,7 +66,7 @@ def demo_session() -> Iterator["Session"]:
 class Session:
     """What the command does, step by step."""
 
-    def __init__(self, settings: "Settings", stack: Stack, screen: Screen, engine: Engine, moment: "datetime") -> None:
+    def __init__(self, settings: "Settings", stack: Stack, screen: Screen, engine: Engine, moment: datetime) -> None:
         self._settings = settings
         self._stack = stack
         self._engine = engine
@@ -85,6 +86,9 @@ class Session:
         self._wait("the tokens' prices of the past", lambda: seed_prices(self._settings, self._moment))
         self._wait("data of every row", self._every_row_has_data)
         self._wait("the DAG", self._airflow.parsed)
+        if last_complete_cycle(datetime.now(UTC) + _TIME_TO_TRADE) > (old := last_complete_cycle(datetime.now(UTC))):
+            # What is decided for the old five minutes would expire before it is carried out.
+            self._wait("the next five minutes", lambda: last_complete_cycle(datetime.now(UTC)) > old)
         self._told = {run.run_id for run in self._airflow.newest() if run.state in OVER}
         self._airflow.begin()
         return self._follow(self._next())
