@@ -195,7 +195,7 @@ def test_nothing_that_was_heard_is_committed_behind_the_watermark(database: Data
     async def tell(box: Box) -> None:
         await box.streams()
         await until(lambda: box.one("SELECT watermark FROM heartbeats") is not None)
-        for _ in range(40):
+        while len({watermark for watermark, _ in samples}) < 8 and len(samples) < 300:
             sample = box.ask(
                 "SELECT watermark, (SELECT count(*) FROM ticks WHERE ts <= watermark) AS under FROM heartbeats"
             )[0]
@@ -209,7 +209,7 @@ def test_nothing_that_was_heard_is_committed_behind_the_watermark(database: Data
             assert count.scalar() == under
     marks = [watermark for watermark, _ in samples]
     assert marks == sorted(marks)  # type: ignore[type-var]
-    assert len(set(marks)) > 5
+    assert len(set(marks)) >= 8
 
 
 def test_the_watermark_stands_still_while_the_stream_is_down(database: Database) -> None:

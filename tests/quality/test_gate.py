@@ -197,7 +197,8 @@ def test_the_rows_read_do_not_grow_with_history(admin: Connection, engine: Engin
             INSERT INTO bars (instrument_id, timeframe, ts, known_seq, open, high, low, close, volume, ticks, source)
               SELECT 1, '1m', ts, 1, 100, 100, 100, 100, 1, 1, 's' FROM ticks WHERE ts < '2026-01-04Z';
             INSERT INTO venue_candles SELECT 1, '1m', ts, 100, 100, 100, 100, 1, 1, ts FROM ticks
-              WHERE ts < '2026-01-04Z'
+              WHERE ts < '2026-01-04Z';
+            ANALYZE bars, ticks, venue_candles
         """)
     )
     admin.commit()
