@@ -191,9 +191,9 @@ def test_the_rows_read_do_not_grow_with_history(admin: Connection, engine: Engin
     short = rows_read_by_a_check(admin, engine, cycle)
     admin.execute(
         text("""
-            SELECT ensure_tick_partitions('2025-12-20', '2026-01-03');
+            SELECT ensure_tick_partitions('2025-07-01', '2026-01-03');
             INSERT INTO ticks SELECT ts, 1, 1, 100, 1, 'b', 't', 's'
-              FROM generate_series(CAST('2025-12-20Z' AS timestamptz), '2026-01-04Z', interval '1 minute') AS ts;
+              FROM generate_series(CAST('2025-07-01Z' AS timestamptz), '2026-01-04Z', interval '1 minute') AS ts;
             INSERT INTO bars (instrument_id, timeframe, ts, known_seq, open, high, low, close, volume, ticks, source)
               SELECT 1, '1m', ts, 1, 100, 100, 100, 100, 1, 1, 's' FROM ticks WHERE ts < '2026-01-04Z';
             INSERT INTO venue_candles SELECT 1, '1m', ts, 100, 100, 100, 100, 1, 1, ts FROM ticks
