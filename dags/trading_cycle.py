@@ -33,7 +33,7 @@ def this_run() -> TaskRun:
         ),
         dag_id=run.dag_id,
         run_id=run.run_id,
-        run_type=str(run.run_type),
+        run_type=run.run_type.value,
         task_id=ti.task_id,
         try_number=ti.try_number,
         venues=tuple(params["venues"] or ()),

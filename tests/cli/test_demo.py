@@ -78,6 +78,7 @@ def _strandline(url: str) -> dict[str, list[Any]]:
     queries = {
         "venues that filled": "SELECT DISTINCT token_chain FROM fills ORDER BY 1",
         "tasks": "SELECT task_id FROM runs WHERE succeeded ORDER BY 1",
+        "kinds of runs": "SELECT DISTINCT run_type FROM runs",
         "failed tasks": "SELECT task_id, summary FROM runs WHERE succeeded IS NOT TRUE",
         "chains": """SELECT DISTINCT ON (chain) chain, seq, hash FROM strands
                      WHERE cycle_t = (SELECT max(cycle_t) FROM cycles) ORDER BY chain, seq DESC""",
@@ -104,6 +105,7 @@ def test_it_ends_well(demo: Demo) -> None:
 def test_every_task_was_green(demo: Demo) -> None:
     assert demo.strandline["failed tasks"] == []
     assert demo.strandline["findings"] == []
+    assert demo.strandline["kinds of runs"] == [("scheduled",)]
     assert {task for (task,) in demo.strandline["tasks"]} == {
         "observe_venues",
         "roll_up_bars",

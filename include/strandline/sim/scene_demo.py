@@ -32,7 +32,7 @@ DEMO: Final[Mapping[str, Part]] = {
     "BONK": Part(storm=6, noise=2.1, amplitude=0.9, minute=11101, enters=5),
     "kPEPE": Part(storm=8, noise=3.1, amplitude=0.9, minute=9717, enters=10),
     "XRP": Part(storm=0, noise=3.4, amplitude=1.0, minute=7346, enters=10),
-    "WIF": Part(storm=3, noise=4.9, amplitude=0.6, minute=8589, enters=10),
+    "WIF": Part(storm=3, noise=4.9, amplitude=0.6, minute=8589),
 }
 """At the minute that is named the engine says buy; trims and exits follow within the hour. The others are calm."""
 

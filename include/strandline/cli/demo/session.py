@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from strandline.settings import Settings
 
 _LOOK_EVERY: Final = 0.5
-_TIME_TO_TRADE: Final = timedelta(seconds=45)
+_TIME_TO_TRADE: Final = timedelta(seconds=90)
 _WIDTH_OF_FILES: Final = 160
 _EVERY_ROW_HAS_DATA: Final = """
     SELECT count(*) = (SELECT count(*) FROM positions)
@@ -89,8 +89,10 @@ class Session:
         if last_complete_cycle(datetime.now(UTC) + _TIME_TO_TRADE) > (old := last_complete_cycle(datetime.now(UTC))):
             # What is decided for the old five minutes would expire before it is carried out.
             self._wait("the next five minutes", lambda: last_complete_cycle(datetime.now(UTC)) > old)
-        self._told = {run.run_id for run in self._airflow.newest() if run.state in OVER}
-        self._airflow.begin()
+        runs = self._airflow.newest()
+        self._told = {run.run_id for run in runs if run.state in OVER}
+        if all(run.run_id in self._told for run in runs):  # else the scheduler was faster
+            self._airflow.begin()
         return self._follow(self._next())
 
     def watch(self) -> None:
