@@ -97,7 +97,14 @@ def same(left: Outputs, right: Outputs) -> bool:
 def joined_outputs(left: Outputs, right: Outputs) -> Outputs:
     """The rows of both."""
     bars = joined(left.bars, right.bars)
-    return Outputs(bars, *(np.concatenate(pair) for pair in zip(left[1:], right[1:], strict=True)))
+    return Outputs(bars, *(_stacked(*pair) for pair in zip(left[1:], right[1:], strict=True)))
+
+
+def _stacked(first: Any, second: Any) -> Any:
+    """One after the other; NumPy's own leaves whatever was in memory between the fields of a record."""
+    both = np.zeros((len(first) + len(second), *first.shape[1:]), first.dtype)
+    both[: len(first)], both[len(first) :] = first, second
+    return both
 
 
 def _columns(value: Any) -> tuple[Any, ...]:

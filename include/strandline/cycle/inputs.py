@@ -56,7 +56,7 @@ def read_inputs(connection: Connection, desk: Desk, run: TaskRun) -> Read:
     marks = {
         instrument_id: _valued_at(mark, known.prices.get(instrument_id)) for instrument_id, mark in known.marks.items()
     }
-    assets = {mark.symbol: mark for mark in known.marks.values()}
+    assets = {mark.symbol: mark for mark in known.marks.values() if not mark.venue.margined}
     worth = value(connection, marks, assets)
     measured = measure(connection, run.cycle, worth)
     inputs = CycleInputs(

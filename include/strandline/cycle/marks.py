@@ -14,8 +14,9 @@ _LOOKED_BACK: Final = timedelta(days=2)
 
 
 class SeenMark(Mark, frozen=True, kw_only=True):
-    """A mark as stored, with what its instrument is called where it is held as cash."""
+    """A mark as stored, with what its instrument is called where it is held as cash, as SOL is for gas."""
 
+    venue: VenueKey
     symbol: str
 
 
@@ -62,7 +63,8 @@ def newest_marks(connection: Connection, cycle: datetime) -> Mapping[int, SeenMa
     """For each instrument the newest that was seen up to this cycle, however old."""
     rows = connection.execute(
         text("""
-        SELECT DISTINCT ON (instrument_id) instrument_id, token_contract, symbol, price, source, observed_at
+        SELECT DISTINCT ON (instrument_id)
+          instrument_id, token_chain, book_id, token_contract, symbol, price, source, observed_at
         FROM marks JOIN instruments USING (instrument_id)
         WHERE cycle_t <= :cycle AND cycle_t > :oldest
         ORDER BY instrument_id, cycle_t DESC
@@ -72,6 +74,7 @@ def newest_marks(connection: Connection, cycle: datetime) -> Mapping[int, SeenMa
     return {
         row.instrument_id: SeenMark(
             token_contract=row.token_contract,
+            venue=VenueKey(token_chain=row.token_chain, book_id=row.book_id),
             symbol=row.symbol,
             price=Price(row.price),
             source=row.source,

@@ -15,7 +15,7 @@ from strandline.execution import cancel, skip_expired
 from strandline.ledger.equity import record
 from strandline.ledger.strands import append
 from strandline.pm import plan
-from strandline.pm.decisions import Plan
+from strandline.pm.decisions import Decided, Plan
 from strandline.venues.factory import ExecutorFactory
 
 _LOCK: Final = 5_787_202
@@ -39,7 +39,7 @@ def plan_cycle(desk: Desk, run: TaskRun) -> Summary:
             "outcome": "plan_only" if run.plan_only else "planned",
             "digest": planned.digest,
             "decisions": len(planned.decisions),
-            "intents": [_in_words(read, planned, intent.position_id) for intent in planned.intents],
+            "intents": [_in_words(read, decided) for decided in planned.decisions if decided.intent],
             "unregistered": list(unregistered_rows(connection)),
         }
 
@@ -89,9 +89,8 @@ def _insert_cycle(connection: Connection, desk: Desk, run: TaskRun, outcome: str
     )
 
 
-def _in_words(read: Read, planned: Plan, position_id: object) -> str:
-    decided = next(one for one in planned.decisions if one.position_id == position_id)
+def _in_words(read: Read, decided: Decided) -> str:
     row = read.watched[decided.position_id]
-    intent = decided.intent
     name = f"{row.instrument.symbol} {row.position.key.timeframe}"
-    return f"{name}: {intent.decision if intent else 'hold'} by rule {decided.rule} ({', '.join(decided.reasons)})"
+    decision = decided.intent.decision if decided.intent else "hold"
+    return f"{name}: {decision} by rule {decided.rule} ({', '.join(decided.reasons)})"
