@@ -72,7 +72,7 @@ def _draft(decided: Decided, row: Watched, plan: Plan, now: datetime, code_versi
         appetite=evidence.appetite,
         exit_urgency=evidence.exit_urgency,
         terms=evidence.terms,
-        inputs={**evidence.inputs, "state": decided.state or ""},
+        inputs=evidence.inputs,
         code_version=code_version,
         strategy_hash=plan.strategy_hash,
     )

@@ -13,6 +13,7 @@ from strandline.cli.demo.airflow_runs import OVER, AirflowRuns, DagRun
 from strandline.cli.demo.books import differences, read_tape
 from strandline.cli.demo.decisions import cycle_of_run, decisions
 from strandline.cli.demo.seed import seed_prices, seed_rows
+from strandline.cli.up.place import Place
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
 from strandline.cycle.when import last_complete_cycle
@@ -44,9 +45,9 @@ def demo_session() -> Iterator["Session"]:
             [f"{PREFIX}MODE is {settings.mode}, but the demo trades on simulated venues; unset it"]
         )
     screen = Screen()
-    state = settings.home / "up"
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    begins = market.moment(state / "demo.json")
+    place = Place(settings.home)
+    place.make()
+    begins = market.moment(place.state / "demo.json")
     told = [f"--seed={market.SEED}", f"--scene={market.SCENE}", f"--moment={begins:%Y-%m-%dT%H:%M:%S}"]
     stack = Stack(
         settings,
