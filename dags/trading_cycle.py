@@ -6,8 +6,8 @@ from typing import Any
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, chain, dag, get_current_context, task
 
 from strandline.cycle import steps
+from strandline.cycle.cycle_time import cycle_of
 from strandline.cycle.runs import Summary, TaskRun
-from strandline.cycle.when import cycle_of
 from strandline.venues.factory import ExecutorFactory
 
 QUICK: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(seconds=60)}

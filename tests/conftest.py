@@ -12,8 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from strandline.store.connect import connect
-from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import migrate
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
 if TYPE_CHECKING:

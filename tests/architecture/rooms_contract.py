@@ -17,6 +17,7 @@ class RoomsContract(Contract):
     """Rooms import what the table gives them; the pure ones import little else, not even of the standard library."""
 
     package: Any = fields.StringField()
+    beside: Any = fields.SetField(fields.StringField())  # packages beside it, each one room of its own
     rooms: Any = fields.ListField(fields.StringField())
     pure: Any = fields.SetField(fields.StringField())
     pure_may_import: Any = fields.SetField(fields.StringField())
@@ -60,4 +61,6 @@ class RoomsContract(Contract):
 
     def _room(self, module: str) -> str | None:
         root, _, rest = module.partition(".")
+        if root in self.beside:
+            return root
         return rest.partition(".")[0] if root == self.package and rest else None

@@ -43,7 +43,7 @@ def test_the_library_writes_only_where_it_may() -> None:
         ("cycle", 'text("MERGE INTO orders USING x")'),
         ("ledger", 'text(f"INSERT INTO {table} VALUES (1)")'),
         ("ledger", 'text("INSERT INTO unheard_of VALUES (1)")'),
-        ("store", 'text("WITH gone AS (DELETE FROM touched RETURNING *) SELECT * FROM gone")'),
+        ("store", 'text("WITH gone AS (DELETE FROM dirty_minutes RETURNING *) SELECT * FROM gone")'),
     ],
 )
 def test_a_planted_statement_is_found(tmp_path: Path, room: str, code: str) -> None:
@@ -55,7 +55,7 @@ def test_a_planted_statement_is_found(tmp_path: Path, room: str, code: str) -> N
 @pytest.mark.parametrize(
     ("room", "code"),
     [
-        ("bars", 'text("WITH gone AS (DELETE FROM touched RETURNING *) INSERT INTO bars SELECT * FROM gone")'),
+        ("bars", 'text("WITH gone AS (DELETE FROM dirty_minutes RETURNING *) INSERT INTO bars SELECT * FROM gone")'),
         ("feeds", 'cursor.copy_expert("COPY ticks FROM STDIN (FORMAT binary)")'),
         ("feeds", 'text("INSERT INTO staged_ticks SELECT 1")'),
         ("execution", 'text("UPDATE intents SET status = 1")'),

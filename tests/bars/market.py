@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from strandline.model.timeframe import Timeframe
 
 MINUTE = timedelta(minutes=1)
-TOUCH = text("INSERT INTO touched VALUES (:instrument_id, date_trunc('minute', CAST(:ts AS timestamptz)))")
+TOUCH = text("INSERT INTO dirty_minutes VALUES (:instrument_id, date_trunc('minute', CAST(:ts AS timestamptz)))")
 
 
 class Tick(NamedTuple):

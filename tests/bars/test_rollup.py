@@ -57,7 +57,7 @@ def history(admin: Connection, instrument_id: int, timeframe: Timeframe, ts: dat
 
 def known_seq(admin: Connection) -> int:
     """The newest."""
-    return int(admin.execute(text("SELECT seq FROM knowledge")).scalar_one())
+    return int(admin.execute(text("SELECT seq FROM commit_counter")).scalar_one())
 
 
 def test_a_bar_is_half_open(engine: Engine, admin: Connection, btc: int) -> None:
@@ -76,7 +76,7 @@ def test_a_minute_that_is_not_over_stays_touched(engine: Engine, admin: Connecti
     arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + MINUTE, 2))
     almost = T0 + 2 * MINUTE - timedelta(microseconds=1)
     assert roll_up(engine, almost).new == {M1: 1}
-    assert admin.scalars(text("SELECT minute FROM touched")).all() == [T0 + MINUTE]
+    assert admin.scalars(text("SELECT minute FROM dirty_minutes")).all() == [T0 + MINUTE]
     assert roll_up(engine, T0 + 2 * MINUTE).new == {M1: 1}
 
 
@@ -238,7 +238,7 @@ def test_a_transaction_that_commits_while_the_rollup_runs_is_not_lost(
     add_ticks(admin, [Tick(btc, T0, 2, price=101)])
 
     def commit(_: Any, __: Any, statement: str, *___: Any) -> None:
-        if "DELETE FROM touched" in statement and admin.in_transaction():
+        if "DELETE FROM dirty_minutes" in statement and admin.in_transaction():
             admin.commit()
 
     event.listen(engine, "after_cursor_execute", commit)
@@ -252,7 +252,7 @@ def test_a_rollup_waits_for_the_one_before_it(database: Database, engine: Engine
     second = Thread(target=lambda: roll_up(engine, T0 + 5 * MINUTE))
 
     def start_second(_: Any, __: Any, statement: str, *___: Any) -> None:
-        if "DELETE FROM touched" in statement and second.ident is None:
+        if "DELETE FROM dirty_minutes" in statement and second.ident is None:
             arrive(admin, ticks[1])
             second.start()
             while second.is_alive() and not waiting_sessions(database):
@@ -291,7 +291,7 @@ def test_a_failed_rollup_leaves_everything_as_it_was(engine: Engine, admin: Conn
     arrive(admin, Tick(btc, T0, 1), Tick(btc + 1, T0, 1))  # there is no such instrument
     with pytest.raises(Exception, match="foreign key"):
         roll_up(engine, T0 + MINUTE)
-    assert admin.scalar(text("SELECT count(*) FROM touched")) == 2
+    assert admin.scalar(text("SELECT count(*) FROM dirty_minutes")) == 2
     assert not stored_bars(admin, [btc])
     assert known_seq(admin) == 0
 
@@ -302,7 +302,7 @@ def rows_read_by_a_cycle(engine: Engine, admin: Connection, start: datetime) -> 
         text("""
             INSERT INTO ticks SELECT :start + n * interval '1 second', i, n, 100, 1, 'b', 't', 's'
             FROM generate_series(0, 299) AS n, generate_series(1, 5) AS i;
-            INSERT INTO touched SELECT i, :start + n * interval '1 minute'
+            INSERT INTO dirty_minutes SELECT i, :start + n * interval '1 minute'
             FROM generate_series(0, 4) AS n, generate_series(1, 5) AS i
         """),
         {"start": start},
@@ -340,7 +340,7 @@ def test_work_does_not_grow_with_history(engine: Engine, admin: Connection) -> N
             INSERT INTO venue_candles
             SELECT i, '1m', :start + n * interval '2 minutes', 1, 1, 1, 1, 1, 1, :start
             FROM generate_series(5, 3500) AS n, generate_series(1, 5) AS i;
-            INSERT INTO touched SELECT instrument_id, ts FROM venue_candles
+            INSERT INTO dirty_minutes SELECT instrument_id, ts FROM venue_candles
         """),
         {"start": start},
     )

@@ -113,7 +113,7 @@ def test_the_order_of_arrival_does_not_matter(engine: Engine, admin: Connection,
     again = roll_up(engine, latest)
     assert (again.minutes, again.new, again.revised, again.gaps) == (0, {}, {}, 0)
     assert revisions(admin, ours) == before
-    assert not admin.scalar(text("SELECT count(*) FROM touched"))
+    assert not admin.scalar(text("SELECT count(*) FROM dirty_minutes"))
 
 
 def revisions(connection: Connection, instruments: list[int]) -> list[Any]:

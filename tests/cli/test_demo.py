@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 

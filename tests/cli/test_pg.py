@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from strandline.cli.main import app
 from strandline.model.errors import StrandlineError
-from strandline.store.embedded import EmbeddedPostgres
-from strandline.store.pg_programs import Programs
+from strandline.store.postgres.programs import Programs
+from strandline.store.postgres.server import EmbeddedPostgres
 from tests.cli.conftest import IN_A_PROCESS
 
 PASSWORD = "not-for-others-eyes"

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from strandline.cli.demo.books import differences
-from strandline.cycle.when import CYCLE_LENGTH
+from strandline.cycle.cycle_time import CYCLE_LENGTH
 from strandline.model.canonical import from_json
 from strandline.model.strand import GENESIS, Strand
 from tests.conftest import Database
@@ -28,7 +28,7 @@ def town(database: Database) -> Iterator[Town]:
 def wrong_books(town: Town) -> list[str]:
     """Where our ledger differs from what truly happened."""
     tape = [entry._asdict() for entry in town.world.tape.entries()]
-    with town.desk.database.connect() as connection:
+    with town.context.database.connect() as connection:
         return differences(connection, tape, ACCOUNT.address, str(WALLET.pubkey()))
 
 
@@ -38,9 +38,9 @@ def rows(connection: Connection, query: str, **values: object) -> list[Any]:
 
 def everything(town: Town) -> dict[str, list[Any]]:
     """All that the pipeline decides by, and all that it leaves."""
-    tables = ("bars", "features", "cycles", "intents", "cursors", "orders", "fills", "cash_events", "holdings", "cash",
-              "trades", "strands")  # fmt: skip
-    with town.desk.database.connect() as connection:
+    tables = ("bars", "features", "cycles", "intents", "planner_state", "orders", "fills", "cash_events", "holdings",
+              "cash", "trades", "strands")  # fmt: skip
+    with town.context.database.connect() as connection:
         return {table: rows(connection, f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables}
 
 
@@ -61,7 +61,7 @@ def test_an_hour_of_trading(town: Town) -> None:
         assert said["plan"]["outcome"] == "planned"
         assert wrong_books(town) == [], cycle
 
-    with town.desk.database.connect() as connection:
+    with town.context.database.connect() as connection:
         filled = rows(
             connection,
             """
@@ -101,12 +101,12 @@ def test_only_the_newest_cycle_decides(town: Town) -> None:
     late, superseded = MOMENT - CYCLE_LENGTH, MOMENT - 2 * CYCLE_LENGTH
     from strandline.cycle.planning import plan_cycle
 
-    assert plan_cycle(town.desk, town.run(superseded)) == {"outcome": "superseded"}
-    assert plan_cycle(town.desk, town.run(late, run_type="backfill")) == {"outcome": "backfill"}
+    assert plan_cycle(town.context, town.run(superseded)) == {"outcome": "superseded"}
+    assert plan_cycle(town.context, town.run(late, run_type="backfill")) == {"outcome": "backfill"}
     far = MOMENT + CYCLE_LENGTH
     town.clock.leap_to(far + timedelta(minutes=6, seconds=1))
-    assert plan_cycle(town.desk, town.run(far)) == {"outcome": "stale_cycle"}
-    with town.desk.database.connect() as connection:
+    assert plan_cycle(town.context, town.run(far)) == {"outcome": "stale_cycle"}
+    with town.context.database.connect() as connection:
         outcomes = dict(rows(connection, "SELECT cycle_t, outcome FROM cycles"))
     assert outcomes == {MOMENT: "planned", superseded: "superseded", late: "backfill", far: "stale_cycle"}
 
@@ -117,7 +117,7 @@ def test_plan_only_shows_and_leaves_nothing(town: Town) -> None:
     town.cycle(MOMENT)
     nxt = MOMENT + CYCLE_LENGTH
     before = _prepared(town, nxt)
-    shown = plan_cycle(town.desk, town.run(nxt, plan_only=True))
+    shown = plan_cycle(town.context, town.run(nxt, plan_only=True))
     assert shown["outcome"] == "plan_only"
     assert shown["decisions"] > 0
     assert everything(town) == before
@@ -131,7 +131,7 @@ def _prepared(town: Town, cycle: datetime) -> dict[str, list[Any]]:
 
     town.clock.leap_to(cycle + timedelta(seconds=3))
     town.feed(cycle)
-    roll_up(town.desk.database, cycle)
-    check(town.desk.database, town.desk.strategy, cycle, town.now())
-    run_engine(town.desk.database, town.desk.strategy, cycle)
+    roll_up(town.context.database, cycle)
+    check(town.context.database, town.context.strategy, cycle, town.now())
+    run_engine(town.context.database, town.context.strategy, cycle)
     return everything(town)

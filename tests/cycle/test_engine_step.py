@@ -223,7 +223,7 @@ def test_what_a_later_cycle_finds_is_not_known_yet(database: Database, step: Ste
 
 def test_archived_rows_rest(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection, standing="archived")
+        trade(connection, desired_status="archived")
         bring(connection, BARS)
     assert step(END) == EngineRun(series=0, bars=0, signals=0, ready=0)
     assert tables(database) == [[], []]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strandline.cycle.when import CYCLE_LENGTH, cycle_of, last_complete_cycle
+from strandline.cycle.cycle_time import CYCLE_LENGTH, cycle_of, last_complete_cycle
 
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
 

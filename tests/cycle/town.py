@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from strandline.bars import roll_up
 from strandline.cli.demo.seed import recorded
 from strandline.cycle.audit import audit
-from strandline.cycle.desk import Desk
+from strandline.cycle.context import Context
 from strandline.cycle.engine_step import run_engine
 from strandline.cycle.observe import observe
 from strandline.cycle.planning import plan_cycle
@@ -31,13 +31,13 @@ from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.quality import check
 from strandline.settings import Settings
-from strandline.sim.clock import RunningClock
-from strandline.sim.market.regime import MINUTE_MS
-from strandline.sim.scenes import staged
-from strandline.sim.solana import DEFAULT_TOKENS
-from strandline.sim.world import Endpoints, World
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
+from strandline_sim.clock import RunningClock
+from strandline_sim.market.regime import MINUTE_MS
+from strandline_sim.scenes import staged
+from strandline_sim.solana import DEFAULT_TOKENS
+from strandline_sim.world import Endpoints, World
 from tests.conftest import Database
 
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -73,7 +73,7 @@ class Town:
 
     world: World
     clock: JumpingClock
-    desk: Desk
+    context: Context
     ingest: Engine
     fed_until: datetime
 
@@ -119,15 +119,15 @@ class Town:
         self.clock.leap_to(cycle + timedelta(seconds=3))
         self.feed(cycle)
         run, said = self.run(cycle), {}
-        said["observe"] = observe(self.desk, run)
-        said["roll_up"] = roll_up(self.desk.database, cycle)._asdict()
-        said["check"] = check(self.desk.database, self.desk.strategy, cycle, self.now())._asdict()
-        said["engine"] = run_engine(self.desk.database, self.desk.strategy, cycle)._asdict()
-        said["plan"] = plan_cycle(self.desk, run)
-        said["choose"] = choose(self.desk, run)
-        executed = {slug: execute(self.desk, run, slug) for slug in said["choose"]["venues"]}
+        said["observe"] = observe(self.context, run)
+        said["roll_up"] = roll_up(self.context.database, cycle)._asdict()
+        said["check"] = check(self.context.database, self.context.strategy, cycle, self.now())._asdict()
+        said["engine"] = run_engine(self.context.database, self.context.strategy, cycle)._asdict()
+        said["plan"] = plan_cycle(self.context, run)
+        said["choose"] = choose(self.context, run)
+        executed = {slug: execute(self.context, run, slug) for slug in said["choose"]["venues"]}
         said |= {f"execute {slug}": told for slug, told in executed.items()}
-        said["audit"] = audit(self.desk, run, {told["chain"]: told for told in executed.values()}, [])
+        said["audit"] = audit(self.context, run, {told["chain"]: told for told in executed.values()}, [])
         return said
 
     def _trades(self, symbol: str, begin: datetime, end: datetime) -> None:
@@ -157,7 +157,7 @@ class Town:
             )
             connection.execute(
                 text("""
-                INSERT INTO touched SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks
+                INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks
                 WHERE instrument_id = :number AND ts >= :begin AND ts < :end
                 """),
                 {"number": number, "begin": begin, "end": end},
@@ -187,7 +187,12 @@ class Town:
                 },
             )
             connection.execute(
-                text("INSERT INTO touched SELECT instrument_id, ts FROM venue_candles WHERE instrument_id = :number"),
+                text(
+                    """
+                    INSERT INTO dirty_minutes
+                    SELECT instrument_id, ts FROM venue_candles WHERE instrument_id = :number
+                    """
+                ),
                 {"number": number},
             )
 
@@ -227,11 +232,11 @@ def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -
             ingest.dispose()
 
 
-def _desk(settings: Settings, app: Engine, clock: JumpingClock) -> Desk:
+def _desk(settings: Settings, app: Engine, clock: JumpingClock) -> Context:
     def now() -> datetime:
         return datetime.fromtimestamp(clock.now() / 1000, UTC)
 
-    return Desk(settings, load_strategy(settings), app, now, "test")
+    return Context(settings, load_strategy(settings), app, now, "test")
 
 
 def _list(town: Town, timeframes: Sequence[Timeframe]) -> None:
@@ -255,7 +260,7 @@ def _list(town: Town, timeframes: Sequence[Timeframe]) -> None:
         if not (chain == "solana" and symbol == "SOL")
         for timeframe in timeframes
     ]
-    with town.desk.database.begin() as connection:
+    with town.context.database.begin() as connection:
         add_positions(connection, [(key, Ratio(1)) for key in keys])
 
 

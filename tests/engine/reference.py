@@ -194,7 +194,7 @@ def boost(found: Sequence[tuple[Any, float, int, float]], anchor: float, atr: fl
     return 0.25 * max((s * max(0.0, 1 - abs(level - anchor) / atr) for _, level, _, s in found), default=0.0)
 
 
-class Standing(NamedTuple):
+class DesiredStatus(NamedTuple):
     """Where a series stands after a bar; instants are numbers of bars."""
 
     state: str
@@ -220,14 +220,14 @@ def s3_order(now: Row) -> bool:
     return fast_above_mid(now) and now["ema60"] > now["ema144"] > now["ema250"] > now["ema333"]
 
 
-def standings(rows: Sequence[Row]) -> list[Standing | None]:
+def standings(rows: Sequence[Row]) -> list[DesiredStatus | None]:
     """After each bar; None before there is a state."""
-    found: list[Standing | None] = []
+    found: list[DesiredStatus | None] = []
     for bar in range(len(rows)):
         if bar < 332:
             found.append(None)
         elif bar == 332:
-            found.append(Standing("S0" if s0_order(rows[bar]) else "S4", bar))
+            found.append(DesiredStatus("S0" if s0_order(rows[bar]) else "S4", bar))
         else:
             before = found[-1]
             assert before is not None
@@ -235,20 +235,20 @@ def standings(rows: Sequence[Row]) -> list[Standing | None]:
     return found
 
 
-def _after(before: Standing, rows: Sequence[Row], bar: int) -> Standing:
+def _after(before: DesiredStatus, rows: Sequence[Row], bar: int) -> DesiredStatus:
     now = rows[bar]
     close, slowest = now["close"], now["ema333"]
     match before.state:
         case "S4":
             if s0_order(now):
-                return Standing("S0", bar)
+                return DesiredStatus("S0", bar)
             held = bar - before.since >= 19 and all(s3_order(row) for row in rows[bar - 19 : bar + 1])
-            return Standing("S3", bar, None, bar) if held else before
+            return DesiredStatus("S3", bar, None, bar) if held else before
         case "S0":
-            return Standing("S1", bar, bar) if fast_above_mid(now) and close > now["ema60"] else before
+            return DesiredStatus("S1", bar, bar) if fast_above_mid(now) and close > now["ema60"] else before
         case "S1":
             if s0_order(now):
-                return Standing("S0", bar, reason="trend_failed")
+                return DesiredStatus("S0", bar, reason="trend_failed")
             return before._replace(state="S2", since=bar) if close > slowest else before
         case "S2":
             if close < slowest:
@@ -256,11 +256,11 @@ def _after(before: Standing, rows: Sequence[Row], bar: int) -> Standing:
             return before._replace(state="S3", since=bar, trend=bar) if s3_order(now) else before
         case _:
             over = all(now[f"ema{span}"] < slowest for span in (20, 30, 60, 144, 250))
-            return Standing("S0", bar, reason="trend_over") if over else before
+            return DesiredStatus("S0", bar, reason="trend_over") if over else before
 
 
 def flags(
-    rows: Sequence[Row], marks: Sequence[Row], stands: Sequence[Standing | None], near: Sequence[Sequence[float]]
+    rows: Sequence[Row], marks: Sequence[Row], stands: Sequence[DesiredStatus | None], near: Sequence[Sequence[float]]
 ) -> list[set[str]]:
     """The flags of each bar, from its indicators, its scores as they are stored, and the prices of its levels."""
     found: list[set[str]] = []
@@ -283,7 +283,7 @@ def flags(
     return found
 
 
-def _flags(now: Row, mark: Row, stands_at: Standing, prices: Sequence[float]) -> set[str]:
+def _flags(now: Row, mark: Row, stands_at: DesiredStatus, prices: Sequence[float]) -> set[str]:
     """Everything but what is particular to S3."""
     flags: set[str] = set()
     close, atr = now["close"], now["atr"]

@@ -16,7 +16,7 @@ from strandline.engine.states import S3, S4
 from strandline.model.signal import EngineState, Flag, Signal
 from strandline.model.timeframe import Timeframe
 from tests.engine import reference, things
-from tests.engine.reference import Standing
+from tests.engine.reference import DesiredStatus
 
 ENTRIES: Final = {"buy_signal", "buy_flag", "first_dip_buy_flag"}
 EXITS: Final = (None, "trend_failed", "trend_over")
@@ -237,7 +237,7 @@ def test_a_trend_seen_late_has_no_entry_on_its_first_bar() -> None:
     assert tempting > 2
 
 
-def standings(told: Story) -> Iterator[Standing | None]:
+def standings(told: Story) -> Iterator[DesiredStatus | None]:
     """As the reference tells it, but that an exit before there are flags keeps its reason to itself."""
     bars = {ts: bar for bar, ts in enumerate(told.bars.ts.tolist())}
     wanted = reference.standings(told.rows)
@@ -250,7 +250,7 @@ def standings(told: Story) -> Iterator[Standing | None]:
         if stands is not None and bar < things.READY - 1:
             assert reason is None
             reason = stands.reason
-        yield Standing(
+        yield DesiredStatus(
             things.STATES[head["state"]].value,
             bars[head["state_since"]],
             bars.get(head["attempt"]),

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from strandline.engine import Bars, Engine, Outputs, as_bars
 from strandline.model.signal import EngineState, Flag
 from strandline.settings import Settings
-from strandline.sim.market.market import Market
-from strandline.sim.market.scenarios import WHOLE_TREND_BARS, whole_trend
-from strandline.sim.market.spec import perp
 from strandline.strategy import load_strategy
+from strandline_sim.market.market import Market
+from strandline_sim.market.scenarios import WHOLE_TREND_BARS, whole_trend
+from strandline_sim.market.spec import perp
 
 MINUTE: Final = 60_000_000
 START_MS: Final = 1_788_220_800_000

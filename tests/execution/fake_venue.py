@@ -16,7 +16,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.model.venue import VenueKey
 
 LOT = Quantity("0.001")

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from strandline.execution import VenueRun, accounts
-from strandline.execution.accounts import alone, next_nonce
+from strandline.execution.accounts import account_lock, next_nonce
 from strandline.execution.booking import book
+from strandline.execution.intent_history import open_intents
 from strandline.execution.intents import advance, claim
 from strandline.execution.orders import unresolved
-from strandline.execution.past import open_intents
 from strandline.ledger.account import Account
 from strandline.model.evidence import Evidence
 from strandline.model.exact import Quantity
@@ -371,7 +371,7 @@ def test_who_works_an_account_is_waited_for_but_not_for_ever(room: BookRoom, mon
     monkeypatch.setattr(accounts, "PATIENCE", timedelta(milliseconds=20))
     account = Account(room.venue.key, ADDRESS)
     held = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    with alone(room.engine, account), alone(room.engine, account):
+    with account_lock(room.engine, account), account_lock(room.engine, account):
         assert room.ask(held)[0].n == 1
     # A session ends a moment after it was closed; one that went back into the pool would keep the lock for ever.
     with room.admin.connect() as later:

@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from strandline.execution import venues_with_work
-from strandline.execution.past import ended_exits, filled_intents, open_intents
+from strandline.execution.intent_history import ended_exits, filled_intents, open_intents
 from strandline.model.exact import Quantity
 from strandline.model.intent import IntentStatus
 from tests.execution.book_room import START, BookRoom

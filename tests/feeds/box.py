@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from strandline.feeds.intake import Intake
 from strandline.feeds.sidecar import Sidecar
+from strandline.feeds.tick_buffer import TickBuffer
 from strandline.model.venue import VenueKey
-from strandline.sim.clock import Clock, SteppedClock
-from strandline.sim.world import Endpoints, World
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.hyperliquid.feed import HyperliquidFeed
 from strandline.venues.solana.feed import JupiterFeed
+from strandline_sim.clock import Clock, SteppedClock
+from strandline_sim.world import Endpoints, World
 
 START = 1_790_000_040_000
 """The beginning of a minute."""
@@ -36,7 +36,7 @@ class Box:
     world: World
     at: Endpoints
     url: URL
-    intake: Intake
+    buffer: TickBuffer
     newcomers: list[tuple[VenueKey, Mapping[str, int]]]
 
     def ask(self, statement: str, **values: object) -> list[Any]:
@@ -114,26 +114,26 @@ async def opened(url: URL, clock: Clock | None = None, **options: Any) -> AsyncI
     world = World(clock or SteppedClock(START), seed=3, **({"limited": False, "real_time": False} | options))
     at = await world.start()
     try:
-        yield Box(world, at, url, Intake(), [])
+        yield Box(world, at, url, TickBuffer(), [])
     finally:
         await world.stop()
 
 
 @asynccontextmanager
-async def listening(box: Box, intake: Intake | None = None) -> AsyncIterator[None]:
+async def listening(box: Box, buffer: TickBuffer | None = None) -> AsyncIterator[None]:
     """The sidecar, until the block ends; then everything that was heard must have been written."""
-    intake = box.intake if intake is None else intake
+    buffer = box.buffer if buffer is None else buffer
 
     def clock() -> datetime:
         return instant(box.world.clock.now())
 
     feeds: list[HyperliquidFeed | JupiterFeed] = [
-        HyperliquidFeed(box.at.hyperliquid, intake, clock),
-        JupiterFeed(box.at.jupiter, intake, clock),
+        HyperliquidFeed(box.at.hyperliquid, buffer, clock),
+        JupiterFeed(box.at.jupiter, buffer, clock),
     ]
     open_connection = partial(connect_async, box.url, Role.INGEST)
     end = asyncio.Event()
-    sidecar = Sidecar(open_connection, intake, feeds, clock, lambda *new: box.newcomers.append(new))
+    sidecar = Sidecar(open_connection, buffer, feeds, clock, lambda *new: box.newcomers.append(new))
     run = asyncio.create_task(sidecar.run(end))
     ended = asyncio.create_task(_fail_with(run, asyncio.current_task()))
     try:

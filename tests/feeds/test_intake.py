@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strandline.feeds.intake import ROWS_AT_ONCE, Intake
-from strandline.feeds.recent import Recent
+from strandline.feeds.dedup import RecentKeys
+from strandline.feeds.tick_buffer import ROWS_AT_ONCE, TickBuffer
 from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.feed import Refused, TickRow
 from tests.feeds.box import BEGIN
@@ -22,9 +22,9 @@ def tick(day: int, instrument: int, trade: int) -> TickRow:
     return (BEGIN + day * DAY, instrument, trade, 1.0, 1.0, b"b", b"t", b"s")
 
 
-def intake(most_rows: int = 10, most_refused: int = 5) -> Intake:
+def buffer(most_rows: int = 10, most_refused: int = 5) -> TickBuffer:
     """With little room."""
-    one = Intake(most_rows, most_refused)
+    one = TickBuffer(most_rows, most_refused)
     one.store_days(TODAY, TODAY + DAY)
     return one
 
@@ -32,7 +32,7 @@ def intake(most_rows: int = 10, most_refused: int = 5) -> Intake:
 @given(st.lists(st.lists(TICKS, max_size=12) | st.none(), max_size=30))
 def test_everything_is_accounted_for(told: list[list[tuple[int, int, int]] | None]) -> None:
     """None is somebody who takes what waits."""
-    one = intake()
+    one = buffer()
     kept: list[TickRow] = []
     refused: list[Refused] = []
     for rows in told:
@@ -55,7 +55,7 @@ def test_everything_is_accounted_for(told: list[list[tuple[int, int, int]] | Non
 
 
 def test_what_was_dropped_may_come_again() -> None:
-    one = intake(most_rows=1)
+    one = buffer(most_rows=1)
     one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
     assert dict(one.counts.dropped) == {2: 1}
     assert one.take(BEGIN).rows == [tick(0, 1, 1)]
@@ -64,7 +64,7 @@ def test_what_was_dropped_may_come_again() -> None:
 
 
 def test_nothing_is_stored_before_it_is_known_what_can_be() -> None:
-    one = Intake()
+    one = TickBuffer()
     one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
     (refused,) = one.take(BEGIN).refused
     assert (refused.instrument_id, refused.venue) == (1, HYPERLIQUID_PERPS)
@@ -76,7 +76,7 @@ def test_nothing_is_stored_before_it_is_known_what_can_be() -> None:
 
 def test_enough_rows_are_not_kept_waiting() -> None:
     async def inside() -> None:
-        one = Intake()
+        one = TickBuffer()
         one.store_days(TODAY, TODAY)
         filling = asyncio.create_task(one.fill(60))
         one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, number) for number in range(ROWS_AT_ONCE)])
@@ -93,7 +93,7 @@ def test_enough_rows_are_not_kept_waiting() -> None:
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 120)), max_size=60))
 def test_what_was_seen_lately_is_remembered_and_old_things_are_not(seen: list[tuple[int, int]]) -> None:
     span = timedelta(seconds=100)
-    recent = Recent(span)
+    recent = RecentKeys(span)
     now = BEGIN
     last: dict[int, object] = {}
     for key, seconds in seen:
@@ -108,7 +108,7 @@ def test_what_was_seen_lately_is_remembered_and_old_things_are_not(seen: list[tu
 
 
 def test_a_flood_is_forgotten_before_it_fills_the_memory() -> None:
-    recent = Recent(most=10)
+    recent = RecentKeys(most=10)
     for number in range(100):
         recent.add(number)
         recent.age(BEGIN)

@@ -15,8 +15,8 @@ from strandline.feeds import sidecar as sidecar_module
 from strandline.feeds.session import Session
 from strandline.feeds.writing import write_ticks
 from strandline.store.connect_async import connect_async
-from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import migrate
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from strandline.venues.feed import TickRow
 from tests.conftest import Database
@@ -65,7 +65,7 @@ def test_what_a_dead_database_cannot_be_given_is_counted_at_the_end(
                     await box.step(5)
                     await asyncio.to_thread(postgres.stop)
                     await box.step(5)
-                    await until(lambda: box.intake.counts.taken > 0)
+                    await until(lambda: box.buffer.counts.taken > 0)
 
     with postgres:
         migrate(create_engine(postgres.url(), poolclass=NullPool))
@@ -122,8 +122,8 @@ def test_a_double_costs_its_batch_nothing(database: Database) -> None:
         assert await write_ticks(connection, rows(1, 2), BEGIN, anew=True) == 2
         assert await write_ticks(connection, rows(2, 3) + rows(9, instrument=2), BEGIN, anew=True) == 2
         assert await connection.fetchval("SELECT count(*) FROM ticks") == 4
-        touched = await connection.fetch("SELECT DISTINCT * FROM touched ORDER BY 1")
-        assert [tuple(row) for row in touched] == [(1, BEGIN), (2, BEGIN)]
+        dirty_minutes = await connection.fetch("SELECT DISTINCT * FROM dirty_minutes ORDER BY 1")
+        assert [tuple(row) for row in dirty_minutes] == [(1, BEGIN), (2, BEGIN)]
         await connection.close()
 
     asyncio.run(inside())

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from strandline.feeds import watcher
-from strandline.feeds.intake import Intake
-from strandline.sim.clock import RunningClock
-from strandline.sim.faults import FaultKind, Rule
-from strandline.sim.symbols import PERPS
+from strandline.feeds.tick_buffer import TickBuffer
 from strandline.venues.solana import feed
+from strandline_sim.clock import RunningClock
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.symbols import PERPS
 from tests.conftest import Database
 from tests.feeds.box import BEGIN, START, Box, listening, story, until
 from tests.store.rows import insert
@@ -31,8 +31,8 @@ def test_what_the_market_did_is_in_the_table(database: Database) -> None:
         await box.streams()
         await box.step(90)
         await all_stored(box, START)
-        touched = set(box.ask("SELECT instrument_id, minute FROM touched"))
-        assert touched == set(box.ask("SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks"))
+        dirty_minutes = set(box.ask("SELECT instrument_id, minute FROM dirty_minutes"))
+        assert dirty_minutes == set(box.ask("SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks"))
         # What is replayed on subscribing is from the market too.
         assert all(box.stored(coin, 0) <= box.happened(coin, START - 86_400_000) for coin in MAJORS)
         kinds = box.ask("SELECT DISTINCT kind::text, source::text FROM ticks ORDER BY 1")
@@ -93,11 +93,11 @@ def test_a_row_is_streamed_as_soon_as_it_is_added_and_no_longer_than_it_is_wante
         await all_stored(box, since, (*MAJORS, "DOGE"))
         count = "SELECT count(*) FROM ticks JOIN instruments USING (instrument_id) WHERE token_contract = :mint"
         await until(lambda: box.one(count, mint=BONK) > 0)
-        box.ask("UPDATE positions SET standing = 'paused' WHERE timeframe = '1h'")
-        box.ask("UPDATE positions SET standing = 'archived' WHERE timeframe = '4h'")
+        box.ask("UPDATE positions SET desired_status = 'paused' WHERE timeframe = '1h'")
+        box.ask("UPDATE positions SET desired_status = 'archived' WHERE timeframe = '4h'")
         await asyncio.sleep(0)
         assert box.subscribed() == {*MAJORS, "DOGE"}
-        box.ask("UPDATE positions SET standing = 'archived'")
+        box.ask("UPDATE positions SET desired_status = 'archived'")
         await box.streams()
         new = [set(tokens) for _, tokens in box.newcomers]
         assert new == [set(MAJORS), {WRAPPED_SOL}, {"DOGE"}, {BONK}]
@@ -173,7 +173,7 @@ def test_a_venue_that_is_away_is_waited_for(database: Database, monkeypatch: pyt
 def test_two_sidecars_write_everything_once(database: Database) -> None:
     async def tell(box: Box) -> None:
         await box.streams()
-        async with listening(box, other := Intake()):
+        async with listening(box, other := TickBuffer()):
             await until(lambda: box.world.hyperliquid._hub.subscriptions == 2 * len(MAJORS))
             since = box.world.clock.now()
             await box.step(60)

@@ -12,19 +12,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from strandline.history import newcomers as newcomers_module
+from strandline.history import initial_backfill
 from strandline.history.candles import load_candles, without_history
-from strandline.history.newcomers import Newcomers
+from strandline.history.initial_backfill import InitialBackfill
 from strandline.history.prices import load_prices
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
-from strandline.sim.clock import SteppedClock
-from strandline.sim.faults import FaultKind, Rule
-from strandline.sim.world import World
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.history import Candle
 from strandline.venues.hyperliquid.history import HyperliquidHistory
+from strandline_sim.clock import SteppedClock
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.world import World
 from tests.conftest import Database
 from tests.store.rows import insert
 from tests.venues.hyperliquid.server import until
@@ -81,8 +81,8 @@ def test_candles_are_stored_and_their_minutes_touched_once(database: Database) -
     with_btc(database, work)
     found = rows(database, "SELECT ts, close, timeframe::text, trades FROM venue_candles ORDER BY ts")
     assert found == [(T0, 2.0, "1m", 4), (T0 + MINUTE, 2.5, "1m", 4), (T0 + 2 * MINUTE, 2.0, "1m", 4)]
-    touched = rows(database, "SELECT instrument_id, minute FROM touched ORDER BY minute")
-    assert touched == [(1, T0), (1, T0 + MINUTE), (1, T0 + MINUTE), (1, T0 + 2 * MINUTE)]
+    dirty_minutes = rows(database, "SELECT instrument_id, minute FROM dirty_minutes ORDER BY minute")
+    assert dirty_minutes == [(1, T0), (1, T0 + MINUTE), (1, T0 + MINUTE), (1, T0 + 2 * MINUTE)]
 
 
 def test_who_has_candles_or_enough_bars_lacks_nothing(database: Database) -> None:
@@ -117,8 +117,8 @@ def test_newcomers_get_their_past_then_the_minute_in_which_they_came(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a venue that fails at first is asked again."""
-    monkeypatch.setattr(newcomers_module, "_A_MOMENT", timedelta(seconds=0.5))
-    monkeypatch.setattr(newcomers_module, "pauses", lambda: repeat(0.01))
+    monkeypatch.setattr(initial_backfill, "_A_MOMENT", timedelta(seconds=0.5))
+    monkeypatch.setattr(initial_backfill, "pauses", lambda: repeat(0.01))
     start = 1_790_000_040_000
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
     with database.session() as session:
@@ -130,7 +130,7 @@ def test_newcomers_get_their_past_then_the_minute_in_which_they_came(
         world = World(clock, seed=3, rules=rules)
         at = await world.start()
         history = HyperliquidHistory(at.hyperliquid)
-        one = Newcomers(partial(connect_async, database.url, Role.INGEST), history, lambda: _instant(clock.now()))
+        one = InitialBackfill(partial(connect_async, database.url, Role.INGEST), history, lambda: _instant(clock.now()))
         run = asyncio.create_task(one.run())
         one.add(SOLANA_ONCHAIN, {"mint": 9})
         one.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
@@ -169,7 +169,7 @@ def test_recorded_prices_are_there_once_exactly(database: Database, prices: list
     engine = database.engine(Role.INGEST)
     before = rows(database, "SELECT ts FROM ticks")
     new = {ts for ts, _ in prices} - {ts for (ts,) in before}
-    touched_before = len(rows(database, "SELECT 1 FROM touched"))
+    touched_before = len(rows(database, "SELECT 1 FROM dirty_minutes"))
     assert load_prices(engine, 1, prices) == len(new)
     assert load_prices(engine, 1, iter(prices)) == 0
     engine.dispose()
@@ -184,7 +184,7 @@ def test_recorded_prices_are_there_once_exactly(database: Database, prices: list
                 "p",
             )
     minutes = {ts.replace(second=0, microsecond=0) for ts in new}
-    assert len(rows(database, "SELECT 1 FROM touched")) - touched_before == len(minutes)
+    assert len(rows(database, "SELECT 1 FROM dirty_minutes")) - touched_before == len(minutes)
     assert rows(database, "SELECT DISTINCT source::text FROM ticks") in ([], [("a",)])
 
 
@@ -195,4 +195,4 @@ def test_many_recorded_prices_are_loaded_fast(database: Database) -> None:
     prices = ((T0 + number * timedelta(seconds=15), 1.0 + number / 7) for number in range(20_000))
     assert load_prices(engine, 1, prices) == 20_000
     engine.dispose()
-    assert rows(database, "SELECT count(*), count(DISTINCT minute) FROM touched") == [(5000, 5000)]
+    assert rows(database, "SELECT count(*), count(DISTINCT minute) FROM dirty_minutes") == [(5000, 5000)]

@@ -12,7 +12,7 @@ from strandline.ledger.account import Account
 from strandline.ledger.books import Books, Entry, cost_of
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 
 START = datetime(2026, 3, 2, tzinfo=UTC)

@@ -16,12 +16,13 @@ from strandline.model.ids import derived_id
 from strandline.model.instrument import Instrument
 from strandline.model.intent import Decision, ExecutionIntent, IntentStatus, entry_intent_id, exit_intent_id
 from strandline.model.plan import ExecutionPlan, SkipExecution
-from strandline.model.position import Holding, Position, PositionKey, PositionStatus, Standing
+from strandline.model.position import DesiredStatus, Holding, Position, PositionKey, PositionStatus
 from strandline.model.record import Record
 from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.model.side import Side
 from strandline.model.signal import Flag, Signal
 from strandline.model.strand import GENESIS, Strand
-from strandline.model.tick import Side, Tick, TickKind
+from strandline.model.tick import Tick, TickKind
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from tests.model import things
@@ -149,8 +150,8 @@ def test_an_open_intent_and_an_unresolved_order_are_those_that_may_still_act() -
 
 @given(things.positions)
 def test_the_status_of_a_position_follows_from_the_facts(position: Position) -> None:
-    if position.standing is not Standing.OPEN:
-        assert position.status.value == position.standing.value
+    if position.desired_status is not DesiredStatus.OPEN:
+        assert position.status.value == position.desired_status.value
     elif position.holding.quantity:
         assert position.status is PositionStatus.ACTIVE
     else:

@@ -14,12 +14,13 @@ from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgen
 from strandline.model.mark import Mark, Quote
 from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind
-from strandline.model.position import Holding, Position, PositionKey, Standing
+from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.record import Record
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.strand import GENESIS, Strand, StrandKind
-from strandline.model.tick import Side, Source, Tick, TickKind
+from strandline.model.tick import Source, Tick, TickKind
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 
@@ -296,7 +297,7 @@ positions = st.builds(
     Position,
     key=keys,
     instrument_id=st.integers(1, 2**31 - 1),
-    standing=st.sampled_from(Standing),
+    desired_status=st.sampled_from(DesiredStatus),
     weight=ratios,
     ready=st.booleans(),
     holding=holdings(),

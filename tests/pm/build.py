@@ -9,11 +9,11 @@ import msgspec
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.instrument import Instrument
 from strandline.model.intent import ExitReason, IntentStatus
-from strandline.model.position import Holding, Position, PositionKey, Standing
+from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.record import Record
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.strategy import Strategy
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
 from strandline.pm import plan
@@ -91,7 +91,7 @@ def row(
     token: str = "BTC",
     timeframe: Timeframe = Timeframe.M15,
     venue: VenueKey = HYPERLIQUID_PERPS,
-    standing: Standing = Standing.OPEN,
+    desired_status: DesiredStatus = DesiredStatus.OPEN,
     weight: str = "1",
     ready: bool = True,
     lot: str = "0.001",
@@ -104,7 +104,7 @@ def row(
         "position": Position(
             key=PositionKey(venue=venue, token_contract=token, timeframe=timeframe),
             instrument_id=1,
-            standing=standing,
+            desired_status=desired_status,
             weight=Ratio(weight),
             ready=ready,
             holding=holding or Holding(),

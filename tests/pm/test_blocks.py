@@ -8,9 +8,9 @@ import pytest
 
 from strandline.model.exact import Money
 from strandline.model.intent import IntentStatus
-from strandline.model.position import Standing
+from strandline.model.position import DesiredStatus
+from strandline.model.side import Side
 from strandline.model.signal import Flag
-from strandline.model.tick import Side
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Decided
 from tests.pm.build import BAR, an_open, cycle, decide, held, known, row
@@ -18,7 +18,7 @@ from tests.pm.build import BAR, an_open, cycle, decide, held, known, row
 OF_A_ROW: dict[str, dict[str, Any]] = {
     "block_all:candle": {"block_all": ("candle",)},
     "block_entries:outage": {"block_entries": ("outage",)},
-    why.PAUSED: {"standing": Standing.PAUSED},
+    why.PAUSED: {"desired_status": DesiredStatus.PAUSED},
     why.DORMANT: {"ready": False},
     why.OPEN_ENTRY: {"open_intents": (an_open(Side.BUY, IntentStatus.UNKNOWN),)},
     why.OPEN_EXIT: {"open_intents": (an_open(Side.SELL, IntentStatus.SENT),)},
@@ -57,9 +57,9 @@ def test_all_blocks_that_apply_are_named_in_one_order(pair: tuple[str, str]) -> 
 
 
 def test_a_block_is_told_whether_the_row_wanted_anything_or_not() -> None:
-    assert decide(row(standing=Standing.PAUSED)).reasons == (why.PAUSED,)
-    assert "wanted" not in decide(row(standing=Standing.PAUSED)).evidence.inputs
-    assert decide(row(Flag.BUY_SIGNAL, standing=Standing.PAUSED)).evidence.inputs["wanted"] == "rule 8: 2250"
+    assert decide(row(desired_status=DesiredStatus.PAUSED)).reasons == (why.PAUSED,)
+    assert "wanted" not in decide(row(desired_status=DesiredStatus.PAUSED)).evidence.inputs
+    assert decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED)).evidence.inputs["wanted"] == "rule 8: 2250"
 
 
 def with_mark_of(**special: Any) -> Decided:
@@ -80,7 +80,10 @@ def test_the_mark_of_a_flat_row_values_nothing() -> None:
 def test_a_cap_that_leaves_too_little_is_a_block_and_named_beside_the_others() -> None:
     poor = {"free_cash": {"hyperliquid/perps": Money("29.99")}}
     assert decide(row(Flag.BUY_SIGNAL), **poor).reasons == (why.FREE_CASH,)
-    assert decide(row(Flag.BUY_SIGNAL, standing=Standing.PAUSED), **poor).reasons == (why.PAUSED, why.FREE_CASH)
+    assert decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED), **poor).reasons == (
+        why.PAUSED,
+        why.FREE_CASH,
+    )
     assert decide(row(Flag.BUY_SIGNAL), free_cash={}).reasons == (why.FREE_CASH,)
 
 
@@ -91,7 +94,7 @@ def test_a_row_that_the_engine_has_not_seen_holds() -> None:
 
 def test_an_archived_row_is_refused() -> None:
     with pytest.raises(ValueError, match="archived"):
-        row(standing=Standing.ARCHIVED)
+        row(desired_status=DesiredStatus.ARCHIVED)
 
 
 def test_a_bar_that_ends_after_the_cycle_is_refused() -> None:

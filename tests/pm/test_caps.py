@@ -6,8 +6,8 @@ import pytest
 
 from strandline.model.exact import Money
 from strandline.model.intent import ExecutionIntent, IntentStatus
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
-from strandline.model.tick import Side
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
 from strandline.pm import plan
 from strandline.pm import reasons as why

@@ -6,8 +6,8 @@ import pytest
 
 from strandline.model.exact import Money, Price, Quantity
 from strandline.model.intent import Decision, ExecutionIntent
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Signal
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Decided

@@ -6,9 +6,9 @@ import pytest
 
 from strandline.model.exact import Price, Quantity
 from strandline.model.intent import Decision, ExecutionIntent, ExitReason, IntentStatus
-from strandline.model.position import Standing
+from strandline.model.position import DesiredStatus
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Signal
-from strandline.model.tick import Side
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Decided
 from strandline.pm.inputs import LastTrim, Past
@@ -234,7 +234,7 @@ def test_block_all_stops_trims_and_block_entries_does_not() -> None:
     blocked = decide(row(Flag.TRIM_FLAG, holding=held(), block_all=("candle",)))
     assert (blocked.rule, blocked.reasons) == (7, ("block_all:candle",))
     assert decide(row(Flag.TRIM_FLAG, holding=held(), block_entries=("outage",))).rule == 6
-    assert decide(row(Flag.TRIM_FLAG, holding=held(), standing=Standing.PAUSED)).rule == 6
+    assert decide(row(Flag.TRIM_FLAG, holding=held(), desired_status=DesiredStatus.PAUSED)).rule == 6
 
 
 def test_a_revised_bar_may_trim() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from strandline.model.exact import Price, Quantity
 from strandline.model.intent import ExitReason
-from strandline.model.position import Standing
+from strandline.model.position import DesiredStatus
 from strandline.model.signal import Flag, Signal
 from strandline.pm.inputs import Memory, Row
 from tests.pm.build import BAR, changed, decide, held, memory, row, signal
@@ -54,7 +54,7 @@ def test_a_hold_of_rule_7_is_done_with_all_but_the_newest(
     unread: tuple[Signal, ...], before: Memory | None, done: tuple[object, int]
 ) -> None:
     newest = unread[-1] if unread else signal()
-    held_back = row(newest=newest, signals=unread, memory=before, standing=Standing.PAUSED)
+    held_back = row(newest=newest, signals=unread, memory=before, desired_status=DesiredStatus.PAUSED)
     assert cursor(held_back) == (1, *done)
 
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.exact import Money, Ratio
 from strandline.model.intent import Decision, ExecutionIntent, IntentStatus
-from strandline.model.position import Standing
+from strandline.model.position import DesiredStatus
+from strandline.model.side import Side
 from strandline.model.signal import Flag
-from strandline.model.tick import Side
 from strandline.pm import plan
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Decided, Plan
@@ -138,7 +138,7 @@ def test_nothing_but_an_open_sell_stops_rules_1_to_5(inputs: CycleInputs) -> Non
     rows = tuple(
         changed(
             row,
-            position=changed(row.position, standing=Standing.PAUSED, ready=False),
+            position=changed(row.position, desired_status=DesiredStatus.PAUSED, ready=False),
             mark=None,
             block_entries=("outage",),
             block_all=("broken",),

@@ -10,11 +10,11 @@ from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.position import Holding
 from strandline.model.signal import Flag
 from strandline.pm import reasons as why
+from strandline.pm.appetite import AppetiteScores
+from strandline.pm.context import RowContext
 from strandline.pm.curve import value_at
 from strandline.pm.rounding import percent, ratio, share
-from strandline.pm.situation import Situation
 from strandline.pm.sizes import entry_notional, entry_share, trim_quantity, trim_share
-from strandline.pm.urges import Urges
 from tests.pm.build import STRATEGY, T, decide, held, row
 
 SIZES = STRATEGY.sizes
@@ -26,14 +26,14 @@ holdings = st.builds(
 )
 
 
-def situation(holding: Holding, exit_urgency: float = 0.5, remaining: str = "5000", lot: str = "0.001") -> Situation:
+def situation(holding: Holding, exit_urgency: float = 0.5, remaining: str = "5000", lot: str = "0.001") -> RowContext:
     """A row with this E."""
-    return Situation(
+    return RowContext(
         row=row(holding=holding, lot=lot),
         cycle=T,
         strategy=STRATEGY,
         strategy_hash="",
-        urges=Urges(appetite=0.5, exit_urgency=exit_urgency, terms={}, neutral=()),
+        urges=AppetiteScores(appetite=0.5, exit_urgency=exit_urgency, terms={}, neutral=()),
         equity=Money(100_000),
         allocation=Money(5000),
         remaining=Money(remaining),

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.exact import Money
+from strandline.pm.appetite import AppetiteScores, pressure_of, urges_of
 from strandline.pm.inputs import CycleInputs, Past, Row
-from strandline.pm.urges import Urges, pressure_of, urges_of
 from tests.pm.build import STRATEGY, T, changed, cycle, held, row, with_number
 
 
-def urges(one: Row, *others: Row, **special: Any) -> Urges:
+def urges(one: Row, *others: Row, **special: Any) -> AppetiteScores:
     """Of the first row."""
     inputs = cycle(one, *others, **special)
     return urges_of(one, T, pressure_of(inputs, STRATEGY), STRATEGY)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from strandline.model.exact import Money, Price
 from strandline.model.intent import ExitReason, IntentStatus
-from strandline.model.position import Holding, Standing
+from strandline.model.position import DesiredStatus, Holding
+from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.pm.inputs import CycleInputs, LastTrim, Past, Row
@@ -116,7 +116,7 @@ def complications(draw: st.DrawFn, one: Row) -> Change:
             st.fixed_dictionaries({"block_entries": findings}),
             st.fixed_dictionaries({"block_all": findings}),
             st.fixed_dictionaries({"highest_close": st.integers(100, 130).map(Price)}),
-            st.just({"position": changed(position, standing=Standing.PAUSED)}),
+            st.just({"position": changed(position, desired_status=DesiredStatus.PAUSED)}),
             st.just({"position": changed(position, ready=False)}),
             st.just({"signals": ()}),
             st.just({"newest": None, "signals": ()}),

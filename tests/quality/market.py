@@ -25,7 +25,7 @@ FLAWLESS = """
       SELECT CAST(:until AS timestamptz) - n * interval '1 minute' + interval '20 s', i, n, 100 + n % 3, 1,
              'b', 't', 's'
       FROM generate_series(1, 700) AS n, generate_series(1, 3) AS i;
-    INSERT INTO touched SELECT instrument_id, date_trunc('minute', ts) FROM ticks;
+    INSERT INTO dirty_minutes SELECT instrument_id, date_trunc('minute', ts) FROM ticks;
     INSERT INTO venue_candles
       SELECT instrument_id, '1m', date_trunc('minute', ts), price, price, price, price, 1, 1, ts FROM ticks
 """
@@ -83,7 +83,9 @@ def add_tick(connection: Connection, engine: Engine, **special: object) -> None:
         "source": "s",
     } | special
     connection.execute(text("INSERT INTO ticks VALUES (:ts, 2, :trade_id, :price, :size, :side, :kind, :source)"), tick)
-    connection.execute(text("INSERT INTO touched VALUES (2, date_trunc('minute', CAST(:ts AS timestamptz)))"), tick)
+    connection.execute(
+        text("INSERT INTO dirty_minutes VALUES (2, date_trunc('minute', CAST(:ts AS timestamptz)))"), tick
+    )
     connection.commit()
     roll_up(engine, T)
 

@@ -139,7 +139,7 @@ def test_a_planted_fault_is_found(
         bar(volume=None, quote_volume=None),
         bar(start=T - 31 * MINUTE, outage=True),
         bar(start=T - 5 * MINUTE, outage=True, repaired=True),
-        statement("UPDATE positions SET standing = 'archived'; DELETE FROM ticks WHERE instrument_id = :spoiled"),
+        statement("UPDATE positions SET desired_status = 'archived'; DELETE FROM ticks WHERE instrument_id = :spoiled"),
         statement(
             "UPDATE instruments SET stale_after = '3 minutes' WHERE instrument_id = :spoiled; DELETE FROM ticks"
             " WHERE instrument_id = :spoiled AND ts > :t - interval '2 minutes'"
@@ -178,7 +178,7 @@ def test_polled_bars_without_volume_are_fine(engine: Engine, admin: Connection) 
             INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)
               VALUES (gen_random_uuid(), 'solana', 'onchain_crypto', 'S', '1m', 1);
             INSERT INTO ticks SELECT ts, 4, trade_id, price, NULL, NULL, 'p', 'r' FROM ticks WHERE instrument_id = 1;
-            INSERT INTO touched SELECT 4, date_trunc('minute', ts) FROM ticks WHERE instrument_id = 4;
+            INSERT INTO dirty_minutes SELECT 4, date_trunc('minute', ts) FROM ticks WHERE instrument_id = 4;
         """)
     )
     admin.commit()

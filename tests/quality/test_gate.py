@@ -25,7 +25,7 @@ def trade_until(admin: Connection, engine: Engine, until: datetime) -> None:
             INSERT INTO ticks SELECT ts, i, 5000000, 102, 1, 'b', 't', 's'
             FROM generate_series(CAST(:t AS timestamptz) + interval '20 s', :until, interval '1 minute') AS ts,
                  generate_series(1, 3) AS i;
-            INSERT INTO touched SELECT instrument_id, date_trunc('minute', ts) FROM ticks WHERE ts >= :t
+            INSERT INTO dirty_minutes SELECT instrument_id, date_trunc('minute', ts) FROM ticks WHERE ts >= :t
         """),
         {"t": T, "until": until},
     )

@@ -32,7 +32,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "kind": "t",
         "source": "s",
     },
-    "touched": {"instrument_id": 1, "minute": "2026-01-01 00:00:00+00"},
+    "dirty_minutes": {"instrument_id": 1, "minute": "2026-01-01 00:00:00+00"},
     "quarantined_messages": {
         "received_at": T0,
         "token_chain": "hyperliquid",
@@ -136,7 +136,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "expires_at": "2026-01-01 00:10:00+00",
         "strategy_hash": HASH,
     },
-    "cursors": {
+    "planner_state": {
         "position_id": POSITION,
         "generation": 1,
         "bar_ts": "2026-01-01 00:00:00+00",
@@ -227,7 +227,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "ordered_at": T0,
     },
 }
-"""In an order in which each row finds the rows that it refers to. `knowledge` has its one row from the start, and
+"""In an order in which each row finds the rows that it refers to. `commit_counter` has its one row from the start, and
 strands are made by `tests.store.test_strands`, because each is about the one before it."""
 
 

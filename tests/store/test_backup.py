@@ -7,8 +7,8 @@ from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from strandline.model.strand import GENESIS
-from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import migrate
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from tests.conftest import Database
 from tests.store.rows import insert_all
@@ -22,7 +22,7 @@ def test_a_migrated_and_populated_database_comes_back_whole(tmp_path: Path) -> N
         database = Database(make_url(postgres.url()))
         migrate(database.admin)
         with database.session() as connection:
-            connection.execute(text("DELETE FROM touched"))
+            connection.execute(text("DELETE FROM dirty_minutes"))
             open_chain(connection)
             insert_all(connection)
             first = add(connection, small(1, GENESIS))

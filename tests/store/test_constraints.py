@@ -11,11 +11,11 @@ from strandline.model.bar import GapType
 from strandline.model.fill import CashCause, FillCause
 from strandline.model.intent import Decision, ExitReason, IntentStatus, Urgency
 from strandline.model.plan import OrderKind
-from strandline.model.position import PositionStatus, Standing
+from strandline.model.position import DesiredStatus, PositionStatus
 from strandline.model.result import OrderStatus
+from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.strand import StrandKind
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.store.roles import Role
 from tests.conftest import Database
@@ -39,7 +39,7 @@ BUY_AGAIN = {"intent_id": "66666666-6666-5666-8666-666666666666"}
         ("side", Side),
         ("gap_type", GapType),
         ("engine_state", EngineState),
-        ("standing", Standing),
+        ("desired_status", DesiredStatus),
         ("position_status", PositionStatus),
         ("decision", Decision),
         ("exit_reason", ExitReason),
@@ -263,7 +263,7 @@ def test_a_final_bar_changes_only_by_a_new_revision_and_the_old_one_is_kept(data
 def test_a_row_that_holds_something_cannot_be_archived(database: Database) -> None:
     with database.session() as connection:
         insert_all(connection)
-    archive = text("UPDATE positions SET standing = 'archived'")
+    archive = text("UPDATE positions SET desired_status = 'archived'")
     with pytest.raises(IntegrityError, match="only a flat row can be archived"), database.session() as connection:
         connection.execute(archive)
     with database.session() as connection:
@@ -290,7 +290,7 @@ def test_the_status_of_a_row_follows_from_the_facts(database: Database) -> None:
         insert(connection, "holdings")
     assert status() == "active"
     with database.session() as connection:
-        connection.execute(text("UPDATE positions SET standing = 'paused'"))
+        connection.execute(text("UPDATE positions SET desired_status = 'paused'"))
     assert status() == "paused"
 
 
@@ -313,7 +313,7 @@ def test_the_watch_sets_show_their_symbols(database: Database) -> None:
             insert(connection, "ticks", instrument_id=number)
             insert(connection, "bars", instrument_id=number)
         insert(connection, "positions", token_contract="kPEPE")
-        insert(connection, "positions", token_contract="ETH", position_id=OTHER_POSITION, standing="archived")
+        insert(connection, "positions", token_contract="ETH", position_id=OTHER_POSITION, desired_status="archived")
     with database.session(Role.UI) as connection:
         for majors, trading in (
             ("majors_trades_ticks", "hyperliquid_trades_ticks"),

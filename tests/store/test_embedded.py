@@ -19,8 +19,8 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 from sqlalchemy import NullPool, create_engine, text
 
 from strandline.model.errors import StrandlineError
-from strandline.store.embedded import EmbeddedPostgres
-from strandline.store.pg_programs import Account
+from strandline.store.postgres.programs import Account
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
 Make = Callable[..., EmbeddedPostgres]
@@ -28,7 +28,7 @@ Make = Callable[..., EmbeddedPostgres]
 START = """
 import sys
 from pathlib import Path
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.start()
 print((server.data / "postmaster.pid").read_text().split()[0])

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 
 from strandline.model.errors import StrandlineError
-from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import current_step, latest_step, migrate, migrate_back
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
 from tests.store.concurrency import at_once

@@ -73,7 +73,7 @@ def test_the_pages_can_read_everything_and_write_nothing(database: Database) -> 
         for relation in relations:
             connection.execute(text(f"SELECT count(*) FROM {relation}"))
     with pytest.raises(ProgrammingError, match="permission denied"), database.session(Role.UI) as connection:
-        insert(connection, "touched")
+        insert(connection, "dirty_minutes")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_the_pages_can_read_everything_and_write_nothing(database: Database) -> 
     [
         (Role.INGEST, "INSERT INTO bars SELECT * FROM bars"),
         (Role.INGEST, "UPDATE intents SET status = 'done'"),
-        (Role.INGEST, "DELETE FROM touched"),
+        (Role.INGEST, "DELETE FROM dirty_minutes"),
         (Role.INGEST, "SELECT * FROM orders"),
         (Role.APP, "INSERT INTO ticks SELECT * FROM ticks"),
         (Role.APP, "UPDATE intents SET notional = 1000000"),

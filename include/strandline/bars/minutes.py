@@ -5,7 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 _TAKE = text("""
-    WITH taken AS (DELETE FROM touched WHERE minute <= :until - interval '1 minute' RETURNING instrument_id, minute)
+    WITH taken AS (
+      DELETE FROM dirty_minutes WHERE minute <= :until - interval '1 minute' RETURNING instrument_id, minute)
     INSERT INTO staged_minutes SELECT DISTINCT instrument_id, minute FROM taken
 """)
 _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' AS last FROM staged_minutes")
@@ -70,7 +71,7 @@ _STAGE = text("""
 
 
 def take_touched(connection: Connection, until: datetime) -> int:
-    """Take the touched minutes that are over at `until`; how many there were, each counted once."""
+    """Take the dirty minutes that are over at `until`; how many there were, each counted once."""
     return int(connection.execute(_TAKE, {"until": until}).rowcount)
 
 

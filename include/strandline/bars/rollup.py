@@ -1,6 +1,6 @@
 """The rollup: what came in since the last one becomes bars, in one transaction.
 
-It takes the touched minutes first and reads the ticks in a later statement. A tick commits together with its touched
+It takes the dirty minutes first and reads the ticks in a later statement. A tick commits together with its dirty
 row, so either the rollup sees both, or the row stays for the next one: nothing is missed, whatever commits when.
 """
 
@@ -27,7 +27,7 @@ class RollUp(NamedTuple):
 
 
 def roll_up(engine: Engine, until: datetime) -> RollUp:
-    """Make the bars that are final at `until` out of everything that was touched; what is not final yet stays touched.
+    """Build the bars of all dirty minutes that are over at `until`; those that are not over yet stay dirty.
 
     Doing it twice changes nothing, and two at once wait for each other.
     """
@@ -47,7 +47,7 @@ def roll_up(engine: Engine, until: datetime) -> RollUp:
 
 def _lock_knowledge(connection: Connection) -> int:
     """The newest known_seq, which nobody else can raise until this transaction ends."""
-    return int(connection.execute(text("SELECT seq FROM knowledge FOR UPDATE")).scalar_one())
+    return int(connection.execute(text("SELECT seq FROM commit_counter FOR UPDATE")).scalar_one())
 
 
 def _rewrite(connection: Connection, known_seq: int) -> int:

@@ -38,9 +38,9 @@ async def _stream(settings: "Settings") -> int:
     from datetime import UTC, datetime
     from functools import partial
 
-    from strandline.feeds.intake import Intake
     from strandline.feeds.sidecar import Sidecar
-    from strandline.history.newcomers import Newcomers
+    from strandline.feeds.tick_buffer import TickBuffer
+    from strandline.history.initial_backfill import InitialBackfill
     from strandline.store.connect import database_url
     from strandline.store.connect_async import connect_async
     from strandline.store.roles import Role
@@ -49,21 +49,21 @@ async def _stream(settings: "Settings") -> int:
     from strandline.venues.solana.feed import JupiterFeed
 
     clock = partial(datetime.now, UTC)
-    intake = Intake()
+    buffer = TickBuffer()
     hyperliquid, jupiter = _endpoints(settings)
-    feeds: list[Feed] = [HyperliquidFeed(hyperliquid, intake, clock)]
+    feeds: list[Feed] = [HyperliquidFeed(hyperliquid, buffer, clock)]
     if jupiter is not None:
         key = settings.jupiter_api_key
-        feeds.append(JupiterFeed(jupiter, intake, clock, key.get_secret_value() if key else None))
+        feeds.append(JupiterFeed(jupiter, buffer, clock, key.get_secret_value() if key else None))
     open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
-    newcomers = Newcomers(open_connection, HyperliquidHistory(hyperliquid), clock)
+    newcomers = InitialBackfill(open_connection, HyperliquidHistory(hyperliquid), clock)
 
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     async with asyncio.TaskGroup() as tasks:
         history = tasks.create_task(newcomers.run())
-        unwritten = await Sidecar(open_connection, intake, feeds, clock, newcomers.add).run(end)
+        unwritten = await Sidecar(open_connection, buffer, feeds, clock, newcomers.add).run(end)
         history.cancel()
     return unwritten
 

@@ -11,7 +11,7 @@ from strandline.model.errors import StrandlineError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
-    from strandline.store.embedded import EmbeddedPostgres
+    from strandline.store.postgres.server import EmbeddedPostgres
 
 app = typer.Typer(
     help="The embedded PostgreSQL server: start, stop, look inside, back up.",
@@ -129,7 +129,7 @@ def _embedded(command: str) -> "EmbeddedPostgres":
 
 def _server() -> "EmbeddedPostgres":
     from strandline.settings import load_settings
-    from strandline.store.embedded import EmbeddedPostgres
+    from strandline.store.postgres.server import EmbeddedPostgres
 
     return EmbeddedPostgres(load_settings().home / "postgres")
 
@@ -144,7 +144,7 @@ def _external_url() -> "URL | None":
 
 
 def _psql_elsewhere(external: "URL", arguments: list[str]) -> NoReturn:
-    from strandline.store.pg_programs import Programs, become_psql
+    from strandline.store.postgres.programs import Programs, become_psql
 
     # psql knows neither SQLAlchemy's driver names nor, for others' eyes in the list of processes, the password.
     plain = external.set(drivername="postgresql")._replace(password=None)

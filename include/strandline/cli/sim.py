@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import BinaryIO
 
-    from strandline.sim.faults import Rule
-    from strandline.sim.market.spec import SymbolSpec
-    from strandline.sim.scenes import Staged
-    from strandline.sim.world import Ports, World
+    from strandline_sim.faults import Rule
+    from strandline_sim.market.spec import SymbolSpec
+    from strandline_sim.scenes import Staged
+    from strandline_sim.world import Ports, World
 
 
 def sim(
@@ -71,10 +71,10 @@ def sim(
     from datetime import UTC
 
     from strandline.model.record import require
-    from strandline.sim.clock import RunningClock, SteppedClock
-    from strandline.sim.commands import rebuilt
-    from strandline.sim.symbols import made_up as made_up_perps
-    from strandline.sim.world import Ports, World
+    from strandline_sim.clock import RunningClock, SteppedClock
+    from strandline_sim.commands import rebuilt
+    from strandline_sim.symbols import made_up as made_up_perps
+    from strandline_sim.world import Ports, World
 
     beginning = int((start.replace(tzinfo=UTC).timestamp() if start else time.time()) * 1000)
     ports = Ports(hyperliquid=hyperliquid_port, solana=solana_port, jupiter=jupiter_port, control=control_port)
@@ -131,7 +131,7 @@ def _opened(state: Path) -> "Iterator[BinaryIO]":
 def _staged(scene: str, moment: datetime | None, now_ms: int) -> "Staged | None":
     from datetime import UTC
 
-    from strandline.sim.scenes import staged
+    from strandline_sim.scenes import staged
 
     if not scene:
         return None
@@ -140,7 +140,7 @@ def _staged(scene: str, moment: datetime | None, now_ms: int) -> "Staged | None"
 
 
 def _chosen(symbols: str) -> "list[SymbolSpec]":
-    from strandline.sim.symbols import PERPS
+    from strandline_sim.symbols import PERPS
 
     known = {spec.symbol: spec for spec in PERPS}
     names = [name.strip() for name in symbols.split(",") if name.strip()] or list(known)
@@ -161,7 +161,7 @@ def _amount(text: str) -> Decimal:
 
 
 def _rules(script: Path | None, chance: float) -> "list[Rule]":
-    from strandline.sim.faults import everywhere, read_script
+    from strandline_sim.faults import everywhere, read_script
 
     return [
         *(read_script(script.read_text(encoding="utf-8")) if script else []),

@@ -5,14 +5,14 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from strandline.cycle.desk import Desk
+from strandline.cycle.context import Context
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.model.errors import StrandlineError
 
 
-def audit(desk: Desk, run: TaskRun, said: Mapping[str, Mapping[str, Any]], failed: list[str]) -> Summary:
+def audit(context: Context, run: TaskRun, said: Mapping[str, Mapping[str, Any]], failed: list[str]) -> Summary:
     """`said` is, by venue, where its chain ended according to the task that executed it; `failed` names tasks."""
-    with desk.database.connect() as connection:
+    with context.database.connect() as connection:
         faults = [fault for chain, end in said.items() if (fault := _fault(connection, run, chain, end))]
     if faults:
         raise StrandlineError(

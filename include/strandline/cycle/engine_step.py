@@ -72,7 +72,7 @@ def _adopt_new_series(connection: Connection, memory: bytes) -> None:
           (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, memory)
         SELECT i.instrument_id, p.timeframe, 1, true, :version, 0, 'epoch', 0, :memory
         FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
-        WHERE p.standing <> 'archived' AND NOT EXISTS (
+        WHERE p.desired_status <> 'archived' AND NOT EXISTS (
           SELECT FROM engine_states s
           WHERE s.instrument_id = i.instrument_id AND s.timeframe = p.timeframe AND s.adopted)
         ORDER BY 1, 2
@@ -120,7 +120,7 @@ def _lock_series(connection: Connection) -> list[_Held]:
         SELECT s.instrument_id, s.timeframe, s.generation, s.bar_ts, s.ready, s.memory FROM engine_states s
         WHERE s.adopted AND EXISTS (
           SELECT FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
-          WHERE p.standing <> 'archived' AND i.instrument_id = s.instrument_id AND p.timeframe = s.timeframe)
+          WHERE p.desired_status <> 'archived' AND i.instrument_id = s.instrument_id AND p.timeframe = s.timeframe)
         ORDER BY s.instrument_id, s.timeframe
         FOR UPDATE OF s
         """)

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.cycle.watched import Watched
+from strandline.cycle.position_rows import PositionRow
 from strandline.model.ids import derived_id
 from strandline.model.strand import Draft, StrandKind
 from strandline.pm.decisions import Decided, Plan
@@ -22,7 +22,7 @@ class _Told(NamedTuple):
 
 
 def hold_drafts(
-    connection: Connection, plan: Plan, watched: Mapping[UUID, Watched], now: datetime, code_version: str
+    connection: Connection, plan: Plan, watched: Mapping[UUID, PositionRow], now: datetime, code_version: str
 ) -> Mapping[str, list[Draft]]:
     """By chain, the holds that say something else than their row's last strand."""
     holds = [decided for decided in plan.decisions if decided.intent is None]
@@ -57,7 +57,7 @@ def _last_told(connection: Connection, positions: Iterable[UUID]) -> Iterator[tu
         yield row.position_id, told if row.kind == StrandKind.HOLD else None
 
 
-def _draft(decided: Decided, row: Watched, plan: Plan, now: datetime, code_version: str) -> Draft:
+def _draft(decided: Decided, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> Draft:
     evidence = decided.evidence
     return Draft(
         strand_id=derived_id("hold", str(decided.position_id), plan.cycle.isoformat()),

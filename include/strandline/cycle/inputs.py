@@ -8,14 +8,14 @@ from uuid import UUID
 from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
-from strandline.cycle.desk import Desk
+from strandline.cycle.context import Context
 from strandline.cycle.marks import SeenMark, newest_marks
-from strandline.cycle.past import pasts
+from strandline.cycle.position_rows import PositionRow, position_rows
 from strandline.cycle.prices import highest_closes, known_mark, trusted_prices
 from strandline.cycle.runs import TaskRun
 from strandline.cycle.signals import SeriesKey, signals_since
-from strandline.cycle.watched import Watched, watched_rows
-from strandline.execution import Planned, open_intents
+from strandline.cycle.trade_history import pasts
+from strandline.execution import OutboxIntent, open_intents
 from strandline.ledger.cash import free_cash
 from strandline.ledger.equity import measure, value
 from strandline.model.exact import Price
@@ -30,7 +30,7 @@ class Read(NamedTuple):
     """The planner's inputs, and what else committing the plan needs."""
 
     inputs: CycleInputs
-    watched: Mapping[UUID, Watched]
+    watched: Mapping[UUID, PositionRow]
     marks: Mapping[int, Mark]
     assets: Mapping[str, Mark]
 
@@ -49,10 +49,10 @@ class _Known(NamedTuple):
     blocks: Blocks
 
 
-def read_inputs(connection: Connection, desk: Desk, run: TaskRun) -> Read:
+def read_inputs(connection: Connection, context: Context, run: TaskRun) -> Read:
     """Of this cycle."""
-    rows = watched_rows(connection)
-    known = _known(connection, desk, run.cycle, rows)
+    rows = position_rows(connection)
+    known = _known(connection, context, run.cycle, rows)
     marks = {
         instrument_id: _valued_at(mark, known.prices.get(instrument_id)) for instrument_id, mark in known.marks.items()
     }
@@ -61,7 +61,7 @@ def read_inputs(connection: Connection, desk: Desk, run: TaskRun) -> Read:
     measured = measure(connection, run.cycle, worth)
     inputs = CycleInputs(
         cycle=run.cycle,
-        rows=tuple(_row(desk, run, watched, known) for watched in rows),
+        rows=tuple(_row(context, run, watched, known) for watched in rows),
         equity=None if worth.unpriced else worth.equity,
         peak=measured.peak,
         losing_streak=measured.losing_streak,
@@ -71,7 +71,7 @@ def read_inputs(connection: Connection, desk: Desk, run: TaskRun) -> Read:
     return Read(inputs, {watched.position.position_id: watched for watched in rows}, marks, assets)
 
 
-def _known(connection: Connection, desk: Desk, cycle: datetime, rows: Sequence[Watched]) -> _Known:
+def _known(connection: Connection, context: Context, cycle: datetime, rows: Sequence[PositionRow]) -> _Known:
     positions = [row.position for row in rows]
     found = blocks(connection, cycle)
     memories = dict(_memories(connection))
@@ -79,7 +79,7 @@ def _known(connection: Connection, desk: Desk, cycle: datetime, rows: Sequence[W
     begun = [instant for row in rows for instant in _begun(row, newest[_series(row)])]
     return _Known(
         prices=trusted_prices(
-            connection, cycle, {row.instrument_id for row in positions}, desk.strategy.freshness, found.withheld
+            connection, cycle, {row.instrument_id for row in positions}, context.strategy.freshness, found.withheld
         ),
         marks=newest_marks(connection, cycle),
         newest=newest,
@@ -92,7 +92,7 @@ def _known(connection: Connection, desk: Desk, cycle: datetime, rows: Sequence[W
     )
 
 
-def _row(desk: Desk, run: TaskRun, watched: Watched, known: _Known) -> Row:
+def _row(context: Context, run: TaskRun, watched: PositionRow, known: _Known) -> Row:
     position, instrument = watched.position, watched.instrument
     position_id, series = position.position_id, _series(watched)
     found = known.blocks.of(*series)
@@ -108,14 +108,14 @@ def _row(desk: Desk, run: TaskRun, watched: Watched, known: _Known) -> Row:
         highest_close=known.highest.get(position_id),
         past=known.pasts[position_id],
         open_intents=known.opened.get(position_id, ()),
-        block_entries=(*_named(found, Severity.BLOCK_ENTRIES), *_not_wanted(desk, run, watched)),
+        block_entries=(*_named(found, Severity.BLOCK_ENTRIES), *_not_wanted(context, run, watched)),
         block_all=_named(found, Severity.BLOCK_ALL),
     )
 
 
-def _not_wanted(desk: Desk, run: TaskRun, watched: Watched) -> Iterator[str]:
+def _not_wanted(context: Context, run: TaskRun, watched: PositionRow) -> Iterator[str]:
     """What people said: a venue that is switched off, or a run that is about other symbols."""
-    if watched.instrument.venue not in desk.venues:
+    if watched.instrument.venue not in context.venues:
         yield "venue_off"
     if run.symbols and watched.instrument.symbol not in run.symbols:
         yield "not_asked_for"
@@ -125,11 +125,11 @@ def _named(found: Iterable[tuple[Severity, str]], severity: Severity) -> tuple[s
     return tuple(check for how, check in found if how is severity)
 
 
-def _series(watched: Watched) -> SeriesKey:
+def _series(watched: PositionRow) -> SeriesKey:
     return watched.instrument.instrument_id, watched.position.key.timeframe
 
 
-def _begun(watched: Watched, newest: Sequence[Signal]) -> Iterator[datetime]:
+def _begun(watched: PositionRow, newest: Sequence[Signal]) -> Iterator[datetime]:
     """The bars with which things began that may not be over yet."""
     named = [newest[-1].attempt_id, newest[-1].trend_id, newest[-1].state_since] if newest else []
     holding = watched.position.holding
@@ -137,7 +137,7 @@ def _begun(watched: Watched, newest: Sequence[Signal]) -> Iterator[datetime]:
 
 
 def _unread(
-    connection: Connection, rows: Sequence[Watched], memories: Mapping[UUID, Memory], cycle: datetime
+    connection: Connection, rows: Sequence[PositionRow], memories: Mapping[UUID, Memory], cycle: datetime
 ) -> Mapping[UUID, tuple[Signal, ...]]:
     """By position the signals that it has not folded; the newest alone for a row that is planned for the first time."""
     wanted = {
@@ -148,7 +148,7 @@ def _unread(
 
 
 def _memories(connection: Connection) -> Iterator[tuple[UUID, Memory]]:
-    for row in connection.execute(text("SELECT * FROM cursors")):
+    for row in connection.execute(text("SELECT * FROM planner_state")):
         yield (
             row.position_id,
             Memory(
@@ -164,7 +164,7 @@ def _memories(connection: Connection) -> Iterator[tuple[UUID, Memory]]:
         )
 
 
-def _opened(planned: Iterable[Planned]) -> Mapping[UUID, tuple[OpenIntent, ...]]:
+def _opened(planned: Iterable[OutboxIntent]) -> Mapping[UUID, tuple[OpenIntent, ...]]:
     opened: dict[UUID, tuple[OpenIntent, ...]] = {}
     for one in planned:
         intent = OpenIntent(

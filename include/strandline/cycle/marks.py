@@ -26,7 +26,7 @@ def tokens_to_mark(connection: Connection, venue: VenueKey) -> Sequence[str]:
         text("""
         SELECT token_contract FROM instruments i
         WHERE (token_chain, book_id) = (:chain, :book) AND (
-          EXISTS (SELECT FROM positions p WHERE standing <> 'archived'
+          EXISTS (SELECT FROM positions p WHERE desired_status <> 'archived'
                   AND (p.token_chain, p.book_id, p.token_contract) = (i.token_chain, i.book_id, i.token_contract))
           OR symbol IN (SELECT asset FROM cash c WHERE (c.token_chain, c.book_id) = (i.token_chain, i.book_id)))
         ORDER BY 1

@@ -23,7 +23,7 @@ def insert_cycle(
         text("""
         INSERT INTO cycles
           (cycle_t, outcome, decided_at, known_seq, decisions, decision_digest, code_version, strategy_hash)
-        SELECT :cycle, :outcome, :now, seq, :decisions, :digest, :code_version, :strategy_hash FROM knowledge
+        SELECT :cycle, :outcome, :now, seq, :decisions, :digest, :code_version, :strategy_hash FROM commit_counter
         """),
         {
             "cycle": cycle,
@@ -63,7 +63,7 @@ def keep_memories(connection: Connection, decisions: Iterable[Decided]) -> None:
     if rows:
         connection.execute(
             text("""
-            INSERT INTO cursors
+            INSERT INTO planner_state
               (position_id, generation, bar_ts, bar_revision, exit_due, exit_due_bar, trade_no, highest, trail_armed)
             VALUES
               (:position_id, :generation, :bar_ts, :bar_revision, :exit_due, :exit_due_bar, :trade_no, :highest,

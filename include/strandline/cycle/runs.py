@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 from sqlalchemy import text
 
-from strandline.cycle.desk import Desk
+from strandline.cycle.context import Context
 
 Summary: TypeAlias = dict[str, Any]
 """What a step says of itself: ids, hashes, counts. It goes to XCom, so it never holds a secret or a price path."""
@@ -31,12 +31,12 @@ class TaskRun:
 
 
 @contextmanager
-def recorded(desk: Desk, run: TaskRun) -> Iterator[Summary]:
+def recorded(context: Context, run: TaskRun) -> Iterator[Summary]:
     """Write the run down when it starts, and what the block put into the summary when it ends.
 
     A run without an end was killed.
     """
-    with desk.database.begin() as connection:
+    with context.database.begin() as connection:
         run_no = connection.scalar(
             text("""
             INSERT INTO runs (cycle_t, dag_id, run_id, run_type, task_id, try_number, started_at)
@@ -49,25 +49,25 @@ def recorded(desk: Desk, run: TaskRun) -> Iterator[Summary]:
                 "run_type": run.run_type,
                 "task_id": run.task_id,
                 "try_number": run.try_number,
-                "now": desk.clock(),
+                "now": context.clock(),
             },
         )
     summary: Summary = {}
     try:
         yield summary
     except Exception as error:
-        _end(desk, run_no, {**summary, "error": f"{type(error).__name__}: {error}"}, succeeded=False)
+        _end(context, run_no, {**summary, "error": f"{type(error).__name__}: {error}"}, succeeded=False)
         raise
-    _end(desk, run_no, summary, succeeded=True)
+    _end(context, run_no, summary, succeeded=True)
 
 
-def _end(desk: Desk, run_no: int | None, summary: Mapping[str, Any], *, succeeded: bool) -> None:
-    with desk.database.begin() as connection:
+def _end(context: Context, run_no: int | None, summary: Mapping[str, Any], *, succeeded: bool) -> None:
+    with context.database.begin() as connection:
         connection.execute(
             text("UPDATE runs SET ended_at = :now, succeeded = :succeeded, summary = :summary WHERE run_no = :run_no"),
             {
                 "run_no": run_no,
-                "now": desk.clock(),
+                "now": context.clock(),
                 "succeeded": succeeded,
                 "summary": msgspec.json.encode(summary).decode(),
             },

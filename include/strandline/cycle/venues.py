@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from strandline.cycle.desk import Desk
+from strandline.cycle.context import Context
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.execution import execute_venue, skip_unknown_venues, venues_with_work
 from strandline.ledger.strands import of_cycle
@@ -10,29 +10,29 @@ from strandline.model.venue import VenueKey
 from strandline.venues.factory import ExecutorFactory
 
 
-def choose(desk: Desk, run: TaskRun) -> Summary:
+def choose(context: Context, run: TaskRun) -> Summary:
     """Venues with open intents, orders in doubt or something held; intents of venues that nobody knows are skipped."""
-    with desk.database.begin() as connection:
+    with context.database.begin() as connection:
         skipped = skip_unknown_venues(
-            connection, known=ExecutorFactory.venues(), now=desk.clock(), code_version=desk.code_version
+            connection, known=ExecutorFactory.venues(), now=context.clock(), code_version=context.code_version
         )
         busy = venues_with_work(connection)
-    wanted = {VenueKey.parse(name) for name in run.venues} or set(desk.venues)
-    chosen = [] if run.plan_only else sorted(busy & wanted & set(desk.venues))
+    wanted = {VenueKey.parse(name) for name in run.venues} or set(context.venues)
+    chosen = [] if run.plan_only else sorted(busy & wanted & set(context.venues))
     return {"venues": [venue.slug for venue in chosen], "no_executor": skipped}
 
 
-def execute(desk: Desk, run: TaskRun, slug: str) -> Summary:
+def execute(context: Context, run: TaskRun, slug: str) -> Summary:
     """Everything that one venue's task does; what it returns is what the audit holds against the table."""
     venue = next(venue for venue in ExecutorFactory.venues() if venue.slug == slug)
-    executor = desk.factory.executor(venue)
-    deadline = desk.clock() + timedelta(seconds=desk.strategy.execution.task_seconds)
+    executor = context.factory.executor(venue)
+    deadline = context.clock() + timedelta(seconds=context.strategy.execution.task_seconds)
     try:
         done = execute_venue(
-            desk.database, executor, clock=desk.clock, deadline=deadline, code_version=desk.code_version
+            context.database, executor, clock=context.clock, deadline=deadline, code_version=context.code_version
         )
     finally:
         executor.close()
-    with desk.database.connect() as connection:
+    with context.database.connect() as connection:
         end = of_cycle(connection, run.cycle, str(venue))
     return {"chain": str(venue), **done._asdict(), **end._asdict()}

@@ -1,15 +1,15 @@
 """The outbox: claim, write ahead, drive, recover, reconcile."""
 
 from strandline.execution.driver import VenueRun, execute_venue
-from strandline.execution.intents import Planned
-from strandline.execution.past import Filled, ended_exits, filled_intents, open_intents
+from strandline.execution.intent_history import Filled, ended_exits, filled_intents, open_intents
+from strandline.execution.intents import OutboxIntent
 from strandline.execution.skipping import cancel, skip_expired, skip_unknown_venues
 from strandline.execution.sync import sync_account
 from strandline.execution.work import venues_with_work
 
 __all__ = [
     "Filled",
-    "Planned",
+    "OutboxIntent",
     "VenueRun",
     "cancel",
     "ended_exits",

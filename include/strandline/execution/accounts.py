@@ -58,7 +58,7 @@ def next_nonce(connection: Connection, account: Account, now: datetime) -> int:
 
 
 @contextmanager
-def alone(engine: Engine, account: Account) -> Iterator[None]:
+def account_lock(engine: Engine, account: Account) -> Iterator[None]:
     """Wait a little until nobody else works this account, then go on in any case.
 
     This saves work and is no fence: nothing rests on it. Its connection leaves the pool and is closed at the end, since

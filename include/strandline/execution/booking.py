@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from strandline.execution.intents import read
-from strandline.execution.story import tell_result
+from strandline.execution.strands import tell_result
 from strandline.ledger.account import Account, lock_venue
 from strandline.ledger.posting import post_events, post_order
 from strandline.model.fill import CashEvent, Fill

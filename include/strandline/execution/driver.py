@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from strandline.execution.accounts import alone, is_open, next_nonce, register
+from strandline.execution.accounts import account_lock, is_open, next_nonce, register
 from strandline.execution.booking import book
-from strandline.execution.intents import UNSENT, Planned, advance, claim, open_ids, read
+from strandline.execution.intents import UNSENT, OutboxIntent, advance, claim, open_ids, read
 from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_down
 from strandline.execution.positions import position
 from strandline.execution.skipping import skip, skip_expired
@@ -26,7 +26,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, SkipExecution
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.venues.executor import Executor
 
 _ATTEMPT: Final = 1
@@ -68,7 +68,7 @@ def execute_venue(
     driver = _Driver(engine, executor, clock, deadline, code_version, faults)
     with engine.begin() as connection:
         register(connection, driver.account)
-    with alone(engine, driver.account):
+    with account_lock(engine, driver.account):
         return driver.run()
 
 
@@ -103,7 +103,7 @@ class _Driver:
         status = self._book(order, self._ask(self.executor.recover, order))
         return "recovered" if status.resolved else "unknown"
 
-    def _drive(self, planned: Planned) -> str:
+    def _drive(self, planned: OutboxIntent) -> str:
         if self.clock() >= self.deadline:
             return "left"
         with self.engine.begin() as connection:
@@ -122,7 +122,7 @@ class _Driver:
         refusal = _refusal(claimed, row, plan, self.clock())
         return self._skip(claimed, refusal) if refusal else self._send(claimed, plan)
 
-    def _unreachable(self, claimed: Planned, error: Exception) -> str:
+    def _unreachable(self, claimed: OutboxIntent, error: Exception) -> str:
         """An exit stays claimed: who runs next, at the latest in the next cycle, tries again. An entry is let go.
 
         Only the kind of error is kept, because its text may hold an address with a key in it.
@@ -131,7 +131,7 @@ class _Driver:
             return "postponed"
         return self._skip(claimed, "venue_unreachable", type(error).__name__)
 
-    def _skip(self, claimed: Planned, reason: str, detail: str = "") -> str:
+    def _skip(self, claimed: OutboxIntent, reason: str, detail: str = "") -> str:
         with self.engine.begin() as connection:
             skipped = skip(
                 connection, [claimed], reason, now=self.clock(), code_version=self.code_version, detail=detail
@@ -139,7 +139,7 @@ class _Driver:
             self.faults("skipping")
         return "skipped" if skipped else "lost"
 
-    def _send(self, claimed: Planned, plan: ExecutionPlan) -> str:
+    def _send(self, claimed: OutboxIntent, plan: ExecutionPlan) -> str:
         order = self._write_ahead(claimed, plan)
         if order is None:
             return "lost"
@@ -152,7 +152,7 @@ class _Driver:
             return "unknown"
         return "filled" if status is OrderStatus.FILLED else "failed"
 
-    def _write_ahead(self, claimed: Planned, plan: ExecutionPlan) -> SignedOrder | None:
+    def _write_ahead(self, claimed: OutboxIntent, plan: ExecutionPlan) -> SignedOrder | None:
         """Nonce, bytes and intent in one transaction; None, and nothing of it, when the claim was lost."""
         with self.engine.begin() as connection:
             now = self.clock()
@@ -165,7 +165,7 @@ class _Driver:
             self.faults("writing")
         return order
 
-    def _mark_sent(self, claimed: Planned, order: SignedOrder) -> bool:
+    def _mark_sent(self, claimed: OutboxIntent, order: SignedOrder) -> bool:
         """False when another driver, who took this one for dead, has begun to recover the order."""
         with self.engine.begin() as connection:
             ready = claimed._replace(status=IntentStatus.READY)
@@ -190,7 +190,7 @@ class _Driver:
         return status
 
 
-def _refusal(claimed: Planned, row: Position, plan: ExecutionPlan, now: datetime) -> str | None:
+def _refusal(claimed: OutboxIntent, row: Position, plan: ExecutionPlan, now: datetime) -> str | None:
     """Why this plan must not become an order: what a venue's code must never get wrong is checked here once more."""
     intent = claimed.intent
     if (plan.intent_id, plan.venue, plan.token_contract, plan.side) != (

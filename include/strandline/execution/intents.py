@@ -19,7 +19,7 @@ UNSENT = (IntentStatus.PLANNED, IntentStatus.PREPARING)
 """Nothing is written down for such an intent, so nothing can have been sent."""
 
 
-class Planned(NamedTuple):
+class OutboxIntent(NamedTuple):
     """An intent, what it rests on, and where it stands."""
 
     intent: ExecutionIntent
@@ -28,7 +28,7 @@ class Planned(NamedTuple):
     epoch: int
 
 
-def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[Planned, ...]:
+def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxIntent, ...]:
     """These intents, exits first, then as they were planned."""
     rows = connection.execute(
         text("""
@@ -52,7 +52,7 @@ def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatu
     ).all()
 
 
-def claim(connection: Connection, planned: Planned, now: datetime) -> Planned | None:
+def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> OutboxIntent | None:
     """Take it, unless somebody else took it since it was read.
 
     One that is being prepared may be taken too: whoever prepares it is dead, or loses it, since his epoch is over.
@@ -68,7 +68,7 @@ def claim(connection: Connection, planned: Planned, now: datetime) -> Planned | 
 
 
 def advance(
-    connection: Connection, claimed: Planned, status: IntentStatus, now: datetime, reason: str | None = None
+    connection: Connection, claimed: OutboxIntent, status: IntentStatus, now: datetime, reason: str | None = None
 ) -> bool:
     """On to the next state, if it is still ours; false when somebody else took it."""
     moved = connection.execute(
@@ -88,7 +88,7 @@ def advance(
     return bool(moved)
 
 
-def _planned(row: Row[Any]) -> Planned:
+def _planned(row: Row[Any]) -> OutboxIntent:
     intent = ExecutionIntent(
         intent_id=row.intent_id,
         position_id=row.position_id,
@@ -117,7 +117,7 @@ def _planned(row: Row[Any]) -> Planned:
         expires_at=row.expires_at,
         strategy_hash=row.strategy_hash,
     )
-    return Planned(intent, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
+    return OutboxIntent(intent, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
 
 
 def _evidence(stored: str, intent: ExecutionIntent) -> Evidence:

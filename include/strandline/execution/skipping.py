@@ -6,15 +6,15 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.execution.intents import UNSENT, Planned, advance, open_ids, read
-from strandline.execution.story import tell_skips
+from strandline.execution.intents import UNSENT, OutboxIntent, advance, open_ids, read
+from strandline.execution.strands import tell_skips
 from strandline.model.intent import IntentStatus
 from strandline.model.venue import VenueKey
 
 
 def skip(
     connection: Connection,
-    waiting: Sequence[Planned],
+    waiting: Sequence[OutboxIntent],
     reason: str,
     *,
     now: datetime,

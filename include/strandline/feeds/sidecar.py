@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from strandline.feeds.intake import Intake
-from strandline.feeds.pump import Pump
 from strandline.feeds.session import Session
-from strandline.feeds.watcher import Newcomers, Watcher
+from strandline.feeds.tick_buffer import TickBuffer
+from strandline.feeds.tick_writer import TickWriter
+from strandline.feeds.watcher import InitialBackfill, Watcher
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import Feed
 
@@ -19,35 +19,37 @@ _SECONDS_TO_SAY_GOODBYE: Final = 2.0
 
 
 class Sidecar:
-    """One event loop; feeds fill the intake, the pump empties it, the watcher points the feeds."""
+    """One event loop; feeds fill the buffer, the writer empties it, the watcher points the feeds."""
 
     def __init__(
         self,
         open_connection: Callable[[], Awaitable[Connection]],
-        intake: Intake,
+        buffer: TickBuffer,
         feeds: Sequence[Feed],
         clock: Callable[[], datetime],
-        newcomers: Newcomers,
+        newcomers: InitialBackfill,
     ) -> None:
-        """The feeds tell the same intake."""
+        """The feeds tell the same buffer."""
         self._feeds = feeds
-        self._watcher = Watcher(Session(open_connection), feeds, intake, clock, newcomers)
-        self._pump = Pump(Session(open_connection), intake, clock, self._heard_through, self._activity)
+        self._watcher = Watcher(Session(open_connection), feeds, buffer, clock, newcomers)
+        self._writer = TickWriter(Session(open_connection), buffer, clock, self._heard_through, self._activity)
 
     async def run(self, end: asyncio.Event) -> int:
         """Until `end` is set; then what was heard is committed. How many ticks the database could not be given."""
         async with asyncio.TaskGroup() as tasks:
             runs = [self._watcher.run(), *(feed.run() for feed in self._feeds)]
             sources = [tasks.create_task(run) for run in runs]
-            pump = tasks.create_task(self._pump.run())
+            writer = tasks.create_task(self._writer.run())
             await end.wait()
             for source in sources:
                 source.cancel()
             await asyncio.wait(sources)
-            self._pump.stop()
-            await asyncio.wait([pump], timeout=_SECONDS_TO_DRAIN if self._pump.unwritten else _SECONDS_TO_SAY_GOODBYE)
-            pump.cancel()
-        return self._pump.unwritten
+            self._writer.stop()
+            await asyncio.wait(
+                [writer], timeout=_SECONDS_TO_DRAIN if self._writer.unwritten else _SECONDS_TO_SAY_GOODBYE
+            )
+            writer.cancel()
+        return self._writer.unwritten
 
     def _heard_through(self) -> datetime | None:
         """What happened up to then has been heard from all venues."""

@@ -18,7 +18,7 @@ ALWAYS: Final[Mapping[VenueKey, frozenset[str]]] = {
 async def read_rows(connection: Connection) -> Mapping[VenueKey, frozenset[str]]:
     """Of each venue the tokens of all rows that are not archived."""
     rows = await connection.fetch(
-        "SELECT DISTINCT token_chain, book_id, token_contract FROM positions WHERE standing <> 'archived'"
+        "SELECT DISTINCT token_chain, book_id, token_contract FROM positions WHERE desired_status <> 'archived'"
     )
     tokens: dict[VenueKey, set[str]] = defaultdict(set)
     for row in rows:

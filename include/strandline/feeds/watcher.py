@@ -8,8 +8,8 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from strandline.feeds.instruments import known_instruments, register
-from strandline.feeds.intake import Intake
 from strandline.feeds.session import Session
+from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.watch_set import ALWAYS, read_rows
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import Connection
@@ -21,7 +21,7 @@ _CHANNEL: Final = "strandline_positions"
 _SECONDS_BETWEEN: Final = 30.0
 _SECONDS_AFTER_TROUBLE: Final = 5.0
 
-Newcomers = Callable[[VenueKey, Mapping[str, int]], None]
+InitialBackfill = Callable[[VenueKey, Mapping[str, int]], None]
 
 
 class Watcher:
@@ -31,14 +31,14 @@ class Watcher:
         self,
         session: Session,
         feeds: Sequence[Feed],
-        intake: Intake,
+        buffer: TickBuffer,
         clock: Callable[[], datetime],
-        newcomers: Newcomers,
+        newcomers: InitialBackfill,
     ) -> None:
         """`newcomers` is told of instruments when they are watched for the first time."""
         self._session = session
         self._feeds = feeds
-        self._intake = intake
+        self._buffer = buffer
         self._clock = clock
         self._newcomers = newcomers
         self._look = asyncio.Event()
@@ -73,7 +73,7 @@ class Watcher:
         if today != self._day:
             first, last = days_around(today)
             await connection.execute("SELECT ensure_tick_partitions($1, $2)", first, last)
-            self._intake.store_days(first, last)
+            self._buffer.store_days(first, last)
             self._day = today
 
     async def _follow(self, connection: Connection) -> bool:

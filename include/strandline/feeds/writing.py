@@ -46,7 +46,7 @@ async def _write_all(connection: Connection, rows: Sequence[TickRow]) -> int:
     minutes = {(row[1], row[0].replace(second=0, microsecond=0)) for row in rows}
     async with connection.transaction():
         await connection.copy_records_to_table("ticks", records=rows, columns=_TICK)
-        await connection.copy_records_to_table("touched", records=minutes, columns=("instrument_id", "minute"))
+        await connection.copy_records_to_table("dirty_minutes", records=minutes, columns=("instrument_id", "minute"))
     return len(rows)
 
 
@@ -58,7 +58,7 @@ async def _write_what_is_new(connection: Connection, rows: Sequence[TickRow]) ->
             WITH stored AS (
               INSERT INTO ticks SELECT * FROM staged_ticks ON CONFLICT DO NOTHING RETURNING instrument_id, ts
             ), marked AS (
-              INSERT INTO touched SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
+              INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
             )
             SELECT count(*) FROM stored
             """

@@ -64,7 +64,7 @@ async def _store(connection: Connection, instrument_id: int, candles: Sequence[C
                 (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.trades)
               RETURNING ts
             )
-            INSERT INTO touched SELECT $1, ts FROM changed
+            INSERT INTO dirty_minutes SELECT $1, ts FROM changed
             """,
             instrument_id,
             fetched_at,

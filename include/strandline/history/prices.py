@@ -14,7 +14,7 @@ _STORE: Final = """
       SELECT ts, %(instrument_id)s, floor(extract(epoch FROM ts) * 1000), price, 'p', 'a' FROM staged_prices
       ON CONFLICT DO NOTHING RETURNING instrument_id, ts
     ), marked AS (
-      INSERT INTO touched SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
+      INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
     )
     SELECT count(*) FROM stored
     """

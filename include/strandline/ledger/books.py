@@ -15,7 +15,7 @@ from strandline.ledger.account import Account
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.position import Holding
-from strandline.model.tick import Side
+from strandline.model.side import Side
 
 Pocket: TypeAlias = tuple[Account, str]
 """A token or an asset of an account."""

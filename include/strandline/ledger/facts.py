@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, text
 from strandline.ledger.account import Account
 from strandline.ledger.books import Entry
 from strandline.model.exact import Amount, Money, Price, Quantity
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.model.venue import VenueKey
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.record import Record, require
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.model.venue import VenueKey
 
 

@@ -7,8 +7,8 @@ from uuid import UUID
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.ids import derived_id
 from strandline.model.record import Record, require
+from strandline.model.side import Side
 from strandline.model.signal import EngineState
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 
@@ -114,7 +114,7 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
 
 
 def entry_intent_id(position_id: UUID, trade_no: int, rule: int, source_bar: datetime) -> UUID:
-    """Planned again from the same bar by the same rule, it is the same intent."""
+    """OutboxIntent again from the same bar by the same rule, it is the same intent."""
     return derived_id("intent", str(position_id), trade_no, rule, source_bar.isoformat())
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from strandline.model.exact import Money, Price, Quantity
 from strandline.model.ids import derived_id
 from strandline.model.record import Record, require
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.model.venue import VenueKey
 
 

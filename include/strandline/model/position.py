@@ -11,7 +11,7 @@ from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 
 
-class Standing(StrEnum):
+class DesiredStatus(StrEnum):
     """What a person wants of a row. The rest of its status follows from its bars and its holding."""
 
     OPEN = "open"
@@ -70,7 +70,7 @@ class Position(Record, frozen=True, kw_only=True):
 
     key: PositionKey
     instrument_id: int
-    standing: Standing
+    desired_status: DesiredStatus
     weight: Ratio
     ready: bool
     holding: Holding
@@ -83,8 +83,8 @@ class Position(Record, frozen=True, kw_only=True):
     @property
     def status(self) -> PositionStatus:
         """Derived, so that it never disagrees with the facts; the view `position_rows` derives the same."""
-        if self.standing is not Standing.OPEN:
-            return PositionStatus(self.standing.value)
+        if self.desired_status is not DesiredStatus.OPEN:
+            return PositionStatus(self.desired_status.value)
         if self.holding.quantity:
             return PositionStatus.ACTIVE
         return PositionStatus.WATCHLIST if self.ready else PositionStatus.DORMANT

@@ -4,6 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from strandline.model.record import Record, require
+from strandline.model.side import Side
 
 
 class TickKind(StrEnum):
@@ -11,13 +12,6 @@ class TickKind(StrEnum):
 
     TRADE = "t"
     PRICE = "p"
-
-
-class Side(StrEnum):
-    """Of an order or a fill; of a tick, the aggressor's."""
-
-    BUY = "buy"
-    SELL = "sell"
 
 
 class Source(StrEnum):

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from strandline.model.position import Standing
+from strandline.model.position import DesiredStatus
+from strandline.model.side import Side
 from strandline.model.strategy import Strategy
-from strandline.model.tick import Side
 from strandline.pm import reasons as why
+from strandline.pm.context import RowContext
 from strandline.pm.inputs import CycleInputs, Row
-from strandline.pm.situation import Situation
 
-Block: TypeAlias = Callable[[Situation], Iterator[str]]
+Block: TypeAlias = Callable[[RowContext], Iterator[str]]
 
 
 def blocks_everywhere(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...]:
@@ -25,38 +25,38 @@ def blocks_everywhere(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...
     return tuple(dict.fromkeys(reasons))
 
 
-def blocks_of(at: Situation) -> tuple[str, ...]:
+def blocks_of(at: RowContext) -> tuple[str, ...]:
     """What stops the entries of this row."""
     return tuple(dict.fromkeys(reason for block in BLOCKS for reason in block(at)))
 
 
-def _quality(at: Situation) -> Iterator[str]:
+def _quality(at: RowContext) -> Iterator[str]:
     for finding in at.row.block_all:
         yield f"{why.BLOCK_ALL}:{finding}"
     for finding in at.row.block_entries:
         yield f"{why.BLOCK_ENTRIES}:{finding}"
 
 
-def _standing(at: Situation) -> Iterator[str]:
-    if at.row.position.standing is Standing.PAUSED:
+def _desired_status(at: RowContext) -> Iterator[str]:
+    if at.row.position.desired_status is DesiredStatus.PAUSED:
         yield why.PAUSED
     if not at.row.position.ready:
         yield why.DORMANT
 
 
-def _open_intents(at: Situation) -> Iterator[str]:
+def _open_intents(at: RowContext) -> Iterator[str]:
     if at.open_on(Side.BUY):
         yield why.OPEN_ENTRY
     if at.open_on(Side.SELL):
         yield why.OPEN_EXIT
 
 
-def _price(at: Situation) -> Iterator[str]:
+def _price(at: RowContext) -> Iterator[str]:
     if at.row.price is None:
         yield why.NO_TRUSTED_PRICE
 
 
-BLOCKS: Final[tuple[Block, ...]] = (_quality, _standing, _open_intents, _price)
+BLOCKS: Final[tuple[Block, ...]] = (_quality, _desired_status, _open_intents, _price)
 """In the order in which they are named."""
 
 

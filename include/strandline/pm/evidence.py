@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import TypeAlias
 
 from strandline.model.evidence import Evidence
+from strandline.pm.context import RowContext
 from strandline.pm.exits import nearest_level
-from strandline.pm.situation import Situation
 
 Named: TypeAlias = Iterator[tuple[str, object]]
 
 
-def evidence_of(at: Situation, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
+def evidence_of(at: RowContext, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
     """`wanted` is what would have been done, had nothing stood in the way. What is not known is left out."""
     named = (*_signal(at), *_price(at), *_trade(at), *_portfolio(at), ("wanted", wanted))
     return Evidence(
@@ -23,7 +23,7 @@ def evidence_of(at: Situation, not_fired: Mapping[str, str], wanted: str | None 
     )
 
 
-def _signal(at: Situation) -> Named:
+def _signal(at: RowContext) -> Named:
     signal = at.row.newest
     if signal is None:
         return
@@ -42,7 +42,7 @@ def _signal(at: Situation) -> Named:
     yield "level_id", level and level.level_id
 
 
-def _price(at: Situation) -> Named:
+def _price(at: RowContext) -> Named:
     if at.known_price is None:
         return
     yield "price", at.known_price.price
@@ -51,7 +51,7 @@ def _price(at: Situation) -> Named:
     yield "price_trusted", "yes" if at.row.price else "no"
 
 
-def _trade(at: Situation) -> Named:
+def _trade(at: RowContext) -> Named:
     yield "trade_no", at.trade_no
     if not at.held:
         return
@@ -65,7 +65,7 @@ def _trade(at: Situation) -> Named:
     yield "exit_due_bar", at.exit_due and at.exit_due.bar
 
 
-def _portfolio(at: Situation) -> Named:
+def _portfolio(at: RowContext) -> Named:
     yield "equity", at.equity
     yield "allocation", at.allocation
     yield "remaining", at.remaining

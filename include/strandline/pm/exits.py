@@ -5,16 +5,16 @@ from typing import Final
 
 from strandline.model.exact import Price, Ratio
 from strandline.model.intent import Decision, ExitReason
+from strandline.model.side import Side
 from strandline.model.signal import Flag, Level, Signal
-from strandline.model.tick import Side
 from strandline.pm import reasons as why
+from strandline.pm.context import RowContext
 from strandline.pm.proposals import Sell, SellRule
 from strandline.pm.rounding import percent
-from strandline.pm.situation import Situation
 from strandline.pm.sizes import trim_quantity, trim_share
 
 
-def stop(at: Situation) -> Sell | str:
+def stop(at: RowContext) -> Sell | str:
     """Rule 1: it fell too far below what was paid."""
     if at.holding.average_entry is None:
         return why.FLAT
@@ -24,7 +24,7 @@ def stop(at: Situation) -> Sell | str:
     return _all(at, Decision.DEMOTE, ExitReason.STOP) if at.price <= line else why.ABOVE_STOP
 
 
-def trail(at: Situation) -> Sell | str:
+def trail(at: RowContext) -> Sell | str:
     """Rule 2: it had risen enough, and fell back from its highest."""
     if not at.held:
         return why.FLAT
@@ -35,7 +35,7 @@ def trail(at: Situation) -> Sell | str:
     return _all(at, Decision.TRAIL, ExitReason.TRAIL) if at.price <= at.trail.line else why.ABOVE_TRAIL
 
 
-def time(at: Situation) -> Sell | str:
+def time(at: RowContext) -> Sell | str:
     """Rule 3: it went nowhere for too long."""
     if at.holding.first_fill_at is None or not at.held:
         return why.FLAT
@@ -44,17 +44,17 @@ def time(at: Situation) -> Sell | str:
     return why.TRAIL_ARMED if at.trail.armed else _all(at, Decision.DEMOTE, ExitReason.TIME)
 
 
-def trend_ended(at: Situation) -> Sell | str:
+def trend_ended(at: RowContext) -> Sell | str:
     """Rule 4: what it was bought for is over."""
     return _due(at, ExitReason.TREND_FAILED, ExitReason.TREND_OVER)
 
 
-def emergency(at: Situation) -> Sell | str:
+def emergency(at: RowContext) -> Sell | str:
     """Rule 5: it fell below the slowest average."""
     return _due(at, ExitReason.EMERGENCY)
 
 
-def trim(at: Situation) -> Sell | str:
+def trim(at: RowContext) -> Sell | str:
     """Rule 6: a part is sold into strength, once per level and not too often.
 
     Where too little would be left it sells all, and stays a trim: the rule that fired is what counts later.
@@ -88,7 +88,7 @@ SELL_RULES: Final[tuple[tuple[int, SellRule], ...]] = (
 """In the order in which they are asked."""
 
 
-def _due(at: Situation, *reasons: ExitReason) -> Sell | str:
+def _due(at: RowContext, *reasons: ExitReason) -> Sell | str:
     if not at.held:
         return why.FLAT
     if at.exit_due is None:
@@ -96,7 +96,7 @@ def _due(at: Situation, *reasons: ExitReason) -> Sell | str:
     return _all(at, Decision.DEMOTE, at.exit_due.reason) if at.exit_due.reason in reasons else why.OTHER_EXIT_DUE
 
 
-def _trimmed_before(at: Situation, newest: Signal) -> str | None:
+def _trimmed_before(at: RowContext, newest: Signal) -> str | None:
     last, level = at.row.past.last_trim, nearest_level(newest)
     if level is None:
         return why.NO_LEVEL
@@ -107,12 +107,12 @@ def _trimmed_before(at: Situation, newest: Signal) -> str | None:
     return why.TRIMMED_AT_LEVEL if level.level_id == last.level_id else None
 
 
-def _all(at: Situation, decision: Decision, reason: ExitReason) -> Sell:
+def _all(at: RowContext, decision: Decision, reason: ExitReason) -> Sell:
     """The executor reads the confirmed quantity again when it prepares the order."""
     return Sell(decision, reason, at.holding.quantity, Ratio(1), (reason.value,))
 
 
-def _part(at: Situation, price: Price) -> Sell | str:
+def _part(at: RowContext, price: Price) -> Sell | str:
     part = trim_share(at)
     quantity = trim_quantity(at, part, price)
     if not quantity:

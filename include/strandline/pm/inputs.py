@@ -7,10 +7,10 @@ from uuid import UUID
 from strandline.model.exact import Money, Price
 from strandline.model.instrument import Instrument
 from strandline.model.intent import ExitReason, IntentStatus
-from strandline.model.position import Position, Standing
+from strandline.model.position import DesiredStatus, Position
 from strandline.model.record import Record, require
+from strandline.model.side import Side
 from strandline.model.signal import Signal
-from strandline.model.tick import Side
 
 
 class KnownPrice(Record, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ class Row(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         key = self.position.key
-        require(self.position.standing is not Standing.ARCHIVED, f"{key} is archived: it is not planned for")
+        require(self.position.desired_status is not DesiredStatus.ARCHIVED, f"{key} is archived: it is not planned for")
         require(
             (key.venue, key.token_contract) == (self.instrument.venue, self.instrument.token_contract),
             f"{key} is not a row of {self.instrument.venue}/{self.instrument.token_contract}",

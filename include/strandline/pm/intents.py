@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from strandline.model.exact import Money
 from strandline.model.intent import Decision, ExecutionIntent, Urgency, entry_intent_id, exit_intent_id
 from strandline.model.signal import EngineState
+from strandline.pm.context import RowContext
 from strandline.pm.proposals import Buy, Sell
-from strandline.pm.situation import Situation
 
 
-def entry_intent(at: Situation, rule: int, buy: Buy, notional: Money, cut_by: tuple[str, ...]) -> ExecutionIntent:
+def entry_intent(at: RowContext, rule: int, buy: Buy, notional: Money, cut_by: tuple[str, ...]) -> ExecutionIntent:
     """One per row, rule and bar: what was skipped is not tried again from the same bar."""
     limits = at.strategy.execution
     bar, revision, state = _source(at)
@@ -43,7 +43,7 @@ def entry_intent(at: Situation, rule: int, buy: Buy, notional: Money, cut_by: tu
     )
 
 
-def exit_intent(at: Situation, rule: int, sell: Sell) -> ExecutionIntent:
+def exit_intent(at: RowContext, rule: int, sell: Sell) -> ExecutionIntent:
     """One per attempt: an exit is planned again until the row is flat, each time with more room for the price."""
     limits = at.strategy.execution
     bar, revision, state = _source(at)
@@ -78,14 +78,14 @@ def exit_intent(at: Situation, rule: int, sell: Sell) -> ExecutionIntent:
     )
 
 
-def _slippage(at: Situation, sell: Sell, attempt: int) -> int:
+def _slippage(at: RowContext, sell: Sell, attempt: int) -> int:
     limits = at.strategy.execution
     if sell.decision is Decision.TRIM:
         return limits.entry_slippage_bps
     return limits.exit_slippage_bps[min(attempt, len(limits.exit_slippage_bps) - 1)]
 
 
-def _source(at: Situation) -> tuple[datetime, int, EngineState]:
+def _source(at: RowContext) -> tuple[datetime, int, EngineState]:
     """The newest signal's bar. An exit does not wait for a signal: without one it is the last bar that is over."""
     newest = at.row.newest
     if newest is None:

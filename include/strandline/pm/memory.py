@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from strandline.model.signal import Signal
+from strandline.pm.context import RowContext
 from strandline.pm.inputs import Memory, Row
-from strandline.pm.situation import Situation
 
 
-def memory_of(at: Situation, keep_flags: bool) -> Memory | None:
+def memory_of(at: RowContext, keep_flags: bool) -> Memory | None:
     """None as long as the engine has said nothing. `keep_flags`: the newest bar's flags may count once more."""
     cursor = _cursor(at.row, keep_flags)
     if cursor is None:

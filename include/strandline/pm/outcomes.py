@@ -5,15 +5,15 @@ from typing import Final
 from uuid import UUID
 
 from strandline.model.intent import ExecutionIntent, IntentStatus
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.pm import reasons as why
 from strandline.pm.caps import Caps
+from strandline.pm.context import RowContext
 from strandline.pm.decisions import Decided
 from strandline.pm.evidence import evidence_of
 from strandline.pm.intents import entry_intent, exit_intent
 from strandline.pm.memory import memory_of
 from strandline.pm.proposals import Buy, Fired, Sell, Verdict
-from strandline.pm.situation import Situation
 
 BLOCKED: Final = 7
 HOLD: Final = 12
@@ -22,7 +22,7 @@ _UNREMARKABLE: Final = frozenset({why.FLAT, why.NO_FLAG})
 """Why flag rules do not fire most of the time."""
 
 
-def exit_outcome(at: Situation, fired: Fired[Sell], not_fired: Mapping[str, str]) -> Decided:
+def exit_outcome(at: RowContext, fired: Fired[Sell], not_fired: Mapping[str, str]) -> Decided:
     """A sell calls off entries that are not claimed yet, and minds no doubtful buy; it waits for another sell."""
     called_off = tuple(
         sorted(
@@ -39,7 +39,7 @@ def exit_outcome(at: Situation, fired: Fired[Sell], not_fired: Mapping[str, str]
 
 
 def entry_outcome(
-    at: Situation, not_sold: Mapping[str, str], verdict: Verdict[Buy], blocks: tuple[str, ...], caps: Caps
+    at: RowContext, not_sold: Mapping[str, str], verdict: Verdict[Buy], blocks: tuple[str, ...], caps: Caps
 ) -> Decided:
     """As much as the caps leave room for, which it takes; or a hold."""
     fired = verdict.fired
@@ -58,7 +58,7 @@ def entry_outcome(
 
 
 def _decided(
-    at: Situation,
+    at: RowContext,
     rule: int,
     reasons: tuple[str, ...],
     not_fired: Mapping[str, str],

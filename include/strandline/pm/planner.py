@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from strandline.model.strategy import Strategy
 from strandline.pm.allocation import allocations, remaining
+from strandline.pm.appetite import pressure_of, urges_of
 from strandline.pm.blocks import blocks_everywhere, blocks_of
 from strandline.pm.caps import Caps
+from strandline.pm.context import RowContext
 from strandline.pm.decisions import Decided, Plan
 from strandline.pm.entries import BUY_RULES
 from strandline.pm.exits import SELL_RULES
 from strandline.pm.inputs import CycleInputs
 from strandline.pm.outcomes import HOLD, entry_outcome, exit_outcome
 from strandline.pm.proposals import Buy, Verdict, judge
-from strandline.pm.situation import Situation
-from strandline.pm.urges import pressure_of, urges_of
 
 
 def plan(inputs: CycleInputs, strategy: Strategy) -> Plan:
@@ -40,7 +40,7 @@ def plan(inputs: CycleInputs, strategy: Strategy) -> Plan:
 class _Staying:
     """A row that sells nothing."""
 
-    at: Situation
+    at: RowContext
     not_sold: Mapping[str, str]
     bought: Verdict[Buy]
 
@@ -50,12 +50,12 @@ class _Staying:
         return rule, -self.at.urges.appetite, str(self.at.row.position.position_id)
 
 
-def _situations(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> Iterator[Situation]:
+def _situations(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> Iterator[RowContext]:
     pressure = pressure_of(inputs, strategy)
     allocated = allocations(inputs, strategy)
     for row in inputs.rows:
         allocation = allocated[row.position.position_id]
-        yield Situation(
+        yield RowContext(
             row=row,
             cycle=inputs.cycle,
             strategy=strategy,

@@ -6,7 +6,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from strandline.model.exact import Money, Quantity, Ratio
 from strandline.model.intent import Decision, ExitReason
-from strandline.pm.situation import Situation
+from strandline.pm.context import RowContext
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Buy:
     reasons: tuple[str, ...]
 
 
-SellRule: TypeAlias = Callable[[Situation], Sell | str]
-BuyRule: TypeAlias = Callable[[Situation], Buy | str]
+SellRule: TypeAlias = Callable[[RowContext], Sell | str]
+BuyRule: TypeAlias = Callable[[RowContext], Buy | str]
 
 P = TypeVar("P", Sell, Buy)
 
@@ -53,7 +53,7 @@ class Verdict(Generic[P]):
     not_fired: Mapping[str, str]
 
 
-def judge(rules: Iterable[tuple[int, Callable[[Situation], P | str]]], at: Situation) -> Verdict[P]:
+def judge(rules: Iterable[tuple[int, Callable[[RowContext], P | str]]], at: RowContext) -> Verdict[P]:
     """Ask the rules in order."""
     not_fired: dict[str, str] = {}
     for rule, ask in rules:

@@ -3,10 +3,10 @@
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.instrument import Instrument
 from strandline.model.strategy import Strategy
+from strandline.pm.appetite import extracted_share
+from strandline.pm.context import RowContext
 from strandline.pm.curve import value_at
 from strandline.pm.rounding import CENT, cents, ratio
-from strandline.pm.situation import Situation
-from strandline.pm.urges import extracted_share
 
 
 def entry_share(appetite: float, factor: float, strategy: Strategy) -> Ratio:
@@ -14,7 +14,7 @@ def entry_share(appetite: float, factor: float, strategy: Strategy) -> Ratio:
     return ratio(factor * value_at(strategy.sizes.entry, appetite))
 
 
-def entry_notional(at: Situation, part: Ratio) -> Money:
+def entry_notional(at: RowContext, part: Ratio) -> Money:
     """That part of what remains, in cents."""
     return cents(at.remaining * part)
 
@@ -25,14 +25,14 @@ def least_entry(instrument: Instrument, price: Price, strategy: Strategy) -> Mon
     return max(minimum, price * instrument.lot, CENT)
 
 
-def trim_share(at: Situation) -> Ratio:
+def trim_share(at: RowContext) -> Ratio:
     """The part of the quantity that a trim sells; the more was extracted already, the less."""
     sizes = at.strategy.sizes
     damping = value_at(sizes.trim_damping, extracted_share(at.holding))
     return ratio(min(sizes.trim_max, value_at(sizes.trim, at.urges.exit_urgency) * damping))
 
 
-def trim_quantity(at: Situation, part: Ratio, price: Price) -> Quantity:
+def trim_quantity(at: RowContext, part: Ratio, price: Price) -> Quantity:
     """In whole lots. Nothing if the venue would not take so little; all if what is left would be dust."""
     instrument, held = at.row.instrument, at.holding.quantity
     sold = held.scaled(part).in_lots(instrument.lot)

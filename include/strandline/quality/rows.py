@@ -10,7 +10,7 @@ _WINDOW = """
     FROM positions p
     JOIN instruments i USING (token_chain, book_id, token_contract)
     JOIN (VALUES {frames}) AS f (timeframe, length) USING (timeframe)
-    WHERE p.standing <> 'archived'
+    WHERE p.desired_status <> 'archived'
 """.replace("{frames}", FRAMES)
 _FRESH = """
     WITH newest AS (

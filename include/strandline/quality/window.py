@@ -16,7 +16,7 @@ _CHECKED = text("""
 """)
 _PATIENCE = text("""
     SELECT max(stale_after) FROM instruments JOIN positions USING (token_chain, book_id, token_contract)
-    WHERE standing <> 'archived'
+    WHERE desired_status <> 'archived'
 """)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
 

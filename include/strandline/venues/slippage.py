@@ -1,7 +1,7 @@
 """How a trade compares with the price that was decided on."""
 
 from strandline.model.exact import Price
-from strandline.model.tick import Side
+from strandline.model.side import Side
 
 
 def slippage_bps(price: Price, reference: Price, side: Side) -> float:

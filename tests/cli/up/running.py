@@ -11,9 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import marked
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 from tests.cli.conftest import IN_A_PROCESS
 
 HEALTHY = "everything is healthy"
@@ -24,7 +24,7 @@ class Up:
     """One run of it. What it prints is waited for, line by line."""
 
     def __init__(self, home: Path, **environment: str) -> None:
-        self.place = Place(home)
+        self.place = Paths(home)
         self.said: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(

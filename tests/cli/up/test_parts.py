@@ -20,7 +20,7 @@ from strandline.cli.up.airflow_environment import airflow_environment, write_air
 from strandline.cli.up.interruption import Interruption, StopRequested, unheard_by_children
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import choose_ports
 from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
 from strandline.model.errors import StrandlineError
@@ -31,8 +31,8 @@ DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520pl
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
-    made = Place(tmp_path / "a home")
+def place(tmp_path: Path) -> Paths:
+    made = Paths(tmp_path / "a home")
     made.make()
     return made
 
@@ -40,13 +40,13 @@ def place(tmp_path: Path) -> Place:
 class TestAirflowEnvironment:
     """One mapping, by which every process and airflow.cfg go."""
 
-    def test_the_doctor_finds_no_fault_in_it(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_doctor_finds_no_fault_in_it(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in airflow_environment(place, DATABASE, 8123).items():
             monkeypatch.setenv(name, value)
         checks = list(doctor.airflow(doctor.configuration()))
         assert [check.outcome for check in checks] == [Outcome.OK], checks
 
-    def test_the_file_says_the_same(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_file_says_the_same(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
         environment = airflow_environment(place, DATABASE, 8123)
         write_airflow_home(place, environment)
         monkeypatch.setenv("AIRFLOW_HOME", environment["AIRFLOW_HOME"])
@@ -54,7 +54,7 @@ class TestAirflowEnvironment:
         assert [check.outcome for check in checks] == [Outcome.OK], checks
         assert doctor.configuration().get("database", "sql_alchemy_conn") == DATABASE
 
-    def test_nobody_else_may_read_what_is_secret(self, place: Place) -> None:
+    def test_nobody_else_may_read_what_is_secret(self, place: Paths) -> None:
         environment = airflow_environment(place, DATABASE, 8123)
         write_airflow_home(place, environment)
         secret = re.compile("|".join(re.escape(environment[f"AIRFLOW__{name}"]) for name in ("API_AUTH__JWT_SECRET",)))
@@ -62,19 +62,19 @@ class TestAirflowEnvironment:
         assert holders
         assert {stat.S_IMODE(file.stat().st_mode) for file in holders} == {0o600}
 
-    def test_secrets_are_made_once_and_for_this_place_only(self, place: Place, tmp_path: Path) -> None:
-        other = Place(tmp_path / "another")
+    def test_secrets_are_made_once_and_for_this_place_only(self, place: Paths, tmp_path: Path) -> None:
+        other = Paths(tmp_path / "another")
         other.make()
         secrets = ("CORE__FERNET_KEY", "API__SECRET_KEY", "API_AUTH__JWT_SECRET")
 
-        def of(where: Place) -> list[str]:
+        def of(where: Paths) -> list[str]:
             environment = airflow_environment(where, DATABASE, 8123)
             return [environment[f"AIRFLOW__{name}"] for name in secrets]
 
         assert of(place) == of(place)
         assert not set(of(place)) & set(of(other))
 
-    def test_only_this_machine_reaches_it(self, place: Place) -> None:
+    def test_only_this_machine_reaches_it(self, place: Paths) -> None:
         environment = airflow_environment(place, DATABASE, 8123)
         assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
 
@@ -82,14 +82,14 @@ class TestAirflowEnvironment:
 class TestPorts:
     """Kept, unless somebody else has them."""
 
-    def test_they_stay(self, place: Place) -> None:
+    def test_they_stay(self, place: Paths) -> None:
         file = place.state / "ports.json"
         names = ("one", "two")
         first = choose_ports(file, Settings(home=place.home), names)
         assert choose_ports(file, Settings(home=place.home), names) == first
         assert len(set(first.values())) == 3
 
-    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, place: Place) -> None:
+    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, place: Paths) -> None:
         file = place.state / "ports.json"
         first = choose_ports(file, Settings(home=place.home), ("one", "two"))
         with socket.create_server(("127.0.0.1", first["one"])):
@@ -98,7 +98,7 @@ class TestPorts:
         assert second["two"] == first["two"]
 
     def test_a_port_that_the_person_chose_is_taken_or_refused(
-        self, place: Place, monkeypatch: pytest.MonkeyPatch
+        self, place: Paths, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         port = free_port()
         monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(port))
@@ -111,7 +111,7 @@ class TestPorts:
 class TestAccounts:
     """The demo accounts of mode sim."""
 
-    def test_they_are_made_once_and_are_valid_settings(self, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_they_are_made_once_and_are_valid_settings(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
         file = place.state / "accounts.json"
         accounts = demo_accounts(file, Settings(home=place.home))
         assert demo_accounts(file, Settings(home=place.home)) == accounts
@@ -124,14 +124,14 @@ class TestAccounts:
         other = demo_accounts(place.state / "others.json", settings)
         assert other == accounts
 
-    def test_keys_stay_out_of_what_is_printed(self, place: Place) -> None:
+    def test_keys_stay_out_of_what_is_printed(self, place: Paths) -> None:
         accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
         assert accounts.hyperliquid_key not in repr(accounts)
         assert accounts.solana_key not in repr(accounts)
 
 
 @pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
-def test_venues_of_somebody_else_are_refused(place: Place, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_venues_of_somebody_else_are_refused(place: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
     ports = dict.fromkeys(VENUE_PORTS, 20_000)
     state = place.state / "venues.jsonl"
@@ -217,7 +217,7 @@ def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert without_proxy() == dict.fromkeys(("no_proxy", "NO_PROXY"), "example.org,localhost,127.0.0.1")
 
 
-def test_what_is_kept_is_whole(place: Place) -> None:
+def test_what_is_kept_is_whole(place: Paths) -> None:
     file = place.state / "accounts.json"
     demo_accounts(file, Settings(home=place.home))
     assert json.loads(file.read_text())

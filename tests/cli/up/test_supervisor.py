@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import end, marked
 from strandline.cli.up.program import Program
 from strandline.cli.up.supervisor import Birth, Death, Supervisor
@@ -35,9 +35,9 @@ def until(true: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Place:
+def place(tmp_path: Path) -> Paths:
     """A path longer than a socket's address may be, with what configuration files take for their own."""
-    made = Place(tmp_path / "100% ; # 'quoted'" / ("long" * 30))
+    made = Paths(tmp_path / "100% ; # 'quoted'" / ("long" * 30))
     made.make()
     return made
 
@@ -46,7 +46,7 @@ Supervise = Callable[..., Supervisor]
 
 
 @pytest.fixture
-def supervise(place: Place) -> Iterator[Supervise]:
+def supervise(place: Paths) -> Iterator[Supervise]:
     """Starts a supervisor of these programs."""
     made: list[Supervisor] = []
 
@@ -60,7 +60,7 @@ def supervise(place: Place) -> Iterator[Supervise]:
     until(lambda: all(one.pid is None for one in made))
 
 
-def test_what_is_killed_comes_back_and_is_told(place: Place, supervise: Supervise) -> None:
+def test_what_is_killed_comes_back_and_is_told(place: Paths, supervise: Supervise) -> None:
     made = supervise(python("one", WAIT), python("other", WAIT))
     made.start_program("one")
     until(lambda: made.processes()["one"].pid is not None)
@@ -75,7 +75,7 @@ def test_what_is_killed_comes_back_and_is_told(place: Place, supervise: Supervis
     assert made.news() == []
 
 
-def test_what_a_killed_program_leaves_is_found_by_its_number(place: Place, supervise: Supervise) -> None:
+def test_what_a_killed_program_leaves_is_found_by_its_number(place: Paths, supervise: Supervise) -> None:
     made = supervise(python("one", LEAVES_A_CHILD))
     made.start_program("one")
     until(lambda: len(marked(place.home)) == 3)
@@ -89,7 +89,7 @@ def test_what_a_killed_program_leaves_is_found_by_its_number(place: Place, super
 
 
 def test_programs_see_their_own_secrets_only(
-    place: Place, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+    place: Paths, supervise: Supervise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SECRET_OF_PERSON", "inherited")
     made = supervise(
@@ -105,7 +105,7 @@ def test_programs_see_their_own_secrets_only(
     assert not [file for file in place.state.iterdir() if file.is_file() and "SECRET" in file.read_text()]
 
 
-def test_after_its_end_nothing_is_left(place: Place, supervise: Supervise) -> None:
+def test_after_its_end_nothing_is_left(place: Paths, supervise: Supervise) -> None:
     made = supervise(python("one", WAIT), python("two", LEAVES_A_CHILD))
     made.start_program("one")
     made.start_program("two")
@@ -116,7 +116,7 @@ def test_after_its_end_nothing_is_left(place: Place, supervise: Supervise) -> No
     assert marked(place.home) == []
 
 
-def test_who_does_not_listen_is_killed(place: Place, supervise: Supervise) -> None:
+def test_who_does_not_listen_is_killed(place: Paths, supervise: Supervise) -> None:
     made = supervise(python("one", STUBBORN))
     made.start_program("one")
     until(lambda: place.log("one").exists() and "deaf" in place.log("one").read_text())
@@ -126,7 +126,7 @@ def test_who_does_not_listen_is_killed(place: Place, supervise: Supervise) -> No
     assert made.pid is None
 
 
-def test_its_next_life_begins_with_what_had_been_started(place: Place, supervise: Supervise) -> None:
+def test_its_next_life_begins_with_what_had_been_started(place: Paths, supervise: Supervise) -> None:
     made = supervise(python("one", WAIT), python("two", WAIT))
     made.start_program("one")
     before = made.pid

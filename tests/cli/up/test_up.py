@@ -14,7 +14,7 @@ from strandline.cli.up.accounts import PRIVATE_VARIABLES
 from strandline.cli.up.loopback import ask
 from strandline.cli.up.processes import marked
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 from tests.cli.conftest import Command
 from tests.cli.up.running import HEALTHY, Up
 

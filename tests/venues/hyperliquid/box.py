@@ -19,23 +19,23 @@ from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.ids import derived_id
 from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
 from strandline.model.order import SignedOrder
-from strandline.model.position import Holding, Position, PositionKey, Standing
+from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.signal import EngineState
 from strandline.model.strategy import Execution
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
-from strandline.sim.clock import SteppedClock
-from strandline.sim.faults import FaultKind, Faults, Rule
-from strandline.sim.hyperliquid.limits import Limits
-from strandline.sim.hyperliquid.venue import HyperliquidVenue
-from strandline.sim.tape import Entry, Tape
 from strandline.strategy import DEFAULT_FILE
 from strandline.venues.access import Access
-from strandline.venues.hyperliquid.patience import Patience
 from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.perps_observer import HyperliquidObserver
+from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
-from tests.sim.hyperliquid.things import START, market
+from strandline_sim.clock import SteppedClock
+from strandline_sim.faults import FaultKind, Faults, Rule
+from strandline_sim.hyperliquid.limits import Limits
+from strandline_sim.hyperliquid.venue import HyperliquidVenue
+from strandline_sim.tape import Entry, Tape
+from tests.strandline_sim.hyperliquid.things import START, market
 
 LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
 ORDER: Final = "hyperliquid/exchange/order"
@@ -97,16 +97,16 @@ class Box:
         """To this venue."""
         return Access(**{"clock": self.now, "limits": LIMITS, "url": self.url, **changes})
 
-    def patience(self, **changes: Any) -> Patience:
+    def timeouts(self, **changes: Any) -> Timeouts:
         """Waiting takes no time of ours; what is delayed arrives meanwhile."""
-        return Patience(**{"sleep": self.later, **changes})
+        return Timeouts(**{"sleep": self.later, **changes})
 
     @contextmanager
     def executor(
-        self, key: LocalAccount, patience: Patience | None = None, **changes: Any
+        self, key: LocalAccount, timeouts: Timeouts | None = None, **changes: Any
     ) -> Iterator[HyperliquidExecutor]:
         """Of this account."""
-        executor = HyperliquidExecutor(self.access(key=key.key.hex(), **changes), patience or self.patience())
+        executor = HyperliquidExecutor(self.access(key=key.key.hex(), **changes), timeouts or self.timeouts())
         try:
             yield executor
         finally:
@@ -115,7 +115,7 @@ class Box:
     @contextmanager
     def observer(self) -> Iterator[HyperliquidObserver]:
         """Without a key."""
-        observer = HyperliquidObserver(self.access(), self.patience())
+        observer = HyperliquidObserver(self.access(), self.timeouts())
         try:
             yield observer
         finally:
@@ -216,7 +216,7 @@ def row(quantity: Quantity | None = None, coin: str = "ETH", venue: VenueKey = H
     return Position(
         key=PositionKey(venue=venue, token_contract=coin, timeframe=Timeframe.H1),
         instrument_id=1,
-        standing=Standing.OPEN,
+        desired_status=DesiredStatus.OPEN,
         weight=Ratio(1),
         ready=True,
         holding=Holding(

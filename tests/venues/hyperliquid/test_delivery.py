@@ -13,8 +13,8 @@ from strandline.model.exact import Money, Quantity
 from strandline.model.order import SignedOrder
 from strandline.model.plan import OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.sim.faults import FaultKind, Rule
 from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+from strandline_sim.faults import FaultKind, Rule
 from tests.venues.hyperliquid.box import ORDER, Box, row
 
 NOOP = "hyperliquid/exchange/noop"
@@ -121,7 +121,7 @@ def test_it_never_arrived_and_is_killed(box: Box, executor: HyperliquidExecutor,
 
 
 def test_it_arrives_after_it_was_killed(box: Box) -> None:
-    with box.executor(box.key(), box.patience(order=0.2)) as executor:
+    with box.executor(box.key(), box.timeouts(order=0.2)) as executor:
         order = box.ordered(executor, box.buy())
         box.fault(FaultKind.DELAY, value=20_000)
         result = executor.execute(order)
@@ -132,7 +132,7 @@ def test_it_arrives_after_it_was_killed(box: Box) -> None:
 
 
 def test_it_arrives_while_nobody_can_be_asked(box: Box) -> None:
-    with box.executor(box.key(), box.patience(**SHORT)) as executor:
+    with box.executor(box.key(), box.timeouts(**SHORT)) as executor:
         order = box.ordered(executor, box.buy())
         box.fault(FaultKind.DELAY, value=20_000)
         box.fault(FaultKind.STATUS, "hyperliquid/*", times=None, value=503)
@@ -364,7 +364,7 @@ def test_nothing_twice_and_nothing_lost(shared: Box, script: list[Rule], course:
     box, key = shared, shared.key()
     box.faults.clear()
     box.later(1)
-    with box.executor(key, box.patience(**SHORT)) as executor, box.executor(key) as other:
+    with box.executor(key, box.timeouts(**SHORT)) as executor, box.executor(key) as other:
         held = other.execute(box.ordered(other, box.buy())).filled if leave else Quantity(0)
         order = box.ordered(other, box.sell(held) if leave else box.buy(), row(held))
         for rule in script:

@@ -9,7 +9,7 @@ import pytest
 
 from strandline.venues.feed import Activity
 from strandline.venues.hyperliquid import feed as feed_module
-from strandline.venues.hyperliquid import line
+from strandline.venues.hyperliquid import trade_socket
 from tests.venues.hyperliquid.server import PONG, T0, Scene, acknowledged, scene, trades, until
 
 BTC, ETH, SOL = {"BTC": 1}, {"ETH": 2}, {"SOL": 3}
@@ -109,7 +109,7 @@ def test_after_an_outage_nothing_counts_as_heard_until_the_replay_has_come() -> 
 
 
 def test_a_quiet_market_is_told_from_a_dead_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
 
     async def tell(one: Scene) -> None:
         one.feed.watch(BTC)
@@ -122,8 +122,8 @@ def test_a_quiet_market_is_told_from_a_dead_line(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_line_that_says_nothing_is_dropped_and_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_QUIET_SECONDS", 0.02)
-    monkeypatch.setattr(line, "_SILENT_SECONDS", 0.2)
+    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(trade_socket, "_SILENT_SECONDS", 0.2)
 
     async def tell(one: Scene) -> None:
         one.feed.watch(BTC)
@@ -137,7 +137,7 @@ def test_a_line_that_says_nothing_is_dropped_and_opened_again(monkeypatch: pytes
 
 
 def test_a_subscription_that_is_never_answered_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(line, "_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(trade_socket, "_ANSWER_SECONDS", 0.1)
 
     async def tell(one: Scene) -> None:
         one.server.answers = lambda message: [PONG] if message["method"] == "ping" else []

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from strandline.model.timeframe import Timeframe
-from strandline.sim.clock import SteppedClock
-from strandline.sim.faults import FaultKind, Rule
-from strandline.sim.world import World
 from strandline.venues.feed import FeedError
 from strandline.venues.hyperliquid.history import HyperliquidHistory
+from strandline_sim.clock import SteppedClock
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.world import World
 
 START = 1_790_000_040_000
 MINUTE = timedelta(minutes=1)

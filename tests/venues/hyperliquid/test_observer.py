@@ -9,8 +9,8 @@ import pytest
 from strandline.model.errors import StrandlineError
 from strandline.model.exact import Amount, Money
 from strandline.model.fill import CashCause, CashEvent
-from strandline.sim.faults import FaultKind
 from strandline.venues.hyperliquid.rest import HyperliquidError
+from strandline_sim.faults import FaultKind
 from tests.venues.hyperliquid.box import Box
 
 HOUR = 3600

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.exact import Price, Quantity
-from strandline.model.tick import Side
-from strandline.sim.hyperliquid.numbers import is_size, is_tick
+from strandline.model.side import Side
 from strandline.venues.hyperliquid.precision import limit_price, lot
+from strandline_sim.hyperliquid.numbers import is_size, is_tick
 
 sides = st.sampled_from(Side)
 decimals = st.integers(0, 6)

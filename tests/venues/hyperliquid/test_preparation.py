@@ -16,10 +16,10 @@ from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
-from strandline.sim.faults import FaultKind
-from strandline.sim.hyperliquid.numbers import is_size, is_tick
 from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError
+from strandline_sim.faults import FaultKind
+from strandline_sim.hyperliquid.numbers import is_size, is_tick
 from tests.venues.hyperliquid.box import LIMITS, Box, row
 
 LEVERAGE = "hyperliquid/exchange/updateLeverage"
@@ -41,7 +41,7 @@ def listed(number: int, **changes: Any) -> Callable[[Any], None]:
     return lambda told: told[0]["universe"][number].update(changes)
 
 
-def standing(number: int, **changes: Any) -> Callable[[Any], None]:
+def context_row(number: int, **changes: Any) -> Callable[[Any], None]:
     return lambda told: told[1][number].update(changes)
 
 
@@ -122,7 +122,7 @@ def test_exits_set_no_leverage(box: Box) -> None:
 
 @pytest.mark.parametrize(("funding", "leverage"), [("0.0001", 5), ("0.00126", 2), ("-0.00126", 2)])
 def test_dear_funding_caps_leverage(box: Box, funding: str, leverage: int) -> None:
-    change(box, "metaAndAssetCtxs", standing(1, funding=funding))
+    change(box, "metaAndAssetCtxs", context_row(1, funding=funding))
     limits = msgspec.structs.replace(LIMITS, leverage=5.0)
     with box.executor(box.key(), limits=limits) as executor:
         assert executor.prepare(box.buy(), row(), 1).details["leverage"] == str(leverage)
@@ -182,11 +182,11 @@ def test_expired(box: Box) -> None:
 @pytest.mark.parametrize(
     ("reason", "alter"),
     [
-        ("funding", standing(1, funding="0.00626")),
-        ("funding", standing(1, funding="-0.00626")),
+        ("funding", context_row(1, funding="0.00626")),
+        ("funding", context_row(1, funding="-0.00626")),
         ("leverage", listed(1, onlyIsolated=True)),
-        ("price_drift", standing(1, midPx="3500.0")),
-        ("price_drift", standing(1, midPx="2500.0")),
+        ("price_drift", context_row(1, midPx="3500.0")),
+        ("price_drift", context_row(1, midPx="2500.0")),
     ],
 )
 def test_what_keeps_entries_out_lets_exits_go(box: Box, reason: str, alter: Callable[[Any], None]) -> None:
@@ -207,7 +207,7 @@ def test_an_exit_follows_the_price_down(box: Box) -> None:
 
 
 def test_without_a_mid_the_mark_counts(box: Box) -> None:
-    change(box, "metaAndAssetCtxs", standing(1, midPx=None))
+    change(box, "metaAndAssetCtxs", context_row(1, midPx=None))
     with box.executor(box.key()) as executor:
         assert (
             executor.prepare(box.buy(), row(), 1).details["price_then"]
@@ -233,7 +233,7 @@ def test_too_little_to_sell(box: Box) -> None:
 def test_no_price_that_the_venue_takes(box: Box) -> None:
     with box.executor(box.key()) as executor:
         intent = box.buy(decision_price=Price("0.000001"))
-        change(box, "metaAndAssetCtxs", standing(1, midPx="0.000001"))
+        change(box, "metaAndAssetCtxs", context_row(1, midPx="0.000001"))
         assert skipped(executor, intent) == "rounding"
 
 

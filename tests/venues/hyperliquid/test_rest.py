@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from strandline.model.order import SignedOrder
 from strandline.model.result import OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.answers import Market, Status
-from strandline.venues.hyperliquid.patience import Patience
 from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from strandline.venues.hyperliquid.timeouts import Timeouts
 from tests.venues.hyperliquid.box import Box
 
-AT_ONCE = Patience(answer=2, order=2, tries=1, looks=1, pause=0)
+AT_ONCE = Timeouts(answer=2, order=2, tries=1, looks=1, pause=0)
 
 
 class Parrot(ThreadingHTTPServer):

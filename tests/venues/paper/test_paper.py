@@ -21,13 +21,13 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.model.result import OrderStatus
+from strandline.model.side import Side
 from strandline.model.signal import EngineState
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
 from strandline.venues.access import Access
 from strandline.venues.paper import PaperExecutor, PaperObserver
-from strandline.venues.paper.frictions import frictions_of
+from strandline.venues.paper.costs import costs_of
 from tests.venues.hyperliquid.box import LIMITS, row
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,7 +149,7 @@ def test_a_fill_is_no_better_than_the_market_and_no_worse_than_the_limit(
     assert fill.price.decimal >= best if side is Side.BUY else fill.price.decimal <= best
     assert fill.price <= order.plan.limit_price if side is Side.BUY else fill.price >= order.plan.limit_price
     assert fill.quantity <= order.plan.quantity
-    assert Money(0) < fill.fee <= fill.notional * frictions_of(venue).fee
+    assert Money(0) < fill.fee <= fill.notional * costs_of(venue).fee
     assert (fill.venue, fill.side, fill.order_id) == (venue, side, order.order_id)
     assert fill.notional <= Money(dollars) if side is Side.BUY else fill.quantity <= Quantity(held)
 
@@ -203,7 +203,7 @@ def test_the_bytes_are_the_plan() -> None:
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("side", Side)
 def test_there_is_only_so_much_volume(venue: VenueKey, side: Side) -> None:
-    market, most = Market(), frictions_of(venue).most
+    market, most = Market(), costs_of(venue).most
     held = most.decimal / 10
     amount = str(held * 100) if side is Side.BUY else str(held)
     trader = executor(market, venue)

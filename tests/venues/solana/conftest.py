@@ -8,16 +8,16 @@ from tests.venues.solana.town import Town, open_town
 
 
 @pytest.fixture(scope="module")
-def standing() -> Iterator[Town]:
+def standing_town() -> Iterator[Town]:
     """Opened once."""
     with open_town() as town:
         yield town
 
 
 @pytest.fixture
-def town(standing: Town) -> Iterator[Town]:
+def town(standing_town: Town) -> Iterator[Town]:
     """As it was at the beginning, but for the time."""
-    before = dict(standing.market.prices)
-    yield standing
-    standing.faults.clear()
-    standing.market.prices.update(before)
+    before = dict(standing_town.market.prices)
+    yield standing_town
+    standing_town.faults.clear()
+    standing_town.market.prices.update(before)

@@ -17,13 +17,13 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from strandline.model.plan import ExecutionPlan
-from strandline.venues.solana import rehearsal
+from strandline.venues.solana import simulation
 from strandline.venues.solana.addresses import JUPITER_PROGRAM
 from strandline.venues.solana.checks import MOST_PRIORITY_FEE, UnsafeTransactionError, checked
 from strandline.venues.solana.compute_budget import made_unique, priority_fee
 from strandline.venues.solana.jupiter import Jupiter, JupiterError, Quote, Swap
-from strandline.venues.solana.terms import Terms
-from tests.sim.solana.box import USDC
+from strandline.venues.solana.plan_details import PlanDetails
+from tests.strandline_sim.solana.box import USDC
 from tests.venues.solana.town import Town, row
 
 WALLET, OTHER = (Keypair.from_seed(bytes([number]) * 32).pubkey() for number in (1, 2))
@@ -79,7 +79,7 @@ def test_a_changed_plan_is_not_signed(town: Town) -> None:
     with town.executor(town.wallet(USDC=10**9)) as executor:
         plan = executor.prepare(town.buy(), row(), 1)
         told = {name: getattr(plan, name) for name in plan.__struct_fields__}
-        details = Terms.of(plan.details)._replace(transaction=composed([LIMIT, PRICE, PAY])).details()
+        details = PlanDetails.of(plan.details)._replace(transaction=composed([LIMIT, PRICE, PAY])).details()
         with pytest.raises(UnsafeTransactionError):
             executor.sign(ExecutionPlan(**{**told, "details": details}), None)
 
@@ -123,7 +123,7 @@ def test_a_swap_that_brings_less_than_it_promised_is_not_signed(town: Town, monk
 
 
 def test_a_swap_that_takes_sol_besides_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rehearsal, "MOST_BESIDES", 2_000_000)  # less than the rent of one account
+    monkeypatch.setattr(simulation, "MOST_BESIDES", 2_000_000)  # less than the rent of one account
     with pytest.raises(UnsafeTransactionError, match="lamports besides"):
         prepare(town)
 

@@ -10,10 +10,10 @@ import pytest
 
 from strandline.model.order import SignedOrder
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.sim.faults import FaultKind, Rule
 from strandline.venues.solana.jupiter import JupiterError, RefusedError
 from strandline.venues.solana.node import NodeError
-from tests.sim.solana.box import BONK
+from strandline_sim.faults import FaultKind, Rule
+from tests.strandline_sim.solana.box import BONK
 from tests.venues.solana.town import Town, agrees, ordered, row
 
 ENOUGH = 1_000_000_000

@@ -11,7 +11,7 @@ from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.plan import SkipExecution
 from strandline.model.position import Position
 from strandline.venues.solana.jupiter import Jupiter, Swap
-from tests.sim.solana.box import BONK, SOL, TOLL, UNPRICED, USDC
+from tests.strandline_sim.solana.box import BONK, SOL, TOLL, UNPRICED, USDC
 from tests.venues.solana.town import Town, row
 
 ENOUGH = 1_000_000_000

@@ -16,9 +16,9 @@ from strandline.model.intent import Decision, Urgency
 from strandline.model.plan import ExecutionPlan, OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.venues import solana
+from strandline.venues.solana.plan_details import PlanDetails
 from strandline.venues.solana.swap_executor import SolanaExecutor
-from strandline.venues.solana.terms import Terms
-from tests.sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
+from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
 from tests.venues.solana.town import Town, agrees, moved, ordered, row
 
 ENOUGH = 1_000_000_000
@@ -112,7 +112,7 @@ def test_a_plan_that_was_written_down_signs_to_the_same_bytes(town: Town) -> Non
     with town.executor(town.wallet(USDC=ENOUGH)) as executor:
         plan = executor.prepare(town.buy(), row(), 1)
         again = from_json(canonical_bytes(plan), ExecutionPlan)
-        assert Terms.of(again.details) == Terms.of(plan.details)
+        assert PlanDetails.of(again.details) == PlanDetails.of(plan.details)
         order = executor.sign(plan, None)
         assert order == executor.sign(again, None)
         transaction = VersionedTransaction.from_bytes(order.signed_bytes)

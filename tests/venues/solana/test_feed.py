@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.venue import SOLANA_ONCHAIN
-from strandline.sim.clock import SteppedClock
-from strandline.sim.faults import FaultKind, Rule
-from strandline.sim.world import World
 from strandline.venues.feed import FeedError
 from strandline.venues.solana import feed as feed_module
 from strandline.venues.solana.feed import JupiterFeed
 from strandline.venues.solana.prices import WRAPPED_SOL, read_prices
+from strandline_sim.clock import SteppedClock
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.world import World
 from tests.venues.hyperliquid.server import Heard, until
 
 START = 1_790_000_000_000

@@ -5,10 +5,10 @@ from solders.keypair import Keypair
 
 from strandline.model.exact import Amount, Money, Price
 from strandline.model.fill import CashCause
-from strandline.sim.faults import FaultKind, Rule
 from strandline.venues.solana.jupiter import JupiterError
 from strandline.venues.solana.node import NodeError
-from tests.sim.solana.box import BONK, SOL, UNPRICED, USDC
+from strandline_sim.faults import FaultKind, Rule
+from tests.strandline_sim.solana.box import BONK, SOL, UNPRICED, USDC
 from tests.venues.solana.town import Town
 
 NOBODY = str(Keypair.from_seed(b"n" * 32).pubkey())

@@ -18,23 +18,23 @@ from strandline.model.fill import CashCause
 from strandline.model.ids import derived_id
 from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
 from strandline.model.order import SignedOrder
-from strandline.model.position import Holding, Position, PositionKey, Standing
+from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.result import ExecutionResult
+from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.strategy import Execution
-from strandline.model.tick import Side
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import SOLANA_ONCHAIN
-from strandline.sim.clock import SteppedClock
-from strandline.sim.faults import Faults
-from strandline.sim.solana import Plans, SolanaVenue
-from strandline.sim.tape import Entry, Tape
 from strandline.strategy import DEFAULT_FILE
 from strandline.venues.access import Access
 from strandline.venues.solana.chain_observer import SolanaObserver
-from strandline.venues.solana.patience import Patience
 from strandline.venues.solana.swap_executor import SolanaExecutor
-from tests.sim.solana.box import BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
+from strandline.venues.solana.timeouts import Timeouts
+from strandline_sim.clock import SteppedClock
+from strandline_sim.faults import Faults
+from strandline_sim.solana import Plans, SolanaVenue
+from strandline_sim.tape import Entry, Tape
+from tests.strandline_sim.solana.box import BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
 
 LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
 DECIMALS: Final = {str(token.mint): token.decimals for token in TOKENS}
@@ -92,8 +92,8 @@ class Town:
     @contextmanager
     def executor(self, key: Keypair, *, waits: float = 30, **changes: Any) -> Iterator[SolanaExecutor]:
         """Of this wallet. It waits for an order in the venue's time, which takes none of ours."""
-        patience = Patience(for_order=waits, sleep=self.pause, elapsed=lambda: self.clock.now() / 1000)
-        executor = SolanaExecutor(self.access(key=str(key), **changes), patience)
+        timeouts = Timeouts(for_order=waits, sleep=self.pause, elapsed=lambda: self.clock.now() / 1000)
+        executor = SolanaExecutor(self.access(key=str(key), **changes), timeouts)
         try:
             yield executor
         finally:
@@ -194,7 +194,7 @@ def row(mint: str = BONK, quantity: Quantity | None = None) -> Position:
     return Position(
         key=PositionKey(venue=SOLANA_ONCHAIN, token_contract=mint, timeframe=Timeframe.H1),
         instrument_id=1,
-        standing=Standing.OPEN,
+        desired_status=DesiredStatus.OPEN,
         weight=Ratio(1),
         ready=True,
         holding=Holding(trade_no=1, quantity=held, average_entry=average, first_fill_at=entered, last_fill_at=entered),

@@ -48,7 +48,7 @@ def _perps(entries: Iterable[Mapping[str, Any]], account: str) -> Books:
 
 
 def _tokens(entries: Iterable[Mapping[str, Any]], wallet: str) -> Books:
-    from strandline.sim.solana.tokens import DEFAULT_TOKENS
+    from strandline_sim.solana.tokens import DEFAULT_TOKENS
 
     names = {str(token.mint): ("USDC" if token.symbol == "USDC" else str(token.mint)) for token in DEFAULT_TOKENS}
     decimals = {str(token.mint): token.decimals for token in DEFAULT_TOKENS}

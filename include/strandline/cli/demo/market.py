@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from strandline.cli.up.kept import kept
-from strandline.cycle.when import last_complete_cycle
+from strandline.cli.up.state_file import kept
+from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
 from strandline.model.strategy import Strategy
@@ -29,7 +29,7 @@ def moment(file: Path) -> datetime:
 
 def mints() -> dict[str, str]:
     """The tokens of the scene, by their addresses on the simulated chain."""
-    from strandline.sim.solana.tokens import DEFAULT_TOKENS
+    from strandline_sim.solana.tokens import DEFAULT_TOKENS
 
     return {token.symbol: str(token.mint) for token in DEFAULT_TOKENS if token.symbol in _TOKENS}
 

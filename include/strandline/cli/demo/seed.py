@@ -12,7 +12,7 @@ from strandline.store.roles import Role
 
 if TYPE_CHECKING:
     from strandline.settings import Settings
-    from strandline.sim.market.market import Market
+    from strandline_sim.market.market import Market
 
 _RECORDED: Final = timedelta(minutes=5_000)
 """As far back as Hyperliquid's candles of a minute go."""
@@ -59,8 +59,8 @@ def _engine(settings: "Settings", role: Role) -> Iterator[Engine]:
 def _market(moment: datetime) -> "Market":
     """The very market that the simulated venues show."""
     from strandline.cli.demo.market import SCENE, SEED
-    from strandline.sim.scenes import staged
-    from strandline.sim.world import market_of
+    from strandline_sim.scenes import staged
+    from strandline_sim.world import market_of
 
     scene = staged(SCENE, int(moment.timestamp() * 1000))
     return market_of(SEED, scene.perps, scene.scenario, scene.shifts)

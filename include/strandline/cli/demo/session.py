@@ -13,10 +13,10 @@ from strandline.cli.demo.airflow_runs import OVER, AirflowRuns, DagRun
 from strandline.cli.demo.books import differences, read_tape
 from strandline.cli.demo.decisions import cycle_of_run, decisions
 from strandline.cli.demo.seed import seed_prices, seed_rows
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
-from strandline.cycle.when import last_complete_cycle
+from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.model.errors import ConfigurationError
 from strandline.settings import PREFIX, Mode, load_settings
 from strandline.store.connect import connect, database_url
@@ -45,7 +45,7 @@ def demo_session() -> Iterator["Session"]:
             [f"{PREFIX}MODE is {settings.mode}, but the demo trades on simulated venues; unset it"]
         )
     screen = Screen()
-    place = Place(settings.home)
+    place = Paths(settings.home)
     place.make()
     begins = market.moment(place.state / "demo.json")
     told = [f"--seed={market.SEED}", f"--scene={market.SCENE}", f"--moment={begins:%Y-%m-%dT%H:%M:%S}"]

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from strandline.cli.up.kept import kept
+from strandline.cli.up.state_file import kept
 from strandline.settings import PREFIX, Settings
 
 

@@ -10,18 +10,18 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from strandline.cli.up.kept import keep
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
+from strandline.cli.up.state_file import keep
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.store.connect import database_url, in_words, owner_engine
-from strandline.store.embedded import EmbeddedPostgres
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
 DATABASE: Final = "airflow"
 
 
-def airflow_database_url(place: Place, settings: Settings) -> str:
+def airflow_database_url(place: Paths, settings: Settings) -> str:
     """For the login that migrates: Airflow's tables belong to it."""
     if settings.database_url is None:
         return EmbeddedPostgres(place.postgres).url(DATABASE)
@@ -41,19 +41,19 @@ def create_airflow_database(settings: Settings) -> None:
             raise StrandlineError(problem, f"let an administrator run: CREATE DATABASE {DATABASE}") from error
 
 
-def is_migrated(place: Place, settings: Settings) -> bool:
+def is_migrated(place: Paths, settings: Settings) -> bool:
     """Whether it is where this Airflow left it: asking Airflow itself takes seconds."""
     with suppress(FileNotFoundError):
         return bool(json.loads(_file(place).read_text()) == _now(place, settings))
     return False
 
 
-def remember_migrated(place: Place, settings: Settings) -> None:
+def remember_migrated(place: Paths, settings: Settings) -> None:
     """After `airflow db migrate`."""
     keep(_file(place), _now(place, settings))
 
 
-def _now(place: Place, settings: Settings) -> dict[str, str | None]:
+def _now(place: Paths, settings: Settings) -> dict[str, str | None]:
     engine = create_engine(airflow_database_url(place, settings), poolclass=NullPool)
     try:
         with engine.connect() as connection:
@@ -65,5 +65,5 @@ def _now(place: Place, settings: Settings) -> dict[str, str | None]:
     return {"airflow": version("apache-airflow-core"), "revision": revision}
 
 
-def _file(place: Place) -> Path:
+def _file(place: Paths) -> Path:
     return place.state / "airflow-migrated.json"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from strandline.cli.doctor.airflow import CHECKOUT, variable
-from strandline.cli.up.kept import keep, kept
 from strandline.cli.up.loopback import HOST
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
+from strandline.cli.up.state_file import keep, kept
 from strandline.model.errors import StrandlineError
 
 USER: Final = "admin"
@@ -26,7 +26,7 @@ if sys.argv[1:2] == ["scheduler"]:
 '''
 
 
-def airflow_environment(place: Place, database: str, port: int) -> dict[str, str]:
+def airflow_environment(place: Paths, database: str, port: int) -> dict[str, str]:
     """What each of Airflow's processes gets; `database` is the URL of Airflow's own."""
     own = airflow_secrets(place)
     options: Mapping[tuple[str, str], object] = {
@@ -73,7 +73,7 @@ def airflow_environment(place: Place, database: str, port: int) -> dict[str, str
     }
 
 
-def write_airflow_home(place: Place, environment: Mapping[str, str]) -> None:
+def write_airflow_home(place: Paths, environment: Mapping[str, str]) -> None:
     """What Airflow reads from files; airflow.cfg says the same, so that `airflow` needs only AIRFLOW_HOME."""
     if not (CHECKOUT / "dags").is_dir():
         problem = (
@@ -95,7 +95,7 @@ def write_airflow_home(place: Place, environment: Mapping[str, str]) -> None:
         parser.write(stream)
 
 
-def airflow_secrets(place: Place) -> dict[str, str]:
+def airflow_secrets(place: Paths) -> dict[str, str]:
     """Keys and the password, made once."""
     return kept(place.state / "airflow.json", _make)
 
@@ -111,5 +111,5 @@ def _make() -> dict[str, str]:
     }
 
 
-def _passwords_file(place: Place) -> Path:
+def _passwords_file(place: Paths) -> Path:
     return place.airflow / "passwords.json"

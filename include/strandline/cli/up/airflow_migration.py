@@ -9,12 +9,12 @@ from typing import Self
 
 from strandline.cli.up.airflow_database import is_migrated, remember_migrated
 from strandline.cli.up.interruption import Interruption
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import marks
 from strandline.cli.up.program import AIRFLOW
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
-from strandline.store.pg_programs import last_lines
+from strandline.store.postgres.programs import last_lines
 
 _NAME = "airflow-migration"
 
@@ -22,7 +22,7 @@ _NAME = "airflow-migration"
 class AirflowMigration:
     """Starts on entry unless there is nothing to do; leaves nothing running on exit."""
 
-    def __init__(self, place: Place, settings: Settings, environment: Mapping[str, str]) -> None:
+    def __init__(self, place: Paths, settings: Settings, environment: Mapping[str, str]) -> None:
         self._place = place
         self._settings = settings
         self._environment = environment

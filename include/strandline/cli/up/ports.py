@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from strandline.cli.up.kept import keep
+from strandline.cli.up.state_file import keep
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 

@@ -16,22 +16,22 @@ from strandline.cli.up.airflow_environment import USER, airflow_environment, air
 from strandline.cli.up.airflow_migration import AirflowMigration
 from strandline.cli.up.component import State, Status
 from strandline.cli.up.interruption import Interruption, unheard_by_children
-from strandline.cli.up.kept import kept
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
-from strandline.cli.up.place import Place
+from strandline.cli.up.monitor import POSTGRES, Monitor
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import choose_ports
 from strandline.cli.up.processes import end, marked
+from strandline.cli.up.state_file import kept
 from strandline.cli.up.supervisor import Supervisor
 from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
-from strandline.cli.up.watch import POSTGRES, Watch
 from strandline.model.errors import StrandlineError
 from strandline.settings import PREFIX, Mode, Settings
 from strandline.store.connect import connect, database_url, in_words, owner_engine
-from strandline.store.embedded import EmbeddedPostgres
 from strandline.store.migrate import latest_step, migrate
 from strandline.store.partitions import ensure_partitions_around
-from strandline.store.pg_programs import last_lines
+from strandline.store.postgres.programs import last_lines
+from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from strandline.venues.factory import ExecutorFactory
 
@@ -71,7 +71,7 @@ class Stack:
         on_event: Callable[[str], None] = print,
     ) -> None:
         self.settings = settings
-        self.place = Place(settings.home)
+        self.place = Paths(settings.home)
         self.simulated = settings.mode is Mode.SIM
         self._market = market
         self._more_environment = dict(environment or {})
@@ -81,7 +81,7 @@ class Stack:
         self._to_close = ExitStack()
         self.accounts: Accounts | None = None
         self._venues: SimulatedVenues | None = None
-        self._watch: Watch | None = None
+        self._watch: Monitor | None = None
 
     @property
     def airflow_url(self) -> str:
@@ -202,7 +202,7 @@ class Stack:
             ready = {POSTGRES: lambda _, __: postgres.running, **ready}
         started.callback(self._end_programs)
         self._supervisor.start()
-        self._watch = Watch(self.place, self._supervisor, postgres, ready, self._tell)
+        self._watch = Monitor(self.place, self._supervisor, postgres, ready, self._tell)
         started.callback(self._end_watch, self._watch)
         self._watch.start()
 
@@ -244,7 +244,7 @@ class Stack:
         for venue in ExecutorFactory.venues():
             self._api.ensure_pool(venue.slug, f"Orders at {venue}: one task at a time.")
 
-    def _end_watch(self, watch: Watch) -> None:
+    def _end_watch(self, watch: Monitor) -> None:
         watch.stop()
         self._watch = None
 

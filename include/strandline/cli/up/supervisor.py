@@ -20,7 +20,7 @@ from xmlrpc.client import Fault, ServerProxy, Transport
 from typing_extensions import override
 
 from strandline.cli.up import launch
-from strandline.cli.up.place import Place
+from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import marks
 from strandline.cli.up.program import Program
 from strandline.model.errors import StrandlineError
@@ -102,7 +102,7 @@ class Birth:
 class Supervisor:
     """Groups of programs; a group ends before the groups that stand before it."""
 
-    def __init__(self, place: Place, groups: Mapping[str, Sequence[Program]]) -> None:
+    def __init__(self, place: Paths, groups: Mapping[str, Sequence[Program]]) -> None:
         self._place = place
         self._groups = groups
         self._process: subprocess.Popen[bytes] | None = None

@@ -12,8 +12,8 @@ from websockets.exceptions import WebSocketException
 from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import Activity, FeedError, Listing, Refused, Sink, TickRow
-from strandline.venues.hyperliquid.line import Line, Wanted
 from strandline.venues.hyperliquid.public import ask
+from strandline.venues.hyperliquid.trade_socket import TradeSocket, Wanted
 from strandline.venues.hyperliquid.wire import Answer, Message, Noise, Trade, Trades, instant, read_listings
 from strandline.venues.pace import Pace
 
@@ -40,7 +40,7 @@ class HyperliquidFeed:
         self._wanted = Wanted()
         self._numbers: dict[str, int] = {}
         self._pace = Pace(_MESSAGES_AT_ONCE, _MESSAGES_PER_SECOND)
-        self._line: Line | None = None
+        self._line: TradeSocket | None = None
         self._heard_through: datetime | None = None
         self._messages = 0
         self._connections = 0
@@ -100,7 +100,7 @@ class HyperliquidFeed:
         ) as socket:
             self._connections += 1
             _log.info("Hyperliquid's stream is up: %d coins", len(self._wanted.coins))
-            self._line = Line(socket, self._wanted, self._pace, self._told)
+            self._line = TradeSocket(socket, self._wanted, self._pace, self._told)
             await self._line.run()
 
     def _told(self, frame: bytes, message: Message) -> None:

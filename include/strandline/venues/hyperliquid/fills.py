@@ -6,7 +6,7 @@ from typing import Final
 from strandline.model.exact import Money, Price, Quantity
 from strandline.model.fill import Fill, FillCause
 from strandline.model.order import SignedOrder
-from strandline.model.tick import Side
+from strandline.model.side import Side
 from strandline.venues.hyperliquid.answers import UserFill
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.wire import instant, milliseconds

@@ -7,12 +7,12 @@ from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, StillUnknown
 from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
 from strandline.venues.access import Access
-from strandline.venues.hyperliquid.delivery import Delivery
-from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.plan_details import PlanDetails
 from strandline.venues.hyperliquid.preparation import Preparation
 from strandline.venues.hyperliquid.rest import Rest
 from strandline.venues.hyperliquid.signing import Signer, client_order_id, order_action, wallet
-from strandline.venues.hyperliquid.terms import Terms
+from strandline.venues.hyperliquid.submission import Submission
+from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import milliseconds
 
 
@@ -21,9 +21,9 @@ class HyperliquidExecutor:
 
     takes_nonce = True
 
-    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
         self._access = access
-        self._patience = patience or Patience()
+        self._patience = timeouts or Timeouts()
         self._signer = Signer(wallet(access.key), access.mainnet)
         self._rest = Rest(access.url, self._patience)
 
@@ -46,7 +46,7 @@ class HyperliquidExecutor:
         """The body of the request, which the venue takes once and not after the plan's deadline."""
         if nonce is None:
             raise ValueError("an order on Hyperliquid needs a nonce")
-        action = order_action(plan, Terms.of(plan.details).asset)
+        action = order_action(plan, PlanDetails.of(plan.details).asset)
         return SignedOrder(
             plan=plan,
             address=self.address,
@@ -58,16 +58,16 @@ class HyperliquidExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Delivery.see_through`."""
+        """See `Submission.see_through`."""
         return self._delivery(order).see_through()
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """See `Delivery.recover`."""
+        """See `Submission.recover`."""
         return self._delivery(order).recover()
 
     def close(self) -> None:
         """Let go of connections."""
         self._rest.close()
 
-    def _delivery(self, order: SignedOrder) -> Delivery:
-        return Delivery(self._rest, self._signer, order, self._patience, self._access.clock)
+    def _delivery(self, order: SignedOrder) -> Submission:
+        return Submission(self._rest, self._signer, order, self._patience, self._access.clock)

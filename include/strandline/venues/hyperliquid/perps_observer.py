@@ -12,8 +12,8 @@ from strandline.model.mark import Mark, Quote
 from strandline.venues.access import Access
 from strandline.venues.hyperliquid.answers import Account, Book, FundingRow, LedgerRow, Market
 from strandline.venues.hyperliquid.cash import cash_event, funding, transfer
-from strandline.venues.hyperliquid.patience import Patience
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 
 _SOURCE: Final = "hyperliquid"
@@ -23,9 +23,9 @@ _MOST_AT_ONCE: Final = 500
 class HyperliquidObserver:
     """Prices and accounts."""
 
-    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
         self._clock = access.clock
-        self._rest = Rest(access.url, patience or Patience())
+        self._rest = Rest(access.url, timeouts or Timeouts())
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         """The prices that positions are margined and liquidated at."""

@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final
 
 from strandline.model.exact import Price, Quantity
-from strandline.model.tick import Side
+from strandline.model.side import Side
 
 _SIGNIFICANT: Final = 5
 _DECIMALS: Final = 6

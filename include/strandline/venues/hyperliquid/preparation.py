@@ -12,10 +12,10 @@ from strandline.model.position import Position
 from strandline.model.strategy import Execution
 from strandline.venues.hyperliquid.answers import Account, Asset, Context, Market, Status
 from strandline.venues.hyperliquid.leverage import LeverageSetting, wanted_leverage
+from strandline.venues.hyperliquid.plan_details import PlanDetails
 from strandline.venues.hyperliquid.precision import limit_price, lot
 from strandline.venues.hyperliquid.rest import Rest
 from strandline.venues.hyperliquid.signing import Signer
-from strandline.venues.hyperliquid.terms import Terms
 
 MIN_NOTIONAL: Final = Money(10)
 TAKER_FEE: Final = Ratio("0.00045")
@@ -66,7 +66,7 @@ class Preparation(NamedTuple):
             quantity = _to_buy(intent, limit, listed.asset)
             _refuse_without_margin(account, limit * quantity, leverage)
             self._setting(listed).make(leverage, now, deadline)
-        terms = Terms(
+        terms = PlanDetails(
             asset=listed.number, reference_price=intent.decision_price, price_then=listed.price, leverage=leverage
         )
         return ExecutionPlan(

@@ -9,7 +9,7 @@ from hyperliquid.api import API  # type: ignore[import-untyped]
 from hyperliquid.utils.error import Error as SdkError  # type: ignore[import-untyped]
 
 from strandline.venues.hyperliquid.answers import Reply
-from strandline.venues.hyperliquid.patience import Patience
+from strandline.venues.hyperliquid.timeouts import Timeouts
 
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 # The SDK trips over refusals that are not of the form it expects, which is how `KeyError` and the like come here.
@@ -39,9 +39,9 @@ Row = TypeVar("Row", bound=_Timed)
 class Rest:
     """Asks, and sends."""
 
-    def __init__(self, url: str, patience: Patience) -> None:
-        self._api = API(url.rstrip("/"), patience.answer)
-        self._patience = patience
+    def __init__(self, url: str, timeouts: Timeouts) -> None:
+        self._api = API(url.rstrip("/"), timeouts.answer)
+        self._patience = timeouts
         if urlsplit(url).hostname in _THIS_MACHINE:
             self._api.session.trust_env = False  # a proxy does not know the simulated venues
 

@@ -14,7 +14,7 @@ from hyperliquid.utils.signing import (  # type: ignore[import-untyped]
 
 from strandline.model.errors import StrandlineError
 from strandline.model.plan import ExecutionPlan
-from strandline.model.tick import Side
+from strandline.model.side import Side
 
 NOOP: Final[Mapping[str, Any]] = {"type": "noop"}
 """Uses its nonce and does nothing: whatever else was signed with that nonce can never act any more."""

@@ -12,10 +12,10 @@ from strandline.model.venue import VenueKey
 from strandline.venues.access import Access
 from strandline.venues.executor import Observer
 from strandline.venues.paper.account import address_of
-from strandline.venues.paper.frictions import frictions_of
+from strandline.venues.paper.costs import costs_of
 from strandline.venues.paper.matching import fill_of
+from strandline.venues.paper.plan_details import PlanDetails
 from strandline.venues.paper.preparation import prepared
-from strandline.venues.paper.terms import Terms
 from strandline.venues.slippage import slippage_bps
 
 
@@ -28,7 +28,7 @@ class PaperExecutor:
         self._venue = venue
         self._access = access
         self._observer = observer
-        self._frictions = frictions_of(venue)
+        self._frictions = costs_of(venue)
 
     @property
     def venue(self) -> VenueKey:
@@ -79,7 +79,7 @@ class PaperExecutor:
     def _result(
         self, order: SignedOrder, status: OrderStatus, *, fill: Fill | None = None, error: str | None = None
     ) -> ExecutionResult:
-        reference = Terms.of(order.plan.details).reference_price
+        reference = PlanDetails.of(order.plan.details).reference_price
         return ExecutionResult(
             order_id=order.order_id,
             status=status,

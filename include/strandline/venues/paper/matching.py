@@ -7,21 +7,21 @@ from strandline.model.exact import Money, Price, Quantity
 from strandline.model.fill import Fill, FillCause
 from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
-from strandline.model.tick import Side
-from strandline.venues.paper.frictions import Frictions
-from strandline.venues.paper.terms import Terms
+from strandline.model.side import Side
+from strandline.venues.paper.costs import Costs
+from strandline.venues.paper.plan_details import PlanDetails
 
 _FIGURES: Final = Context(prec=18)
 _CENTS: Final = Decimal("0.000001")
 
 
-def fill_of(order: SignedOrder, frictions: Frictions) -> Fill | None:
+def fill_of(order: SignedOrder, costs: Costs) -> Fill | None:
     """All of it, or as much as there is volume for; None if that costs more than its limit allows."""
     plan = order.plan
-    terms = Terms.of(plan.details)
+    terms = PlanDetails.of(plan.details)
     best = terms.ask if plan.side is Side.BUY else terms.bid
-    quantity = min(plan.quantity, frictions.most.buys(best, frictions.step))
-    price = _price(best, quantity, plan.side, frictions)
+    quantity = min(plan.quantity, costs.most.buys(best, costs.step))
+    price = _price(best, quantity, plan.side, costs)
     if not quantity or _beyond_limit(price, plan):
         return None
     return Fill(
@@ -32,15 +32,15 @@ def fill_of(order: SignedOrder, frictions: Frictions) -> Fill | None:
         side=plan.side,
         price=price,
         quantity=quantity,
-        fee=Money((price * quantity * frictions.fee).decimal.quantize(_CENTS, ROUND_DOWN)),
+        fee=Money((price * quantity * costs.fee).decimal.quantize(_CENTS, ROUND_DOWN)),
         cause=FillCause.ORDER,
         ts=plan.prepared_at,
     )
 
 
-def _price(best: Price, quantity: Quantity, side: Side, frictions: Frictions) -> Price:
-    share = (best * quantity).decimal / frictions.most.decimal
-    slippage = frictions.slippage * share
+def _price(best: Price, quantity: Quantity, side: Side, costs: Costs) -> Price:
+    share = (best * quantity).decimal / costs.most.decimal
+    slippage = costs.slippage * share
     return Price(_FIGURES.multiply(best.decimal, 1 + slippage if side is Side.BUY else 1 - slippage))
 
 

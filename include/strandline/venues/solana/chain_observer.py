@@ -12,9 +12,9 @@ from strandline.model.venue import SOLANA_ONCHAIN
 from strandline.venues.access import Access
 from strandline.venues.solana import units
 from strandline.venues.solana.addresses import USDC, token_account
-from strandline.venues.solana.funds import tokens_in
+from strandline.venues.solana.balances import tokens_in
+from strandline.venues.solana.clients import Clients
 from strandline.venues.solana.jupiter import Jupiter
-from strandline.venues.solana.line import Line
 from strandline.venues.solana.node import Node
 from strandline.venues.solana.prices import WRAPPED_SOL
 
@@ -28,7 +28,7 @@ class SolanaObserver:
 
     def __init__(self, access: Access) -> None:
         self._clock = access.clock
-        self._line = Line(access)
+        self._line = Clients(access)
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         """Jupiter's price of each token that it has one for."""

@@ -85,7 +85,7 @@ class Transaction(msgspec.Struct, rename="camel", frozen=True):
     block_time: int | None = None
 
 
-class Rehearsal(msgspec.Struct, frozen=True):
+class Simulation(msgspec.Struct, frozen=True):
     """What a transaction would have done, and the accounts that were asked for, as they would be after it."""
 
     err: Any
@@ -131,7 +131,7 @@ class Node:
             raise NodeError(f"getMultipleAccounts: {len(accounts)} accounts for {len(addresses)} addresses")
         return accounts
 
-    async def rehearse(self, transaction: str, addresses: Sequence[str]) -> Rehearsal:
+    async def simulate(self, transaction: str, addresses: Sequence[str]) -> Simulation:
         """Simulate it, unsigned; the blockhash does not matter yet."""
         options = {
             "encoding": "base64",
@@ -141,7 +141,7 @@ class Node:
             "accounts": {"encoding": "base64", "addresses": list(addresses)},
         }
         found = await self._ask("simulateTransaction", [transaction, options], _Found)
-        return _converted(found.value, Rehearsal)
+        return _converted(found.value, Simulation)
 
     async def send(self, transaction: bytes) -> None:
         """Pass it on, once and without a rehearsal: what fails on the chain is known for good within seconds."""

@@ -14,17 +14,17 @@ from strandline.model.exact import Amount, Money, Price, Quantity, Ratio
 from strandline.model.intent import ExecutionIntent, Urgency
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
+from strandline.model.side import Side
 from strandline.model.strategy import Execution
-from strandline.model.tick import Side
 from strandline.venues.solana import units
+from strandline.venues.solana.balances import Funds, Purse, read_funds
 from strandline.venues.solana.checks import checked
 from strandline.venues.solana.compute_budget import made_unique
-from strandline.venues.solana.funds import Funds, Purse, read_funds
 from strandline.venues.solana.jupiter import Jupiter, Quote, RefusedError
 from strandline.venues.solana.node import VALID_BLOCKS, Node
+from strandline.venues.solana.plan_details import PlanDetails
 from strandline.venues.solana.prices import MIN_NOTIONAL, WRAPPED_SOL
-from strandline.venues.solana.rehearsal import rehearse
-from strandline.venues.solana.terms import Terms
+from strandline.venues.solana.simulation import simulate
 
 _SLOT: Final = timedelta(milliseconds=400)
 _LONGEST_LIFE: Final = VALID_BLOCKS * _SLOT
@@ -67,7 +67,7 @@ class Preparation(NamedTuple):
         slots = max(1, (deadline - now) // _SLOT)
         swap = await self.jupiter.swap(quote, self.wallet, _FEE_LEVELS[intent.urgency], slots)
         message = made_unique(checked(swap.swap_transaction, self.wallet), intent.intent_id.int + attempt)
-        terms = Terms(
+        terms = PlanDetails(
             transaction=_unsigned(message),
             last_valid_height=swap.last_valid_block_height,
             input_mint=paid.mint,
@@ -79,7 +79,7 @@ class Preparation(NamedTuple):
             reference_price=intent.decision_price,
             sol_price=sol_price,
         )
-        await rehearse(self.node, terms, self.wallet, funds)
+        await simulate(self.node, terms, self.wallet, funds)
         return _plan(intent, attempt, terms, now, deadline)
 
     def _refuse_without_gas(self, intent: ExecutionIntent, funds: Funds) -> None:
@@ -146,7 +146,9 @@ def _unsigned(message: MessageV0) -> str:
     return base64.b64encode(bytes(VersionedTransaction.populate(message, room))).decode()
 
 
-def _plan(intent: ExecutionIntent, attempt: int, terms: Terms, now: datetime, deadline: datetime) -> ExecutionPlan:
+def _plan(
+    intent: ExecutionIntent, attempt: int, terms: PlanDetails, now: datetime, deadline: datetime
+) -> ExecutionPlan:
     """Quantity and limit are those of the worst case, so that the notional of a buy is what it pays."""
     buying = intent.side is Side.BUY
     usdc, tokens = (terms.amount_in, terms.least_out) if buying else (terms.least_out, terms.amount_in)

@@ -16,13 +16,13 @@ from strandline.model.venue import SOLANA_ONCHAIN, VenueKey
 from strandline.venues.access import Access
 from strandline.venues.solana.addresses import MAINNET
 from strandline.venues.solana.checks import UnsafeTransactionError, checked
-from strandline.venues.solana.delivery import Delivery
+from strandline.venues.solana.clients import Clients
 from strandline.venues.solana.jupiter import Jupiter, JupiterError
-from strandline.venues.solana.line import Line
 from strandline.venues.solana.node import Node, NodeError
-from strandline.venues.solana.patience import Patience
+from strandline.venues.solana.plan_details import PlanDetails
 from strandline.venues.solana.preparation import Preparation
-from strandline.venues.solana.terms import Terms
+from strandline.venues.solana.submission import Submission
+from strandline.venues.solana.timeouts import Timeouts
 from strandline.venues.solana.wallet import keypair, signed
 
 _TRIES: Final = 3
@@ -33,16 +33,16 @@ class SolanaExecutor:
 
     takes_nonce = False
 
-    def __init__(self, access: Access, patience: Patience | None = None) -> None:
+    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
         self._access = access
-        self._patience = patience or Patience()
+        self._patience = timeouts or Timeouts()
         self._key = keypair(access.key)
         if access.address not in {None, self.address}:
             raise StrandlineError(
                 f"the key of the Solana wallet is that of {self.address}, not of {access.address}",
                 "set STRANDLINE_SOLANA_KEY to that wallet's key",
             )
-        self._line = Line(access)
+        self._line = Clients(access)
         self._cluster_known = False
 
     @property
@@ -80,7 +80,7 @@ class SolanaExecutor:
         """The plan's transaction with our signature, which is also its name at the venue."""
         if nonce is not None:
             raise ValueError("orders on Solana take no nonce")
-        terms = Terms.of(plan.details)
+        terms = PlanDetails.of(plan.details)
         transaction = signed(checked(terms.transaction, self.address), self._key)
         signature = str(transaction.signatures[0])
         return SignedOrder(
@@ -94,19 +94,19 @@ class SolanaExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Delivery.see_through`."""
+        """See `Submission.see_through`."""
         return self._line.run(lambda _, node: self._delivery(node, order).see_through())
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """See `Delivery.recover`."""
+        """See `Submission.recover`."""
         return self._line.run(lambda _, node: self._delivery(node, order).recover())
 
     def close(self) -> None:
         """Let go of connections."""
         self._line.close()
 
-    def _delivery(self, node: Node, order: SignedOrder) -> Delivery:
-        return Delivery(node, order, self._patience, self._access.clock)
+    def _delivery(self, node: Node, order: SignedOrder) -> Submission:
+        return Submission(node, order, self._patience, self._access.clock)
 
     async def _refuse_other_cluster(self, node: Node) -> None:
         """Real money moves on mainnet only when that is meant, and nothing else is taken for it."""

@@ -95,11 +95,11 @@ def upgrade() -> None:
     END $$;
     COMMENT ON FUNCTION ensure_tick_partitions(date, date) IS 'Makes the missing day partitions; returns how many.';
 
-    CREATE TABLE touched (
+    CREATE TABLE dirty_minutes (
       instrument_id  integer NOT NULL,
       minute         timestamptz NOT NULL
     );
-    COMMENT ON TABLE touched IS
+    COMMENT ON TABLE dirty_minutes IS
       'Minutes whose bars must be rebuilt: appended with the ticks, taken by the rollup. Doubles are meant to happen.';
 
     CREATE TABLE quarantined_messages (
@@ -141,11 +141,11 @@ def upgrade() -> None:
     );
     COMMENT ON TABLE venue_candles IS 'The venue''s own closed candles: to compare with our bars, and to repair them.';
 
-    GRANT SELECT ON instruments, ticks, touched, quarantined_messages, heartbeats, venue_candles
+    GRANT SELECT ON instruments, ticks, dirty_minutes, quarantined_messages, heartbeats, venue_candles
       TO strandline_ingest, strandline_app, strandline_ui;
     GRANT INSERT, UPDATE ON instruments, heartbeats, venue_candles TO strandline_ingest;
-    GRANT INSERT ON ticks, touched, quarantined_messages TO strandline_ingest;
-    GRANT DELETE ON touched TO strandline_app;
+    GRANT INSERT ON ticks, dirty_minutes, quarantined_messages TO strandline_ingest;
+    GRANT DELETE ON dirty_minutes TO strandline_app;
     REVOKE ALL ON FUNCTION ensure_tick_partitions(date, date) FROM PUBLIC;
     GRANT EXECUTE ON FUNCTION ensure_tick_partitions(date, date) TO strandline_ingest, strandline_app;
     """)
@@ -153,7 +153,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("""
-    DROP TABLE venue_candles, heartbeats, quarantined_messages, touched, ticks, instruments;
+    DROP TABLE venue_candles, heartbeats, quarantined_messages, dirty_minutes, ticks, instruments;
     DROP FUNCTION ensure_tick_partitions(date, date);
     DROP FUNCTION refuse_change();
     DROP TYPE side;

@@ -1,4 +1,4 @@
-"""Bars with their revisions, gaps, and the order in which knowledge was committed."""
+"""Bars with their revisions, gaps, and the order of commits."""
 
 from alembic import op
 
@@ -12,16 +12,16 @@ def upgrade() -> None:
     op.execute("""
     CREATE TYPE gap_type AS ENUM ('overnight', 'weekend', 'holiday', 'outage', 'quiet');
 
-    CREATE TABLE knowledge (
+    CREATE TABLE commit_counter (
       one  boolean PRIMARY KEY DEFAULT true CHECK (one),
       seq  bigint NOT NULL DEFAULT 0 CHECK (seq >= 0)
     );
-    INSERT INTO knowledge DEFAULT VALUES;
-    COMMENT ON TABLE knowledge IS
+    INSERT INTO commit_counter DEFAULT VALUES;
+    COMMENT ON TABLE commit_counter IS
       'One counter row, locked until commit, so that the order of known_seq is the order of commit (now() is not).';
 
     CREATE FUNCTION next_known_seq() RETURNS bigint LANGUAGE sql AS
-      'UPDATE knowledge SET seq = seq + 1 RETURNING seq';
+      'UPDATE commit_counter SET seq = seq + 1 RETURNING seq';
 
     CREATE TABLE bars (
       instrument_id      integer NOT NULL REFERENCES instruments,
@@ -93,9 +93,9 @@ def upgrade() -> None:
     );
     COMMENT ON TABLE gaps IS 'Stretches without bars; never filled with made-up ones.';
 
-    GRANT SELECT ON knowledge, bars, bar_revisions, bar_history, gaps
+    GRANT SELECT ON commit_counter, bars, bar_revisions, bar_history, gaps
       TO strandline_ingest, strandline_app, strandline_ui;
-    GRANT UPDATE ON knowledge TO strandline_app;
+    GRANT UPDATE ON commit_counter TO strandline_app;
     GRANT INSERT, UPDATE ON bars TO strandline_app;
     GRANT INSERT ON bar_revisions TO strandline_app;
     GRANT INSERT, UPDATE, DELETE ON gaps TO strandline_app;
@@ -109,6 +109,6 @@ def downgrade() -> None:
     DROP TABLE bar_revisions, bars;
     DROP FUNCTION keep_bar_revision();
     DROP FUNCTION next_known_seq();
-    DROP TABLE knowledge;
+    DROP TABLE commit_counter;
     DROP TYPE gap_type;
     """)

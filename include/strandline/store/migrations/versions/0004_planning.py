@@ -1,4 +1,4 @@
-"""Positions, cycles, marks, intents, cursors, runs: what is planned, for which rows, and by which run."""
+"""Positions, cycles, marks, intents, planner_state, runs: what is planned, for which rows, and by which run."""
 
 from alembic import op
 
@@ -10,7 +10,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.execute("""
-    CREATE TYPE standing AS ENUM ('open', 'paused', 'archived');
+    CREATE TYPE desired_status AS ENUM ('open', 'paused', 'archived');
     CREATE TYPE decision AS ENUM ('add', 'trend_add', 'trim', 'trail', 'demote');
     CREATE TYPE exit_reason AS ENUM ('stop', 'trail', 'time', 'trend_failed', 'trend_over', 'emergency', 'manual');
     CREATE TYPE urgency AS ENUM ('normal', 'high');
@@ -23,7 +23,7 @@ def upgrade() -> None:
       book_id         text NOT NULL CHECK (book_id ~ '^[a-z0-9_]{1,32}$'),
       token_contract  text NOT NULL CHECK (btrim(token_contract) <> ''),
       timeframe       timeframe NOT NULL,
-      standing        standing NOT NULL DEFAULT 'open',
+      desired_status        desired_status NOT NULL DEFAULT 'open',
       weight          numeric NOT NULL CHECK (weight >= 0 AND weight < 'Infinity'),
       added_at        timestamptz NOT NULL DEFAULT now(),
       UNIQUE (token_chain, book_id, token_contract, timeframe)
@@ -33,7 +33,7 @@ def upgrade() -> None:
       'follows from both is in position_status.';
     COMMENT ON COLUMN positions.token_chain IS
       'Venue namespace: the chain for on-chain books (solana), the exchange otherwise (hyperliquid). Lower case.';
-    COMMENT ON COLUMN positions.standing IS 'What a person wants: open, paused (exits only), archived (only when flat).';
+    COMMENT ON COLUMN positions.desired_status IS 'What a person wants: open, paused (exits only), archived (only when flat).';
     COMMENT ON COLUMN positions.weight IS 'Share of the token''s allocation, normalised over its rows not archived.';
 
     CREATE FUNCTION announce_positions() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -112,7 +112,7 @@ def upgrade() -> None:
       WHERE status IN ('planned', 'preparing', 'ready', 'sent', 'unknown');
     CREATE INDEX ON intents (cycle_t);
     COMMENT ON TABLE intents IS
-      'The outbox. Planned in one transaction with the cycle; afterwards only the status, its reason and the epoch change.';
+      'The outbox. OutboxIntent in one transaction with the cycle; afterwards only the status, its reason and the epoch change.';
     COMMENT ON COLUMN intents.epoch IS 'Raised by each claim: who holds an older epoch has lost the intent.';
 
     CREATE FUNCTION follow_intent_states() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -136,7 +136,7 @@ def upgrade() -> None:
     CREATE TRIGGER keep_rows BEFORE DELETE OR TRUNCATE ON intents
       FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-    CREATE TABLE cursors (
+    CREATE TABLE planner_state (
       position_id   uuid PRIMARY KEY REFERENCES positions,
       generation    integer NOT NULL CHECK (generation > 0),
       bar_ts        timestamptz NOT NULL,
@@ -145,8 +145,8 @@ def upgrade() -> None:
       exit_due_bar  timestamptz,
       CHECK ((exit_due IS NULL) = (exit_due_bar IS NULL))
     );
-    COMMENT ON TABLE cursors IS 'Up to which bar the planner has folded the row''s signals.';
-    COMMENT ON COLUMN cursors.exit_due IS 'Set by a signal, cleared only by confirmed flat.';
+    COMMENT ON TABLE planner_state IS 'Up to which bar the planner has folded the row''s signals.';
+    COMMENT ON COLUMN planner_state.exit_due IS 'Set by a signal, cleared only by confirmed flat.';
 
     CREATE TABLE runs (
       run_no      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -172,7 +172,7 @@ def upgrade() -> None:
     CREATE VIEW hyperliquid_trading AS
       SELECT i.instrument_id, i.token_contract AS token FROM instruments i
       WHERE (i.token_chain, i.book_id) = ('hyperliquid', 'perps') AND EXISTS (
-        SELECT FROM positions p WHERE p.standing <> 'archived'
+        SELECT FROM positions p WHERE p.desired_status <> 'archived'
           AND (p.token_chain, p.book_id, p.token_contract) = (i.token_chain, i.book_id, i.token_contract));
     CREATE VIEW majors_trades_ticks AS SELECT w.token, t.* FROM ticks t JOIN majors w USING (instrument_id);
     CREATE VIEW majors_price_data_ohlc AS SELECT w.token, b.* FROM bars b JOIN majors w USING (instrument_id);
@@ -187,10 +187,10 @@ def upgrade() -> None:
     COMMENT ON VIEW hyperliquid_trades_ticks IS 'Ticks of the rows that may be traded.';
     COMMENT ON VIEW hyperliquid_price_data_ohlc IS 'Bars of the rows that may be traded.';
 
-    GRANT SELECT ON positions, cycles, marks, intents, cursors, runs, majors, hyperliquid_trading, majors_trades_ticks,
+    GRANT SELECT ON positions, cycles, marks, intents, planner_state, runs, majors, hyperliquid_trading, majors_trades_ticks,
       hyperliquid_trades_ticks, majors_price_data_ohlc, hyperliquid_price_data_ohlc TO strandline_app, strandline_ui;
     GRANT SELECT ON positions TO strandline_ingest;
-    GRANT INSERT, UPDATE ON positions, cursors TO strandline_app;
+    GRANT INSERT, UPDATE ON positions, planner_state TO strandline_app;
     GRANT INSERT ON cycles, marks, intents, runs TO strandline_app;
     GRANT UPDATE (status, status_reason, status_at, epoch) ON intents TO strandline_app;
     GRANT UPDATE (ended_at, succeeded, summary) ON runs TO strandline_app;
@@ -201,12 +201,12 @@ def downgrade() -> None:
     op.execute("""
     DROP VIEW hyperliquid_price_data_ohlc, majors_price_data_ohlc, hyperliquid_trades_ticks, majors_trades_ticks,
       hyperliquid_trading, majors;
-    DROP TABLE runs, cursors, intents, marks, cycles, positions;
+    DROP TABLE runs, planner_state, intents, marks, cycles, positions;
     DROP FUNCTION follow_intent_states();
     DROP FUNCTION announce_positions();
     DROP TYPE intent_status;
     DROP TYPE urgency;
     DROP TYPE exit_reason;
     DROP TYPE decision;
-    DROP TYPE standing;
+    DROP TYPE desired_status;
     """)

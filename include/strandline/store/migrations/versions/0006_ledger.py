@@ -86,7 +86,7 @@ def upgrade() -> None:
              COALESCE(h.quantity, 0) AS quantity,
              COALESCE(e.bar_count, 0) AS bar_count,
              COALESCE(e.ready, false) AS ready,
-             CASE WHEN p.standing <> 'open' THEN p.standing::text::position_status
+             CASE WHEN p.desired_status <> 'open' THEN p.desired_status::text::position_status
                   WHEN h.quantity > 0 THEN 'active'
                   WHEN e.ready THEN 'watchlist'
                   ELSE 'dormant' END AS status
@@ -107,8 +107,8 @@ def upgrade() -> None:
       END IF;
       RETURN NEW;
     END $$;
-    CREATE TRIGGER archive_only_flat BEFORE UPDATE OF standing ON positions FOR EACH ROW
-      WHEN (NEW.standing = 'archived' AND OLD.standing <> 'archived') EXECUTE FUNCTION archive_only_flat();
+    CREATE TRIGGER archive_only_flat BEFORE UPDATE OF desired_status ON positions FOR EACH ROW
+      WHEN (NEW.desired_status = 'archived' AND OLD.desired_status <> 'archived') EXECUTE FUNCTION archive_only_flat();
 
     GRANT SELECT ON holdings, dust, cash, trades, equity, position_rows TO strandline_app, strandline_ui;
     GRANT INSERT, UPDATE, DELETE ON holdings, dust, cash, trades TO strandline_app;

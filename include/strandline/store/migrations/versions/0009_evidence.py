@@ -23,13 +23,13 @@ def upgrade() -> None:
     ALTER TABLE cash_events ALTER COLUMN amount SET NOT NULL;
     COMMENT ON COLUMN cash_events.amount IS 'In units of the asset; positive came in.';
 
-    ALTER TABLE cursors
+    ALTER TABLE planner_state
       ADD COLUMN trade_no integer NOT NULL DEFAULT 0 CHECK (trade_no >= 0),
       ADD COLUMN highest numeric CHECK (highest > 0 AND highest < 'Infinity'),
       ADD COLUMN trail_armed boolean NOT NULL DEFAULT false;
-    COMMENT ON COLUMN cursors.trade_no IS 'The trade that exit_due, highest and trail_armed are about.';
-    COMMENT ON COLUMN cursors.highest IS 'The highest price seen since the open trade''s first fill; the trail hangs on it.';
-    COMMENT ON COLUMN cursors.trail_armed IS 'Stays until flat, even if a later add lifts the average entry.';
+    COMMENT ON COLUMN planner_state.trade_no IS 'The trade that exit_due, highest and trail_armed are about.';
+    COMMENT ON COLUMN planner_state.highest IS 'The highest price seen since the open trade''s first fill; the trail hangs on it.';
+    COMMENT ON COLUMN planner_state.trail_armed IS 'Stays until flat, even if a later add lifts the average entry.';
 
     ALTER TABLE engine_states ADD COLUMN anchor timestamptz;
     COMMENT ON COLUMN engine_states.anchor IS 'The first bar that was stepped; history before it makes a new generation.';
@@ -39,7 +39,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("""
     ALTER TABLE engine_states DROP COLUMN anchor;
-    ALTER TABLE cursors DROP COLUMN trail_armed, DROP COLUMN highest, DROP COLUMN trade_no;
+    ALTER TABLE planner_state DROP COLUMN trail_armed, DROP COLUMN highest, DROP COLUMN trade_no;
     ALTER TABLE cash_events DROP COLUMN amount;
     ALTER TABLE intents DROP COLUMN evidence;
     """)

@@ -1,0 +1,57 @@
+"""What every step of the cycle works with, opened from the settings of this process."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine
+
+from strandline.cycle.access import venue_access
+from strandline.cycle.version import code_version
+from strandline.model.strategy import Strategy
+from strandline.model.venue import VenueKey
+from strandline.settings import VENUE_KEYS, Settings, load_settings
+from strandline.store.connect import connect, database_url, in_words
+from strandline.store.roles import Role
+from strandline.strategy import load_strategy
+from strandline.venues.factory import ExecutorFactory
+
+
+@dataclass(frozen=True)
+class Context:
+    """Settings, strategy, database, venues and clock."""
+
+    settings: Settings
+    strategy: Strategy
+    database: Engine
+    clock: Callable[[], datetime]
+    code_version: str
+
+    @property
+    def venues(self) -> tuple[VenueKey, ...]:
+        """Those that are on."""
+        return tuple(VENUE_KEYS[name] for name in self.settings.enabled_venues)
+
+    @property
+    def factory(self) -> ExecutorFactory:
+        """Knows where each venue is."""
+        return ExecutorFactory(venue_access(self.settings, self.strategy, self.clock))
+
+
+def utc_now() -> datetime:
+    """The one clock of the pipeline; everything below is given it."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def open_context(clock: Callable[[], datetime] = utc_now) -> Iterator[Context]:
+    """A context whose connections are closed at the end."""
+    settings = load_settings()
+    strategy = load_strategy(settings)
+    database = connect(database_url(settings, Role.APP), Role.APP)
+    try:
+        with in_words(settings):
+            yield Context(settings, strategy, database, clock, code_version())
+    finally:
+        database.dispose()

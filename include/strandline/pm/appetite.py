@@ -1,0 +1,104 @@
+"""A and E: the appetite to add and the urgency to exit, each in [0, 1], with every term that they are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from strandline.model.position import Holding
+from strandline.model.strategy import Strategy
+from strandline.pm.inputs import CycleInputs, Row
+from strandline.pm.rounding import score
+
+_UNKNOWN_REGIME: Final = ("meso", "macro", "drivers")
+
+
+@dataclass(frozen=True)
+class Pressure:
+    """How badly the portfolio is doing, each term in [0, 1]. A drawdown of None is not known and counts as none."""
+
+    drawdown: float | None
+    crowding: float
+    streak: float
+
+
+@dataclass(frozen=True)
+class AppetiteScores:
+    """A and E. `neutral` names the terms that are not known and took their neutral value."""
+
+    appetite: float
+    exit_urgency: float
+    terms: Mapping[str, float]
+    neutral: tuple[str, ...]
+
+
+def pressure_of(inputs: CycleInputs, strategy: Strategy) -> Pressure:
+    """The portfolio's share in A and E, the same for all rows."""
+    cut = strategy.cut_pressure
+    positions = sum(bool(row.position.holding.quantity) for row in inputs.rows)
+    drawdown = _drawdown(inputs)
+    return Pressure(
+        drawdown=None if drawdown is None else score(min(1.0, drawdown / (cut.drawdown_pct / 100))),
+        crowding=score(_unit((positions - cut.crowding_from) / cut.crowding_span)),
+        streak=score(min(1.0, inputs.losing_streak / cut.streak_full)),
+    )
+
+
+def urges_of(row: Row, cycle: datetime, pressure: Pressure, strategy: Strategy) -> AppetiteScores:
+    """Meso × macro, × cut pressure, + position, clamped. The market's regime is not known yet: neutral, and counted."""
+    cut, own = strategy.cut_pressure, strategy.appetite
+    meso_a, meso_e = strategy.regime.meso.neutral
+    macro_a, macro_e = strategy.regime.macro.neutral
+    squeeze = score(
+        cut.drawdown_weight * (pressure.drawdown or 0.0)
+        + cut.crowding_weight * pressure.crowding
+        + cut.streak_weight * pressure.streak
+    )
+    failed = min(row.past.failed_attempts, own.failed_attempts_max)
+    extracted = score(min(1.0, extracted_share(row.position.holding)))
+    age = score(_age(row.position.holding, cycle) / timedelta(days=own.age_days))
+    appetite = meso_a * macro_a * (1 - cut.damps_a * squeeze) + own.per_failed_attempt * failed
+    exit_urgency = (
+        meso_e * macro_e * (1 + cut.raises_e * squeeze) + own.e_for_extracted * extracted + own.e_for_age * age
+    )
+    return AppetiteScores(
+        appetite=score(_unit(appetite)),
+        exit_urgency=score(_unit(exit_urgency)),
+        terms={
+            "meso_a": meso_a,
+            "meso_e": meso_e,
+            "macro_a": macro_a,
+            "macro_e": macro_e,
+            "drawdown": pressure.drawdown or 0.0,
+            "crowding": pressure.crowding,
+            "streak": pressure.streak,
+            "cut_pressure": squeeze,
+            "failed_attempts": float(failed),
+            "extracted": extracted,
+            "age": age,
+        },
+        neutral=_UNKNOWN_REGIME + (("drawdown",) if pressure.drawdown is None else ()),
+    )
+
+
+def extracted_share(holding: Holding) -> float:
+    """What the open trade has paid back of what was put in; 0 while flat."""
+    if not holding.quantity or not holding.invested:
+        return 0.0
+    return float(holding.extracted) / float(holding.invested)
+
+
+def _drawdown(inputs: CycleInputs) -> float | None:
+    if inputs.equity is None or inputs.peak is None or not inputs.peak:
+        return None
+    return max(0.0, 1 - float(inputs.equity) / float(inputs.peak))
+
+
+def _age(holding: Holding, cycle: datetime) -> timedelta:
+    if not holding.quantity or holding.first_fill_at is None:
+        return timedelta(0)
+    return max(timedelta(0), cycle - holding.first_fill_at)
+
+
+def _unit(value: float) -> float:
+    return min(1.0, max(0.0, value))

@@ -1,0 +1,171 @@
+"""One client's cash, positions and orders.
+
+`cash` is what the venue calls raw USD: a buy takes the whole notional out, a sell puts it in, so that equity is cash
+plus the positions at mark and nothing has to be rounded. Isolated positions have their own.
+"""
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, NamedTuple
+
+from strandline_sim.hyperliquid.numbers import ZERO, to_usdc
+from strandline_sim.hyperliquid.orders import Order, Status
+
+_ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+def address_in(value: object) -> str | None:
+    """The address as accounts are kept under, lower case; None if it is none."""
+    return value.lower() if isinstance(value, str) and _ADDRESS.fullmatch(value) else None
+
+
+class Leverage(NamedTuple):
+    """The setting of one coin."""
+
+    is_cross: bool
+    value: int
+
+
+class Fill(NamedTuple):
+    """A trade of one account, as the venue reports it."""
+
+    coin: str
+    px: Decimal
+    size: Decimal
+    is_buy: bool
+    time: int
+    start_position: Decimal
+    direction: str
+    closed_pnl: Decimal
+    hash: str
+    oid: int
+    crossed: bool
+    fee: Decimal
+    tid: int
+    cloid: str | None
+    liquidation_mark: Decimal | None = None
+
+
+class FundingPayment(NamedTuple):
+    """What one position received (or paid, below zero) in one hour."""
+
+    time: int
+    coin: str
+    usdc: Decimal
+    size: Decimal
+    rate: Decimal
+    hash: str
+
+
+class Transfer(NamedTuple):
+    """Cash from outside, or taken over by the liquidator."""
+
+    time: int
+    usdc: Decimal
+    kind: str
+    hash: str
+
+
+class OrderUpdate(NamedTuple):
+    """How an order stood at an instant."""
+
+    order: Order
+    status: Status
+    at: int
+
+
+class Effect(NamedTuple):
+    """What a fill did to the account that nobody else can know."""
+
+    start_position: Decimal
+    closed_pnl: Decimal
+
+
+@dataclass(slots=True)
+class Position:
+    """`size` is signed; `cost` is what was paid for it, with the same sign. `isolated` is its own raw USD, if any."""
+
+    size: Decimal = ZERO
+    cost: Decimal = ZERO
+    isolated: Decimal | None = None
+    funding_ever: Decimal = ZERO
+    funding_since_open: Decimal = ZERO
+    funding_since_change: Decimal = ZERO
+    liquidated_at: int | None = None
+
+    def trade(self, signed: Decimal, px: Decimal) -> Decimal:
+        """Change size and cost; gives the closed profit."""
+        closing = min(abs(signed), abs(self.size)) if signed * self.size < 0 else ZERO
+        released = ZERO
+        if closing:
+            released = self.cost if closing == abs(self.size) else to_usdc(self.cost * closing / abs(self.size))
+        sign = 1 if signed > 0 else -1
+        opened = abs(signed) - closing
+        if opened and closing == abs(self.size):
+            self.funding_since_open = ZERO
+        self.funding_since_change = ZERO
+        self.size += signed
+        self.cost += sign * opened * px - released
+        return -sign * closing * px - released
+
+
+@dataclass(slots=True)
+class Account:
+    """Everything that belongs to one address."""
+
+    address: str
+    cash: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+    leverages: dict[str, Leverage] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    open_orders: dict[int, Order] = field(default_factory=dict)
+    oid_of_cloid: dict[str, int] = field(default_factory=dict)
+    history: list[OrderUpdate] = field(default_factory=list)
+    fills: list[Fill] = field(default_factory=list)
+    funding: list[FundingPayment] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    volume: Decimal = ZERO
+    cancel_all_at: int | None = None
+    cancel_all_fired: dict[int, int] = field(default_factory=dict)
+    """How often the scheduled cancel fired, by day."""
+
+    @property
+    def balance(self) -> Decimal:
+        """All raw USD, of isolated positions too."""
+        return self.cash + sum((p.isolated for p in self.positions.values() if p.isolated is not None), ZERO)
+
+    def size_of(self, coin: str) -> Decimal:
+        """Signed; zero when flat."""
+        position = self.positions.get(coin)
+        return position.size if position else ZERO
+
+    def leverage_of(self, coin: str, max_leverage: int) -> Leverage:
+        """The setting; the venue starts with cross and the coin's highest, but not above 20."""
+        return self.leverages.get(coin) or Leverage(is_cross=True, value=min(20, max_leverage))
+
+    def trade(self, coin: str, signed: Decimal, px: Decimal, fee: Decimal, leverage: Leverage) -> Effect:
+        """Book a fill: position, cash, and the margin that an isolated position gets or gives back."""
+        position = self.positions.setdefault(coin, Position())
+        before = position.size
+        if leverage.is_cross:
+            self.cash -= signed * px
+        else:
+            self._trade_isolated(position, signed, px, leverage.value)
+        self.cash -= fee
+        closed = position.trade(signed, px)
+        if not position.size:
+            position.isolated = None
+        return Effect(before, closed)
+
+    def _trade_isolated(self, position: Position, signed: Decimal, px: Decimal, leverage: int) -> None:
+        raw = position.isolated or ZERO
+        size = abs(position.size)
+        closing = min(abs(signed), size) if signed * position.size < 0 else ZERO
+        equity = raw + position.size * px
+        freed = ZERO
+        if closing:
+            freed = equity if closing == size else max(to_usdc(equity * closing / size), ZERO)
+        margin = to_usdc((abs(signed) - closing) * px / leverage)
+        position.isolated = raw - signed * px - freed + margin
+        self.cash += freed - margin

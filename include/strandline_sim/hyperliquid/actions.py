@@ -1,0 +1,177 @@
+"""What a signed action does, and how the venue answers."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from strandline_sim.hyperliquid.account import Account, Leverage
+from strandline_sim.hyperliquid.exchange import Exchange, Placed
+from strandline_sim.hyperliquid.numbers import wire
+from strandline_sim.hyperliquid.orders import Grouping, OrderSpec, Status, Tif, Trigger
+from strandline_sim.hyperliquid.wire_actions import (
+    Action,
+    BatchModifyAction,
+    CancelAction,
+    CancelByCloidAction,
+    IsolatedMarginAction,
+    LeverageAction,
+    ModifyAction,
+    NoopAction,
+    OrderAction,
+    ScheduleCancelAction,
+    WireOrder,
+)
+
+Answer = dict[str, Any]
+WHOLE: Final = Decimal(1)
+_USDC_UNITS: Final = 6
+
+
+class MalformedError(Exception):
+    """The venue cannot read it."""
+
+
+def decode_action(action: dict[str, Any]) -> Action:
+    """Typed, or refused as malformed."""
+    try:
+        decoded: Action = msgspec.convert(action, Action)
+    except msgspec.ValidationError as error:
+        raise MalformedError(str(error)) from error
+    return decoded
+
+
+def ok(kind: str = "default", statuses: list[Any] | None = None) -> Answer:
+    """The venue has done it, or some of it."""
+    response: Answer = {"type": kind}
+    if statuses is not None:
+        response["data"] = {"statuses": statuses}
+    return {"status": "ok", "response": response}
+
+
+def refused(text: str) -> Answer:
+    """The venue has done nothing."""
+    return {"status": "err", "response": text}
+
+
+def requests_in(action: Action) -> int:
+    """How many requests it counts as for its address."""
+    if isinstance(action, OrderAction):
+        return len(action.orders)
+    if isinstance(action, CancelAction | CancelByCloidAction):
+        return len(action.cancels)
+    return len(action.modifies) if isinstance(action, BatchModifyAction) else 1
+
+
+class Actions:
+    """Does what accounts ask for."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def perform(self, account: Account, action: Action, share: Decimal = WHOLE) -> Answer:
+        """A trading action. `share` of each order finds a counterparty at once."""
+        if not self._knows_assets(action):
+            return refused("Invalid asset.")
+        if isinstance(action, OrderAction):
+            return self._order(account, action, share)
+        if isinstance(action, CancelAction | CancelByCloidAction):
+            return ok("cancel", [self._cancelled(account, action, place) for place in range(len(action.cancels))])
+        if isinstance(action, ModifyAction | BatchModifyAction):
+            return self._modify(account, action)
+        return _done(self._setting(account, action))
+
+    def _order(self, account: Account, action: OrderAction, share: Decimal) -> Answer:
+        if action.builder is not None:
+            return refused("Builder fee has not been approved.")
+        grouping = Grouping(action.grouping) if isinstance(action.grouping, str) else Grouping.NONE
+        if grouping is not Grouping.NONE and not all(order.r for order in action.orders if order.t.trigger):
+            return refused("TP/SL orders must be reduce only.")
+        placed = self._exchange.place(account, [_spec(order) for order in action.orders], grouping, share)
+        return ok("order", [self._status(one) for one in placed])
+
+    def _cancelled(self, account: Account, action: CancelAction | CancelByCloidAction, place: int) -> str | Answer:
+        if isinstance(action, CancelAction):
+            one = action.cancels[place]
+            asset, error = one.a, self._exchange.cancel(account, one.a, one.o)
+        else:
+            other = action.cancels[place]
+            asset, error = other.asset, self._exchange.cancel_by_cloid(account, other.asset, other.cloid.lower())
+        return "success" if error is None else {"error": f"{error} asset={asset}"}
+
+    def _modify(self, account: Account, action: ModifyAction | BatchModifyAction) -> Answer:
+        one_by_one = action.modifies if isinstance(action, BatchModifyAction) else [action]
+        statuses: list[Any] = []
+        for one in one_by_one:
+            oid = one.oid.lower() if isinstance(one.oid, str) else one.oid
+            done = self._exchange.modify(account, oid, _spec(one.order), always_place=action.a)
+            statuses.append({"error": done} if isinstance(done, str) else self._status(done))
+        if isinstance(action, BatchModifyAction):
+            return ok("order", statuses)
+        error = statuses[0].get("error") if isinstance(statuses[0], dict) else None
+        return ok() if error is None else refused(error)
+
+    def _setting(self, account: Account, action: Action) -> str | None:
+        """Why not, if not."""
+        exchange = self._exchange
+        if isinstance(action, LeverageAction):
+            leverage = Leverage(action.is_cross, action.leverage)
+            return exchange.update_leverage(account, action.asset, leverage)
+        if isinstance(action, IsolatedMarginAction):
+            return exchange.update_isolated_margin(account, action.asset, Decimal(action.ntli).scaleb(-_USDC_UNITS))
+        if isinstance(action, ScheduleCancelAction):
+            return exchange.schedule_cancel(account, action.time)
+        if isinstance(action, NoopAction):
+            return None
+        raise MalformedError(f"{type(action).__name__} is not signed as a trading action")
+
+    def _status(self, placed: Placed) -> str | Answer:
+        order, error = placed
+        if error is not None:
+            return {"error": error}
+        named: Answer = {"oid": order.oid} | ({"cloid": order.spec.cloid} if order.spec.cloid else {})
+        if order.asleep and (order.parent is not None or order.children):
+            return "waitingForFill" if order.parent is not None else "waitingForTrigger"
+        done = order.status in {Status.FILLED, Status.CANCELED, Status.REDUCE_ONLY_CANCELED}
+        if order.filled and (done or self._exchange.rules.partial_answers_filled):
+            average = (order.filled_value / order.filled).quantize(Decimal("0.000001")).normalize()
+            return {"filled": {"totalSz": wire(order.filled), "avgPx": wire(average), **named}}
+        return {"resting": named}
+
+    def _knows_assets(self, action: Action) -> bool:
+        return all(0 <= asset < len(self._exchange.listings) for asset in _assets(action))
+
+
+def _assets(action: Action) -> list[int]:
+    if isinstance(action, OrderAction):
+        return [order.a for order in action.orders]
+    if isinstance(action, ModifyAction):
+        return [action.order.a]
+    if isinstance(action, BatchModifyAction):
+        return [one.order.a for one in action.modifies]
+    return [action.asset] if isinstance(action, LeverageAction | IsolatedMarginAction) else []
+
+
+def _done(error: str | None) -> Answer:
+    return ok() if error is None else refused(error)
+
+
+def _spec(order: WireOrder) -> OrderSpec:
+    limit, trigger = order.t.limit, order.t.trigger
+    if (limit is None) is (trigger is None):
+        raise MalformedError("an order is either limit or trigger")
+    tif = Tif.GTC
+    if limit is not None:
+        tif = Tif.IOC if limit.tif == "FrontendMarket" else Tif(limit.tif)
+    return OrderSpec(
+        asset=order.a,
+        is_buy=order.b,
+        px=Decimal(order.p),
+        size=Decimal(order.s),
+        reduce_only=order.r,
+        tif=tif,
+        trigger=None
+        if trigger is None
+        else Trigger(Decimal(trigger.trigger_px), trigger.is_market, trigger.tpsl == "tp"),
+        cloid=None if order.c is None else order.c.lower(),
+    )

@@ -1,0 +1,120 @@
+"""Who listens to what, and the faults on the way to them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from strandline_sim.clock import Clock
+from strandline_sim.faults import FaultKind, Faults, Rule
+from strandline_sim.hyperliquid.sockets import Socket
+from strandline_sim.hyperliquid.topics import OF_USERS, Topic
+
+_ROUTE: Final = "hyperliquid/ws/"
+_KINDS: Final = (
+    FaultKind.LAG,
+    FaultKind.DISCONNECT,
+    FaultKind.REPLAY,
+    FaultKind.ANSWER_TWICE,
+    FaultKind.REORDER,
+    FaultKind.MALFORMED,
+    FaultKind.DROP_ANSWER,
+    FaultKind.DOWN,
+)
+_REMEMBERED: Final = 50
+
+
+def frame_of(channel: str, data: object) -> bytes:
+    """A message to clients."""
+    return msgspec.json.encode({"channel": channel, "data": data})
+
+
+class Broadcaster:
+    """All sockets of the venue."""
+
+    def __init__(self, clock: Clock, faults: Faults) -> None:
+        self.sockets: set[Socket] = set()
+        self._clock = clock
+        self._faults = faults
+        self._listeners: dict[Topic, set[Socket]] = defaultdict(set)
+        self._sent: dict[Topic, list[bytes]] = defaultdict(list)
+        self._held: dict[Topic, bytes] = {}
+
+    @property
+    def topics(self) -> list[Topic]:
+        """Those that somebody listens to."""
+        return [topic for topic, sockets in self._listeners.items() if sockets]
+
+    @property
+    def subscriptions(self) -> int:
+        """Of all sockets."""
+        return sum(len(socket.topics) for socket in self.sockets)
+
+    def users(self) -> set[str]:
+        """Whose feeds are listened to."""
+        return {topic.user for socket in self.sockets for topic in socket.topics if topic.kind in OF_USERS}
+
+    def subscribe(self, socket: Socket, topic: Topic) -> bool:
+        """False if it listens already."""
+        if topic in socket.topics:
+            return False
+        socket.topics.add(topic)
+        self._listeners[topic].add(socket)
+        return True
+
+    def unsubscribe(self, socket: Socket, topic: Topic) -> bool:
+        """False if it does not listen."""
+        if topic not in socket.topics:
+            return False
+        socket.topics.remove(topic)
+        self._listeners[topic].discard(socket)
+        return True
+
+    def leave(self, socket: Socket) -> None:
+        """The socket is gone."""
+        for topic in list(socket.topics):
+            self.unsubscribe(socket, topic)
+        self.sockets.discard(socket)
+
+    def broadcast(self, topic: Topic, frames: Sequence[bytes]) -> None:
+        """Frames that were built before, to all who listen: the fast way, without faults."""
+        for socket in self._listeners.get(topic, ()):
+            for frame in frames:
+                socket.send(frame)
+
+    def publish(self, topic: Topic, data: object) -> None:
+        """To all who listen, unless a fault is in the way."""
+        listeners = self._listeners.get(topic)
+        if not listeners:
+            return
+        frame = frame_of(topic.channel, data)
+        rule = self._faults.on(_ROUTE + topic.kind, self._clock.now(), _KINDS)
+        if rule is not None and rule.kind in {FaultKind.DISCONNECT, FaultKind.DOWN}:
+            for socket in list(self.sockets if rule.kind is FaultKind.DOWN else listeners):
+                socket.cut()
+            return
+        due = self._clock.now() + int(rule.value) if rule is not None and rule.kind is FaultKind.LAG else 0
+        for one in self._changed(topic, frame, rule):
+            for socket in listeners:
+                socket.send(one, due)
+
+    def _changed(self, topic: Topic, frame: bytes, rule: Rule | None) -> Iterable[bytes]:
+        """What becomes of a frame on its way."""
+        kind = rule.kind if rule is not None else None
+        if kind is FaultKind.DROP_ANSWER:
+            return []
+        if kind is FaultKind.REORDER and topic not in self._held:
+            self._held[topic] = frame  # it comes after the next one
+            return []
+        frames = [frame]
+        if kind is FaultKind.MALFORMED:
+            frames = [frame[: len(frame) // 2]]
+        elif kind is FaultKind.ANSWER_TWICE:
+            frames = [frame, frame]
+        elif kind is FaultKind.REPLAY:
+            frames = [*self._sent[topic], frame]
+        if topic in self._held:
+            frames.append(self._held.pop(topic))
+        self._sent[topic] = [*self._sent[topic][1 - _REMEMBERED :], frame]
+        return frames

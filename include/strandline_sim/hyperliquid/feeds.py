@@ -1,0 +1,192 @@
+"""What the feeds say: the first message to a new subscriber, and what follows as time goes on."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from strandline_sim.hyperliquid import shapes
+from strandline_sim.hyperliquid.account import Fill, FundingPayment, OrderUpdate
+from strandline_sim.hyperliquid.broadcaster import Broadcaster, frame_of
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.numbers import wire
+from strandline_sim.hyperliquid.orders import Status
+from strandline_sim.hyperliquid.public import INTERVALS, Public, candle_json, trade_json
+from strandline_sim.hyperliquid.topics import Topic
+from strandline_sim.market.trades import Trade
+
+_REPLAYED: Final = 30
+_FAST_DEPTH: Final = 5
+_DEPTH: Final = 20
+_SLOW_BOOK_MS: Final = 5000
+_NOT_BY_USER: Final = frozenset(
+    {
+        Status.MARGIN_CANCELED,
+        Status.SELF_TRADE_CANCELED,
+        Status.REDUCE_ONLY_CANCELED,
+        Status.SIBLING_FILLED_CANCELED,
+        Status.LIQUIDATED_CANCELED,
+    }
+)
+
+
+def trade_frames(coin: str, trades: Sequence[Trade], per_frame: int = 10) -> list[bytes]:
+    """Frames of a trades feed, ready to be sent."""
+    return [
+        frame_of("trades", [trade_json(coin, trade) for trade in trades[first : first + per_frame]])
+        for first in range(0, len(trades), per_frame)
+    ]
+
+
+class Feeds:
+    """Tells the hub; listens to the ledger for what belongs to accounts."""
+
+    def __init__(self, exchange: Exchange, public: Public, hub: Broadcaster) -> None:
+        self._exchange = exchange
+        self._public = public
+        self._hub = hub
+        self._until = exchange.now
+        self._last: dict[Topic, object] = {}
+        self._last_book: dict[Topic, int] = {}
+        self._news: dict[Topic, list[Any]] = defaultdict(list)
+        exchange.ledger.listeners.append(self)
+
+    def snapshot(self, topic: Topic) -> object | None:
+        """What a new subscriber is told first."""
+        if topic.kind == "trades":
+            trades = self._public.recent_trades(topic.coin, _REPLAYED)
+            return [trade_json(topic.coin, trade) for trade in trades] or None
+        if topic.kind in {"userFills", "userFundings"}:
+            return self._user_snapshot(topic)
+        return self._state(topic)
+
+    def pump(self) -> None:
+        """Tell what has happened since the last time."""
+        start, now = self._until, self._exchange.now
+        self._until = now
+        self.flush()
+        if now == start:
+            return
+        for topic in self._hub.topics:
+            if topic.kind == "trades":
+                trades = self._exchange.market.trades(topic.coin, start, now)
+                if trades:
+                    self._hub.publish(topic, [trade_json(topic.coin, trade) for trade in trades])
+            elif topic.kind == "candle":
+                self._candles(topic, start)
+            elif not topic.user and self._is_due(topic, now):
+                self._changed(topic, self._state(topic))
+
+    def flush(self) -> None:
+        """Tell accounts what happened to them."""
+        news, self._news = self._news, defaultdict(list)
+        for topic, items in news.items():
+            if topic.kind == "userFills":
+                self._hub.publish(topic, {"user": topic.user, "fills": items})
+            elif topic.kind == "userFundings":
+                self._hub.publish(topic, {"user": topic.user, "fundings": items})
+            elif topic.kind == "orderUpdates":
+                self._hub.publish(topic, items)
+            else:
+                self._events(topic, items)
+
+    def order_changed(self, update: OrderUpdate) -> None:
+        """As the ledger tells it."""
+        user = update.order.owner
+        self._news[Topic("orderUpdates", user=user)].append(shapes.order_update(update))
+        if update.status in _NOT_BY_USER:
+            cancelled = {"coin": update.order.coin, "oid": update.order.oid}
+            self._news[Topic("userEvents", user=user)].append(("nonUserCancel", cancelled))
+
+    def filled(self, address: str, fill: Fill) -> None:
+        """As the ledger tells it."""
+        data = shapes.fill(fill, address)
+        for aggregate in (False, True):
+            self._news[Topic("userFills", user=address, aggregate=aggregate)].append(data)
+        self._news[Topic("userEvents", user=address)].append(("fills", data))
+
+    def funded(self, address: str, payment: FundingPayment) -> None:
+        """As the ledger tells it."""
+        data = _funding(payment)
+        self._news[Topic("userFundings", user=address)].append(data)
+        self._news[Topic("userEvents", user=address)].append(("funding", data))
+
+    def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
+        """As the ledger tells it."""
+        data = {
+            "lid": self._exchange.now,
+            "liquidator": "0x" + "0" * 40,
+            "liquidated_user": address,
+            "liquidated_ntl_pos": shapes.rounded(notional),
+            "liquidated_account_value": shapes.rounded(account_value),
+        }
+        self._news[Topic("userEvents", user=address)].append(("liquidation", data))
+
+    def _events(self, topic: Topic, items: list[tuple[str, Any]]) -> None:
+        """Fills and cancels come in lists, the others alone."""
+        for kind in ("fills", "nonUserCancel"):
+            if found := [item for name, item in items if name == kind]:
+                self._hub.publish(topic, {kind: found})
+        for name, item in items:
+            if name in {"funding", "liquidation"}:
+                self._hub.publish(topic, {name: item})
+
+    def _state(self, topic: Topic) -> object | None:
+        """How something stands now, where the feed is about that."""
+        if topic.kind == "l2Book":
+            depth = _FAST_DEPTH if topic.fast else _DEPTH
+            book = self._public.book(topic.coin, topic.figures, topic.mantissa, depth)
+            return book | {"fast": True} if topic.fast else book
+        if topic.kind == "bbo":
+            book = self._public.book(topic.coin, depth=1)
+            best = [side[0] if side else None for side in book["levels"]]
+            return {"coin": topic.coin, "time": self._exchange.now, "bbo": best}
+        if topic.kind == "allMids":
+            return {"mids": self._public.all_mids()}
+        if topic.kind == "activeAssetCtx":
+            return {"coin": topic.coin, "ctx": self._public.context(topic.coin)}
+        return self._public.forming_candle(topic.coin, topic.interval) if topic.kind == "candle" else None
+
+    def _user_snapshot(self, topic: Topic) -> object:
+        account = self._exchange.account(topic.user)
+        if topic.kind == "userFundings":
+            fundings = [_funding(payment) for payment in account.funding[-500:]] if account else []
+            return {"user": topic.user, "isSnapshot": True, "fundings": fundings}
+        fills = [shapes.fill(fill, topic.user) for fill in reversed(account.fills[-2000:])] if account else []
+        return {"user": topic.user, "isSnapshot": True, "fills": fills}
+
+    def _is_due(self, topic: Topic, now: int) -> bool:
+        """Whole books come seldom, and so does everything that is not one of the best prices."""
+        wait = 0 if topic.kind in {"bbo", "allMids"} or topic.fast else _SLOW_BOOK_MS
+        if topic.kind == "l2Book":
+            wait = self._exchange.rules.beat_ms
+        if now - self._last_book.get(topic, -wait) < wait:
+            return False
+        self._last_book[topic] = now
+        return True
+
+    def _changed(self, topic: Topic, state: object) -> None:
+        """Only what is new; the time alone is not."""
+        told = {key: value for key, value in state.items() if key != "time"} if isinstance(state, dict) else state
+        if topic.kind == "l2Book" or self._last.get(topic) != told:
+            self._last[topic] = told
+            self._hub.publish(topic, state)
+
+    def _candles(self, topic: Topic, start: int) -> None:
+        """The candle as it was when it ended, and the one that forms now."""
+        length, now = INTERVALS[topic.interval], self._exchange.now
+        for candle in self._exchange.market.candles(topic.coin, length, start - start % length, now, now):
+            data = candle_json(topic.coin, topic.interval, candle)
+            if self._last.get(topic) != data:
+                self._last[topic] = data
+                self._hub.publish(topic, data)
+
+
+def _funding(payment: FundingPayment) -> dict[str, Any]:
+    return {
+        "time": payment.time,
+        "coin": payment.coin,
+        "usdc": wire(payment.usdc),
+        "szi": wire(payment.size),
+        "fundingRate": wire(payment.rate),
+    }

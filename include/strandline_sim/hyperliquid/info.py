@@ -1,0 +1,231 @@
+"""Answers questions: the requests of /info, by type."""
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+from strandline_sim.hyperliquid import shapes
+from strandline_sim.hyperliquid.account import Account, Fill, OrderUpdate, address_in
+from strandline_sim.hyperliquid.actions import MalformedError
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.numbers import wire
+from strandline_sim.hyperliquid.public import INTERVALS, Public, trade_json
+from strandline_sim.hyperliquid.request_auth import RequestAuth
+
+Query = dict[str, Any]
+_FOREVER: Final = 2**62
+_MOST_FILLS: Final = 2000
+_MOST_ROWS: Final = 500
+_RECENT_TRADES: Final = 30
+_USDC: Final = {
+    "name": "USDC",
+    "szDecimals": 8,
+    "weiDecimals": 8,
+    "index": 0,
+    "tokenId": "0x6d1e7cde53ba9467b783cb7c530ce054",
+    "isCanonical": True,
+    "evmContract": None,
+    "fullName": None,
+}
+
+
+class Info:
+    """Looks things up; `newcomers_get` is what an address that nobody knew has when it is first asked about."""
+
+    def __init__(
+        self, exchange: Exchange, gate: RequestAuth, public: Public, newcomers_get: Decimal | None = None
+    ) -> None:
+        self._exchange = exchange
+        self._gate = gate
+        self._public = public
+        self._newcomers_get = newcomers_get
+        self._answers: dict[str, Callable[[Query], object]] = {
+            "meta": lambda _: public.meta(),
+            "spotMeta": lambda _: {"universe": [], "tokens": [_USDC]},
+            "spotMetaAndAssetCtxs": lambda _: [{"universe": [], "tokens": [_USDC]}, []],
+            "metaAndAssetCtxs": lambda _: [public.meta(), [public.context(coin) for coin in exchange.by_name]],
+            "perpDexs": lambda _: [None],
+            "allMids": lambda _: public.all_mids(),
+            "exchangeStatus": lambda _: {"time": exchange.now, "specialStatuses": None},
+            "l2Book": self._book,
+            "recentTrades": self._recent_trades,
+            "candleSnapshot": self._candles,
+            "fundingHistory": self._funding_history,
+            "predictedFundings": lambda _: public.predicted_fundings(),
+            "clearinghouseState": lambda q: shapes.clearinghouse_state(
+                self._account(q), exchange.margins, exchange.now
+            ),
+            "activeAssetData": self._active_asset,
+            "spotClearinghouseState": lambda q: self._always(q, {"balances": []}),
+            "openOrders": lambda q: [shapes.basic_order(order) for order in self._account(q).open_orders.values()],
+            "frontendOpenOrders": lambda q: [shapes.frontend_order(o) for o in self._account(q).open_orders.values()],
+            "orderStatus": self._order_status,
+            "historicalOrders": self._historical_orders,
+            "userFills": self._fills,
+            "userFillsByTime": self._fills_by_time,
+            "userFunding": self._user_funding,
+            "userNonFundingLedgerUpdates": self._ledger_updates,
+            "userRateLimit": self._rate_limit,
+            "userFees": self._fees,
+            "userRole": self._role,
+            "userAbstraction": lambda q: self._always(q, "disabled"),
+            "extraAgents": self._extra_agents,
+            "subAccounts": lambda q: self._always(q, None),
+        }
+
+    def ask(self, query: object) -> object:
+        """The answer, or malformed."""
+        if not isinstance(query, dict) or not isinstance(query.get("type"), str):
+            raise MalformedError("a question is an object with a type")
+        answer = self._answers.get(query["type"])
+        if answer is None:
+            raise MalformedError(f"no question is called {query['type']!r}")
+        return answer(query)
+
+    def user(self, query: Query) -> str:
+        """The address that is asked about."""
+        user = address_in(query.get("user"))
+        if user is None:
+            raise MalformedError("a user is an address")
+        return user
+
+    def coin(self, query: Query) -> str:
+        """The coin that is asked about."""
+        coin = query.get("coin")
+        if not isinstance(coin, str) or coin not in self._exchange.by_name:
+            raise MalformedError("no such coin")
+        return coin
+
+    def account_of(self, user: str) -> Account:
+        """The account, or an empty one that nobody keeps."""
+        known = self._exchange.account(user)
+        if known is None and self._newcomers_get is not None and not self._gate.agents.is_agent(user):
+            self._exchange.deposit(user, self._newcomers_get)
+            known = self._exchange.account(user)
+        return known or Account(user)
+
+    def _account(self, query: Query) -> Account:
+        return self.account_of(self.user(query))
+
+    def _active_asset(self, query: Query) -> object:
+        coin = self.coin(query)
+        mark = self._exchange.mark(coin)
+        return shapes.active_asset_data(self._account(query), coin, self._exchange.margins, mark)
+
+    def _always(self, query: Query, answer: object) -> object:
+        """The same for every user, but only for a user."""
+        self.user(query)
+        return answer
+
+    def _book(self, query: Query) -> object:
+        figures, mantissa = query.get("nSigFigs"), query.get("mantissa")
+        if figures is not None and figures not in (2, 3, 4, 5):
+            raise MalformedError("nSigFigs is 2 to 5")
+        if mantissa is not None and (mantissa not in (1, 2, 5) or figures != 5):
+            raise MalformedError("a mantissa is 1, 2 or 5, and needs 5 significant figures")
+        return self._public.book(self.coin(query), figures, mantissa)
+
+    def _recent_trades(self, query: Query) -> object:
+        coin = self.coin(query)
+        return [trade_json(coin, trade) for trade in reversed(self._public.recent_trades(coin, _RECENT_TRADES))]
+
+    def _candles(self, query: Query) -> object:
+        asked = query.get("req")
+        if not isinstance(asked, dict) or asked.get("interval") not in INTERVALS:
+            raise MalformedError("a candleSnapshot needs coin and interval in req")
+        start, end = _range(asked)
+        return self._public.candles(self.coin(asked), asked["interval"], start, end)
+
+    def _funding_history(self, query: Query) -> object:
+        return self._public.funding_history(self.coin(query), *_range(query))
+
+    def _order_status(self, query: Query) -> object:
+        account, oid = self._account(query), query.get("oid")
+        if isinstance(oid, str):
+            oid = account.oid_of_cloid.get(oid.lower())
+        elif not isinstance(oid, int):
+            raise MalformedError("an oid is a number or a cloid")
+        order = account.orders.get(oid) if oid is not None else None
+        if order is None:
+            return {"status": "unknownOid"}
+        return {"status": "order", "order": shapes.historical_order(OrderUpdate(order, order.status, order.status_at))}
+
+    def _historical_orders(self, query: Query) -> object:
+        return [shapes.historical_order(update) for update in reversed(self._account(query).history[-_MOST_FILLS:])]
+
+    def _fills(self, query: Query) -> object:
+        account = self._account(query)
+        fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
+        return [shapes.fill(fill, account.address) for fill in reversed(fills[-_MOST_FILLS:])]
+
+    def _fills_by_time(self, query: Query) -> object:
+        account = self._account(query)
+        start, end = _range(query)
+        fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
+        found = [fill for fill in fills[-5 * _MOST_FILLS :] if start <= fill.time <= end]
+        return [shapes.fill(fill, account.address) for fill in found[:_MOST_FILLS]]
+
+    def _user_funding(self, query: Query) -> object:
+        start, end = _range(query)
+        found = [payment for payment in self._account(query).funding if start <= payment.time <= end]
+        return [shapes.funding(payment) for payment in found[:_MOST_ROWS]]
+
+    def _ledger_updates(self, query: Query) -> object:
+        start, end = _range(query)
+        found = [one for one in self._account(query).transfers if one.kind == "deposit" and start <= one.time <= end]
+        return [
+            {"time": one.time, "hash": one.hash, "delta": {"type": "deposit", "usdc": wire(one.usdc)}}
+            for one in found[:_MOST_ROWS]
+        ]
+
+    def _rate_limit(self, query: Query) -> object:
+        account, quota = self._account(query), self._gate.quota
+        used, cap = quota.used(account), quota.cap(account)
+        return {"cumVlm": wire(account.volume), "nRequestsUsed": used, "nRequestsCap": cap, "nRequestsSurplus": 0}
+
+    def _fees(self, query: Query) -> object:
+        rules = self._exchange.rules
+        self.user(query)
+        taker, maker = wire(rules.taker_fee), wire(rules.maker_fee)
+        return {
+            "dailyUserVlm": [],
+            "feeSchedule": {"cross": taker, "add": maker, "tiers": {"vip": [], "mm": []}, "referralDiscount": "0.0"},
+            "userCrossRate": taker,
+            "userAddRate": maker,
+            "activeReferralDiscount": "0.0",
+        }
+
+    def _role(self, query: Query) -> object:
+        user = self.user(query)
+        owner = self._gate.agents.owner_of(user, self._exchange.now)
+        if owner is not None:
+            return {"role": "agent", "data": {"user": owner}}
+        return {"role": "missing" if self._exchange.account(user) is None else "user"}
+
+    def _extra_agents(self, query: Query) -> object:
+        agents = self._gate.agents.named(self.user(query), self._exchange.now)
+        return [{"name": one.name, "address": one.address, "validUntil": one.valid_until} for one in agents]
+
+
+def _range(query: Query) -> tuple[int, int]:
+    start, end = query.get("startTime"), query.get("endTime")
+    end = _FOREVER if end is None else end
+    if not isinstance(start, int) or not isinstance(end, int):
+        raise MalformedError("a range has a startTime and perhaps an endTime, in milliseconds")
+    return start, end
+
+
+def _aggregated(fills: Sequence[Fill]) -> list[Fill]:
+    """The fills of one crossing order at one instant, as one."""
+    found: list[Fill] = []
+    for fill in fills:
+        last = found[-1] if found else None
+        if last is None or not fill.crossed or (last.oid, last.time, last.crossed) != (fill.oid, fill.time, True):
+            found.append(fill)
+            continue
+        size = last.size + fill.size
+        px = ((last.px * last.size + fill.px * fill.size) / size).quantize(Decimal("0.000001"))
+        found[-1] = last._replace(
+            px=px, size=size, closed_pnl=last.closed_pnl + fill.closed_pnl, fee=last.fee + fill.fee
+        )
+    return found

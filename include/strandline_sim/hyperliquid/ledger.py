@@ -1,0 +1,216 @@
+"""Writes down what is true: balances, fills, orders. Whatever changes an account goes through here, onto the tape."""
+
+import dataclasses
+import hashlib
+from decimal import Decimal
+from typing import Any, Final, Protocol
+
+from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, Leverage, OrderUpdate, Transfer
+from strandline_sim.hyperliquid.numbers import ZERO, to_usdc, wire
+from strandline_sim.hyperliquid.orders import Order, OrderSpec, Status
+from strandline_sim.tape import Tape
+
+VENUE: Final = "hyperliquid"
+_FIRST_OID: Final = 100_000_000_001
+
+
+class Listener(Protocol):
+    """Told what happens to accounts, at once."""
+
+    def order_changed(self, update: OrderUpdate) -> None:
+        """An order was taken, refused, filled or cancelled."""
+
+    def filled(self, address: str, fill: Fill) -> None:
+        """An account traded."""
+
+    def funded(self, address: str, payment: FundingPayment) -> None:
+        """A position paid or received funding."""
+
+    def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
+        """The venue began to close an account's positions."""
+
+
+class Ledger:
+    """The accounts, and the only hand that changes them."""
+
+    def __init__(self, tape: Tape, now: int) -> None:
+        self.now = now
+        self.accounts: dict[str, Account] = {}
+        self.listeners: list[Listener] = []
+        self._tape = tape
+        self._oid = _FIRST_OID - 1
+        self._events = 0
+
+    def note(self, kind: str, account: str, **data: object) -> None:
+        """Write a line on the tape."""
+        self._tape.append(self.now, VENUE, kind, {"account": account, **data})
+
+    def deposit(self, address: str, usdc: Decimal) -> Account:
+        """Cash comes in; the first makes the account."""
+        account = self.accounts.setdefault(address, Account(address))
+        self.transfer(account, usdc, "deposit")
+        return account
+
+    def transfer(self, account: Account, usdc: Decimal, kind: str) -> None:
+        """Cash comes in, or leaves, without a trade."""
+        account.cash += usdc
+        account.transfers.append(Transfer(self.now, usdc, kind, self.new_hash()))
+        self.note(kind, account.address, usdc=wire(usdc), balance=wire(account.balance))
+
+    def open(self, account: Account, coin: str, spec: OrderSpec) -> Order:
+        """A new order, which has an id but no say yet."""
+        self._oid += 1
+        order = Order(
+            oid=self._oid,
+            owner=account.address,
+            coin=coin,
+            spec=spec,
+            placed_at=self.now,
+            size=spec.size,
+            status=Status.OPEN,
+            status_at=self.now,
+            asleep=spec.trigger is not None,
+        )
+        account.orders[order.oid] = order
+        if spec.cloid is not None:
+            account.oid_of_cloid[spec.cloid] = order.oid
+        return order
+
+    def accept(self, order: Order) -> None:
+        """The venue has taken it."""
+        self.accounts[order.owner].open_orders[order.oid] = order
+        self.note("order_accepted", order.owner, **_described(order))
+        self._changed(order, Status.OPEN)
+
+    def refuse(self, order: Order, status: Status, text: str) -> None:
+        """It has an id and a status, and nothing else ever happens to it."""
+        self.note("order_refused", order.owner, **_described(order), status=status, error=text)
+        self._changed(order, status)
+
+    def settle(self, order: Order, status: Status) -> None:
+        """It goes on with another status, or ends."""
+        if status not in {Status.FILLED, Status.OPEN}:
+            kind = "trigger" if status is Status.TRIGGERED else "cancel"
+            remaining = wire(order.remaining)
+            self.note(kind, order.owner, oid=order.oid, coin=order.coin, status=status, remaining=remaining)
+        self._changed(order, status)
+        if not order.is_open:
+            self.accounts[order.owner].open_orders.pop(order.oid, None)
+
+    def fill(
+        self, order: Order, px: Decimal, size: Decimal, fee_rate: Decimal, leverage: Leverage, tid: int, *,
+        crossed: bool, liquidation_mark: Decimal | None = None,
+    ) -> Fill:  # fmt: skip
+        """The order traded."""
+        account = self.accounts[order.owner]
+        signed = size if order.spec.is_buy else -size
+        fee = to_usdc(px * size * fee_rate)
+        effect = account.trade(order.coin, signed, px, fee, leverage)
+        after = effect.start_position + signed
+        fill = Fill(
+            coin=order.coin,
+            px=px,
+            size=size,
+            is_buy=order.spec.is_buy,
+            time=self.now,
+            start_position=effect.start_position,
+            direction=_direction(effect.start_position, after, leverage, liquidated=liquidation_mark is not None),
+            closed_pnl=effect.closed_pnl,
+            hash=self.new_hash(),
+            oid=order.oid,
+            crossed=crossed,
+            fee=fee,
+            tid=tid,
+            cloid=order.spec.cloid,
+            liquidation_mark=liquidation_mark,
+        )
+        order.filled += size
+        order.filled_value += px * size
+        account.volume += px * size
+        account.fills.append(fill)
+        self.note(
+            "fill", order.owner, **_reported(fill), remaining=wire(order.remaining), balance=wire(account.balance)
+        )
+        for listener in self.listeners:
+            listener.filled(order.owner, fill)
+        return fill
+
+    def fund(self, account: Account, coin: str, oracle: Decimal, rate: Decimal) -> None:
+        """The hour's funding of one position; longs pay while the rate is above zero."""
+        position = account.positions[coin]
+        usdc = -to_usdc(position.size * oracle * rate)
+        if position.isolated is None:
+            account.cash += usdc
+        else:
+            position.isolated += usdc
+        position.funding_ever -= usdc
+        position.funding_since_open -= usdc
+        position.funding_since_change -= usdc
+        payment = FundingPayment(self.now, coin, usdc, position.size, rate, self.new_hash())
+        account.funding.append(payment)
+        self.note(
+            "funding", account.address, coin=coin, usdc=wire(usdc), szi=wire(position.size), oraclePx=wire(oracle),
+            fundingRate=wire(rate), balance=wire(account.balance),
+        )  # fmt: skip
+        for listener in self.listeners:
+            listener.funded(account.address, payment)
+
+    def new_tid(self) -> int:
+        """Fifty bits, as if hashed from both orders; the same run gives the same."""
+        return int(self.new_hash(), 16) & ((1 << 50) - 1)
+
+    def new_hash(self) -> str:
+        """Of a transaction; the same run gives the same."""
+        self._events += 1
+        return "0x" + hashlib.sha256(f"{VENUE}:{self._events}:{self.now}".encode()).hexdigest()
+
+    def _changed(self, order: Order, status: Status) -> None:
+        order.status, order.status_at = status, self.now
+        update = OrderUpdate(dataclasses.replace(order), status, self.now)
+        self.accounts[order.owner].history.append(update)
+        for listener in self.listeners:
+            listener.order_changed(update)
+
+
+def _described(order: Order) -> dict[str, Any]:
+    spec = order.spec
+    data: dict[str, Any] = {
+        "oid": order.oid,
+        "coin": order.coin,
+        "side": "B" if spec.is_buy else "A",
+        "px": wire(spec.px),
+        "sz": wire(order.size),
+        "tif": spec.tif,
+        "reduceOnly": spec.reduce_only,
+        "cloid": spec.cloid,
+    }
+    if spec.trigger is not None:
+        data |= {"triggerPx": wire(spec.trigger.px), "tpsl": "tp" if spec.trigger.is_take_profit else "sl"}
+    return data
+
+
+def _reported(fill: Fill) -> dict[str, Any]:
+    return {
+        "coin": fill.coin,
+        "px": wire(fill.px),
+        "sz": wire(fill.size),
+        "side": "B" if fill.is_buy else "A",
+        "startPosition": wire(fill.start_position),
+        "dir": fill.direction,
+        "closedPnl": wire(fill.closed_pnl),
+        "fee": wire(fill.fee),
+        "crossed": fill.crossed,
+        "liquidation": fill.liquidation_mark is not None,
+        "oid": fill.oid,
+        "tid": fill.tid,
+        "cloid": fill.cloid,
+    }
+
+
+def _direction(before: Decimal, after: Decimal, leverage: Leverage, *, liquidated: bool) -> str:
+    side = "Long" if (before or after) > ZERO else "Short"
+    if liquidated:
+        return f"Liquidated {'Cross' if leverage.is_cross else 'Isolated'} {side}"
+    if before * after < 0:
+        return "Long > Short" if before > 0 else "Short > Long"
+    return f"{'Open' if abs(after) > abs(before) else 'Close'} {side}"

@@ -1,0 +1,225 @@
+"""The venue's JSON for what everybody sees: listings, books, trades, candles, funding."""
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any, Final
+
+from strandline.model.side import Side
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.numbers import ZERO, wire
+from strandline_sim.hyperliquid.time_step import DAY, FUNDING_LAG, HOUR, funding_instants
+from strandline_sim.market.candles import Candle
+from strandline_sim.market.trades import Trade
+
+Json = dict[str, Any]
+MINUTE: Final = 60_000
+INTERVALS: Final = {
+    "1m": MINUTE,
+    "3m": 3 * MINUTE,
+    "5m": 5 * MINUTE,
+    "15m": 15 * MINUTE,
+    "30m": 30 * MINUTE,
+    "1h": HOUR,
+    "2h": 2 * HOUR,
+    "4h": 4 * HOUR,
+    "8h": 8 * HOUR,
+    "12h": 12 * HOUR,
+    "1d": DAY,
+    "3d": 3 * DAY,
+    "1w": 7 * DAY,
+}
+DEPTH: Final = 20
+_MOST_CANDLES: Final = 5000
+_MOST_ROWS: Final = 500
+_LAUNCH: Final = 1_683_849_600_000
+"""Nothing older than the live venue can be asked for."""
+_STRANGER: Final = 0x51A7 << 144
+
+
+def trade_json(coin: str, trade: Trade) -> Json:
+    """A public trade."""
+    return {
+        "coin": coin,
+        "side": "B" if trade.side is Side.BUY else "A",
+        "px": wire(trade.price),
+        "sz": wire(trade.size),
+        "time": trade.time,
+        "hash": f"0x{trade.id:064x}",
+        "tid": trade.id,
+        "users": [f"0x{_STRANGER + 2 * trade.id:040x}", f"0x{_STRANGER + 2 * trade.id + 1:040x}"],
+    }
+
+
+def candle_json(coin: str, interval: str, candle: Candle) -> Json:
+    """A candle, finished or not."""
+    return {
+        "t": candle.time,
+        "T": candle.time + INTERVALS[interval] - 1,
+        "s": coin,
+        "i": interval,
+        "o": wire(candle.open),
+        "c": wire(candle.close),
+        "h": wire(candle.high),
+        "l": wire(candle.low),
+        "v": wire(candle.volume),
+        "n": candle.trades,
+    }
+
+
+class Public:
+    """Reads the market as the venue shows it."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._market = exchange.market
+        self._days: dict[str, tuple[int, Decimal, Decimal]] = {}
+
+    def meta(self) -> Json:
+        """The listings."""
+        return {
+            "universe": [
+                {
+                    "szDecimals": listing.sz_decimals,
+                    "name": listing.name,
+                    "maxLeverage": listing.max_leverage,
+                    "marginTableId": listing.max_leverage,
+                }
+                for listing in self._exchange.listings
+            ],
+            "marginTables": [
+                [leverage, {"description": "", "marginTiers": [{"lowerBound": "0.0", "maxLeverage": leverage}]}]
+                for leverage in sorted({listing.max_leverage for listing in self._exchange.listings})
+            ],
+            "collateralToken": 0,
+        }
+
+    def context(self, coin: str) -> Json:
+        """Prices, funding and volume of the moment."""
+        now = self._exchange.now
+        bbo = self._exchange.matcher.bbo(coin)
+        volume, turnover = self._day(coin)
+        mid = self.mid(coin)
+        return {
+            "funding": wire(self._market.funding_rate(coin, now // HOUR * HOUR)),
+            "openInterest": wire(self._open_interest(coin)),
+            "prevDayPx": wire(self._market.price(coin, now - DAY)),
+            "dayNtlVlm": wire(turnover),
+            "premium": wire(self._market.premium(coin, now)),
+            "oraclePx": wire(self._market.oracle(coin, self._exchange.liquidity.beat_of(now))),
+            "markPx": wire(self._exchange.mark(coin)),
+            "midPx": None if mid is None else wire(mid),
+            "impactPxs": None if bbo.bid is None or bbo.ask is None else [wire(bbo.bid), wire(bbo.ask)],
+            "dayBaseVlm": wire(volume),
+        }
+
+    def mid(self, coin: str) -> Decimal | None:
+        """Halfway between the best prices."""
+        bid, ask = self._exchange.matcher.bbo(coin)
+        return None if bid is None or ask is None else (bid + ask) / 2
+
+    def all_mids(self) -> dict[str, str]:
+        """Of all coins; the mark where a side of the book is empty."""
+        coins = self._exchange.by_name
+        return {coin: wire(self.mid(coin) or self._exchange.mark(coin)) for coin in coins}
+
+    def book(self, coin: str, figures: int | None = None, mantissa: int | None = None, depth: int = DEPTH) -> Json:
+        """Strangers' orders and our clients' together."""
+        now = self._exchange.now
+        strangers = self._exchange.liquidity.book(coin, now)
+        sides: list[dict[Decimal, tuple[Decimal, int]]] = [{}, {}]
+        offers = [(0, one.price, one.size, one.orders) for one in strangers.bids]
+        offers += [(1, one.price, one.size, one.orders) for one in strangers.asks]
+        offers += [
+            (0 if order.spec.is_buy else 1, order.spec.px, order.remaining, 1)
+            for order in self._exchange.matcher.books[coin]
+        ]
+        for side, px, size, count in offers:
+            price = (
+                px if figures is None else _coarse(px, figures, mantissa or 1, ROUND_CEILING if side else ROUND_FLOOR)
+            )
+            known = sides[side].get(price, (ZERO, 0))
+            sides[side][price] = (known[0] + size, known[1] + count)
+        levels = [
+            [
+                {"px": wire(px), "sz": wire(size), "n": count}
+                for px, (size, count) in sorted(levels.items(), reverse=not side)[:depth]
+            ]
+            for side, levels in enumerate(sides)
+        ]
+        return {"coin": coin, "time": now, "levels": levels}
+
+    def recent_trades(self, coin: str, count: int) -> list[Trade]:
+        """The newest, oldest first."""
+        now, span = self._exchange.now, MINUTE
+        while True:
+            trades = self._market.trades(coin, max(now - span, 0), now)
+            if len(trades) >= count or span >= DAY:
+                return list(trades[-count:])
+            span *= 4
+
+    def candles(self, coin: str, interval: str, start: int, end: int) -> list[Json]:
+        """Those that start in [start, end]; only the newest five thousand exist, the last may be forming."""
+        length, now = INTERVALS[interval], self._exchange.now
+        first = max(start, now - now % length - (_MOST_CANDLES - 1) * length, min(_LAUNCH, now))
+        if end < first:
+            return []
+        found = self._market.candles(coin, length, first, min(end, now) + 1, now)
+        return [candle_json(coin, interval, candle) for candle in found]
+
+    def forming_candle(self, coin: str, interval: str) -> Json | None:
+        """The one of the moment, if there was a trade in it."""
+        now = self._exchange.now
+        start = now - now % INTERVALS[interval]
+        found = self._market.candles(coin, INTERVALS[interval], start, start + 1, now)
+        return candle_json(coin, interval, found[0]) if found else None
+
+    def funding_history(self, coin: str, start: int, end: int) -> list[Json]:
+        """Hourly, the first five hundred of the range."""
+        now = self._exchange.now
+        first = max(start, min(_LAUNCH, now), HOUR)
+        hours = funding_instants(first, min(end, now))
+        return [
+            {
+                "coin": coin,
+                "fundingRate": wire(self._market.funding_rate(coin, hour)),
+                "premium": wire(self._market.premium(coin, hour)),
+                "time": hour + FUNDING_LAG,
+            }
+            for hour, _ in zip(hours, range(_MOST_ROWS), strict=False)
+        ]
+
+    def predicted_fundings(self) -> list[Any]:
+        """Ours is hourly, that of the others for eight hours."""
+        hour = self._exchange.now // HOUR * HOUR
+        found = []
+        for coin in self._exchange.by_name:
+            rate = self._market.funding_rate(coin, hour)
+            ours = {"fundingRate": wire(rate), "nextFundingTime": hour + HOUR, "fundingIntervalHours": 1}
+            other = {
+                "fundingRate": wire(8 * rate),
+                "nextFundingTime": hour // (8 * HOUR) * 8 * HOUR + 8 * HOUR,
+                "fundingIntervalHours": 8,
+            }
+            found.append([coin, [["BinPerp", other], ["HlPerp", ours], ["BybitPerp", None]]])
+        return found
+
+    def _open_interest(self, coin: str) -> Decimal:
+        """Our clients' longs; what strangers hold, nobody knows."""
+        sizes = (account.size_of(coin) for account in self._exchange.ledger.accounts.values())
+        return sum((size for size in sizes if size > 0), ZERO)
+
+    def _day(self, coin: str) -> tuple[Decimal, Decimal]:
+        """Volume and turnover of the last day, looked up once a minute."""
+        minute = self._exchange.now // MINUTE
+        known = self._days.get(coin)
+        if known is None or known[0] != minute:
+            until = minute * MINUTE
+            hours = self._market.candles(coin, HOUR, until - DAY, until, until)
+            volume = sum((hour.volume for hour in hours), ZERO)
+            turnover = sum((hour.volume * (hour.high + hour.low) / 2 for hour in hours), ZERO)
+            known = self._days[coin] = (minute, volume, turnover.quantize(Decimal("0.000001")))
+        return known[1], known[2]
+
+
+def _coarse(px: Decimal, figures: int, mantissa: int, rounding: str) -> Decimal:
+    step = Decimal(mantissa).scaleb(px.adjusted() - figures + 1)
+    return (px / step).to_integral_value(rounding) * step

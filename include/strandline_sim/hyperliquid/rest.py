@@ -1,0 +1,128 @@
+"""/info and /exchange: weights, malformed bodies, and the faults that only the venue itself can have."""
+
+import base64
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from strandline_sim.clock import Clock
+from strandline_sim.commands import Commands
+from strandline_sim.faults import FaultKind, Faults
+from strandline_sim.hyperliquid.actions import WHOLE, Answer, MalformedError
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.feeds import Feeds
+from strandline_sim.hyperliquid.info import Info
+from strandline_sim.hyperliquid.limits import Limits, Window, action_weight, info_weight
+from strandline_sim.hyperliquid.request_auth import RequestAuth
+
+MALFORMED_TEXT: Final = "Failed to deserialize the JSON body into the target type"
+Reply = tuple[int, Any]
+
+
+class _Typed(msgspec.Struct):
+    type: str = "unknown"
+
+
+class _Acting(msgspec.Struct):
+    action: _Typed
+
+
+def route_of(path: str, body: bytes) -> str:
+    """The name under which faults are ordered."""
+    try:
+        if path == "/info":
+            return f"hyperliquid/info/{msgspec.json.decode(body, type=_Typed).type}"
+        if path == "/exchange":
+            return f"hyperliquid/exchange/{msgspec.json.decode(body, type=_Acting).action.type}"
+    except msgspec.DecodeError:
+        return f"hyperliquid{path}/unknown"
+    return "hyperliquid/ws/connect" if path == "/ws" else f"hyperliquid{path}"
+
+
+class Rest:
+    """Answers with a status and JSON; text where the status is 422."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        gate: RequestAuth,
+        info: Info,
+        feeds: Feeds,
+        clock: Clock,
+        faults: Faults,
+        limits: Limits,
+        commands: Commands,
+    ) -> None:
+        self._exchange = exchange
+        self._gate = gate
+        self._info = info
+        self._feeds = feeds
+        self._clock = clock
+        self._faults = faults
+        self._limits = limits
+        self._windows: dict[str, Window] = {}
+        self._do = commands.serve("exchange", self._act)
+
+    def advance(self) -> None:
+        """Bring the exchange to the clock's time, and tell who listens."""
+        self._exchange.advance(self._clock.now())
+        self._feeds.pump()
+
+    def info(self, body: bytes, remote: str) -> Reply:
+        """A question."""
+        window = self._window(remote)
+        if window.is_full(self._clock.now()):
+            return 429, None
+        self.advance()
+        try:
+            query = msgspec.json.decode(body)
+            answer = self._info.ask(query)
+        except (MalformedError, msgspec.DecodeError):
+            return 422, MALFORMED_TEXT
+        window.spend(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
+        skew = self._skew(route_of("/info", body))
+        if skew and isinstance(answer, dict) and "time" in answer:
+            answer["time"] += skew
+        return 200, answer
+
+    def exchange(self, body: bytes, remote: str) -> Reply:
+        """An action."""
+        window = self._window(remote)
+        if window.is_full(self._clock.now()):
+            return 429, None
+        route = route_of("/exchange", body)
+        share = self._faults.on(route, self._clock.now(), (FaultKind.PARTIAL_FILL,))
+        answer = self._do(
+            {
+                "body": base64.b64encode(body).decode(),
+                "skew_ms": self._skew(route),
+                "share": str(WHOLE if share is None else share.value),
+            }
+        )
+        if answer is None:
+            return 422, MALFORMED_TEXT
+        window.spend(self._clock.now(), action_weight(_statuses(answer)))
+        self._feeds.flush()
+        return 200, answer
+
+    def _act(self, command: dict[str, Any]) -> Answer | None:
+        """None for a body that makes no sense."""
+        self.advance()
+        try:
+            return self._gate.handle(base64.b64decode(command["body"]), command["skew_ms"], Decimal(command["share"]))
+        except MalformedError:
+            return None
+
+    def _skew(self, route: str) -> int:
+        rule = self._faults.on(route, self._clock.now(), (FaultKind.CLOCK_SKEW,))
+        return 0 if rule is None else int(rule.value)
+
+    def _window(self, remote: str) -> Window:
+        return self._windows.setdefault(remote, Window(self._limits.weight_per_minute))
+
+
+def _statuses(answer: dict[str, Any]) -> int:
+    """How many orders were in the action."""
+    response = answer["response"]
+    return len(response["data"]["statuses"]) if isinstance(response, dict) and "data" in response else 1

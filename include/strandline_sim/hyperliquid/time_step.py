@@ -1,0 +1,123 @@
+"""What time does by itself: strangers trade, the book moves, triggers wake up, funding and liquidations come."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from strandline_sim.hyperliquid.account import Account
+from strandline_sim.hyperliquid.ledger import Ledger
+from strandline_sim.hyperliquid.liquidation import Liquidator
+from strandline_sim.hyperliquid.liquidity import Liquidity
+from strandline_sim.hyperliquid.market import MarketData
+from strandline_sim.hyperliquid.matching import Matcher
+from strandline_sim.hyperliquid.orders import Order, Status
+from strandline_sim.hyperliquid.rules import Rules
+
+HOUR: Final = 3_600_000
+DAY: Final = 24 * HOUR
+FUNDING_LAG: Final = 15
+"""The venue stamps funding some milliseconds after the hour."""
+
+
+class TimeStep:
+    """Moves the ledger's time on, doing everything that falls due in its order."""
+
+    def __init__(
+        self, ledger: Ledger, market: MarketData, liquidity: Liquidity, matcher: Matcher, liquidator: Liquidator,
+        rules: Rules,
+    ) -> None:  # fmt: skip
+        self._ledger = ledger
+        self._market = market
+        self._liquidity = liquidity
+        self._matcher = matcher
+        self._liquidator = liquidator
+        self._beat_ms = rules.beat_ms
+
+    def advance(self, to: int) -> None:
+        """Up to this instant, whose own events are done too; the past stays as it is."""
+        while self._ledger.now < to:
+            end = min(to, self._next_event())
+            self._strangers(self._ledger.now, end)
+            self._ledger.now = end
+            if end % HOUR == FUNDING_LAG:
+                self._fund(end - FUNDING_LAG)
+            self._scheduled_cancels()
+            if end % self._beat_ms == 0:
+                self._beat()
+
+    def _next_event(self) -> int:
+        """The first instant at which something may have to be done."""
+        now = self._ledger.now
+        accounts = self._ledger.accounts.values()
+        due = [account.cancel_all_at for account in accounts if account.cancel_all_at is not None]
+        due.append((now - FUNDING_LAG) // HOUR * HOUR + HOUR + FUNDING_LAG)
+        if any(account.open_orders or any(p.size for p in account.positions.values()) for account in accounts):
+            due.append(now - now % self._beat_ms + self._beat_ms)
+        return min(instant for instant in due if instant > now)
+
+    def _strangers(self, start: int, end: int) -> None:
+        coins = sorted(coin for coin, book in self._matcher.books.items() if book)
+        trades = [(trade.time, coin, trade) for coin in coins for trade in self._market.trades(coin, start, end)]
+        for time, coin, trade in sorted(trades, key=lambda item: item[:2]):
+            self._ledger.now = time
+            self._matcher.print(coin, trade)
+
+    def _beat(self) -> None:
+        for coin in sorted(coin for coin, book in self._matcher.books.items() if book):
+            self._matcher.sweep(coin)
+        for order in list(self._asleep()):
+            mark = self._liquidity.mark(order.coin, self._ledger.now)
+            if (
+                order.is_open
+                and order.spec.trigger is not None
+                and order.spec.trigger.woken_by(mark, order.spec.is_buy)
+            ):
+                self._wake(order)
+        for account in self._ledger.accounts.values():
+            self._liquidator.look_at(account)
+
+    def _asleep(self) -> Iterator[Order]:
+        for account in self._ledger.accounts.values():
+            for order in account.open_orders.values():
+                if order.asleep and order.parent is None:
+                    yield order
+
+    def _wake(self, order: Order) -> None:
+        held = self._ledger.accounts[order.owner].size_of(order.coin)
+        if order.whole_position:
+            order.size = abs(held)
+        elif order.spec.reduce_only:
+            order.size = min(order.size, abs(held))
+        order.asleep = False
+        self._ledger.settle(order, Status.TRIGGERED)
+        self._matcher.take(order, order.size)
+        if not order.is_open:
+            return
+        if order.spec.trigger is not None and order.spec.trigger.is_market:
+            self._matcher.end(order, Status.CANCELED)
+        else:
+            self._matcher.rest(order)
+
+    def _fund(self, hour: int) -> None:
+        for account in self._ledger.accounts.values():
+            for coin in sorted(coin for coin, position in account.positions.items() if position.size):
+                oracle = self._market.oracle(coin, hour)
+                self._ledger.fund(account, coin, oracle, self._market.funding_rate(coin, hour))
+
+    def _scheduled_cancels(self) -> None:
+        for account in self._ledger.accounts.values():
+            if account.cancel_all_at is not None and account.cancel_all_at <= self._ledger.now:
+                account.cancel_all_at = None
+                self._cancel_all(account)
+
+    def _cancel_all(self, account: Account) -> None:
+        day = self._ledger.now // DAY
+        account.cancel_all_fired[day] = account.cancel_all_fired.get(day, 0) + 1
+        for order in list(account.open_orders.values()):
+            if order.is_open:
+                self._matcher.end(order, Status.SCHEDULED_CANCEL)
+
+
+def funding_instants(start: int, end: int) -> Iterator[int]:
+    """The hours whose funding is stamped in [start, end]."""
+    first = -(-(start - FUNDING_LAG) // HOUR) * HOUR
+    yield from range(first, end - FUNDING_LAG + 1, HOUR)

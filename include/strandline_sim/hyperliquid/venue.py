@@ -1,0 +1,153 @@
+"""The whole venue on one port."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from aiohttp import web
+
+from strandline_sim.clock import Clock
+from strandline_sim.commands import Commands
+from strandline_sim.faults import Faults
+from strandline_sim.hyperliquid.broadcaster import Broadcaster
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.feeds import Feeds, trade_frames
+from strandline_sim.hyperliquid.info import Info
+from strandline_sim.hyperliquid.limits import Limits
+from strandline_sim.hyperliquid.market import Listing, MarketData, perpetuals
+from strandline_sim.hyperliquid.public import Public
+from strandline_sim.hyperliquid.request_auth import RequestAuth
+from strandline_sim.hyperliquid.rest import Reply, Rest, route_of
+from strandline_sim.hyperliquid.rules import Rules
+from strandline_sim.hyperliquid.stream import Stream
+from strandline_sim.hyperliquid.topics import Topic
+from strandline_sim.tape import Tape
+from strandline_sim.web import fault_middleware, json_response
+
+
+class HyperliquidVenue:
+    """REST and WebSocket in front of one exchange.
+
+    `deposits` are the balances that accounts start with; `newcomers_get` is what any other address has when it is
+    first asked about. With `nonce_window` nonces must be near the venue's time, which a fast clock makes impossible.
+    """
+
+    def __init__(
+        self,
+        market: MarketData,
+        clock: Clock,
+        tape: Tape,
+        faults: Faults | None = None,
+        *,
+        listings: Sequence[Listing] | None = None,
+        deposits: Mapping[str, Decimal] | None = None,
+        newcomers_get: Decimal | None = None,
+        rules: Rules | None = None,
+        limits: Limits | None = None,
+        nonce_window: bool = True,
+        commands: Commands | None = None,
+    ) -> None:
+        commands = commands or Commands(clock)
+        self._clock = clock
+        self._faults = faults or Faults()
+        limits = limits or Limits()
+        listed = perpetuals(market) if listings is None else listings
+        self.exchange = Exchange(market, listed, tape, clock.now(), rules)
+        self._public = Public(self.exchange)
+        self._gate = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
+        self._hub = Broadcaster(clock, self._faults)
+        self._feeds = Feeds(self.exchange, self._public, self._hub)
+        info = Info(self.exchange, self._gate, self._public, newcomers_get)
+        self._rest = Rest(self.exchange, self._gate, info, self._feeds, clock, self._faults, limits, commands)
+        coins = set(self.exchange.by_name)
+        self._stream = Stream(self._hub, self._feeds, self._rest, clock, coins, limits)
+        self._runner: web.AppRunner | None = None
+        self._give = commands.serve("deposit", self._deposit)
+        for address, usdc in (deposits or {}).items():
+            self.deposit(address, usdc)
+
+    def deposit(self, address: str, usdc: Decimal) -> None:
+        """Give an account cash, and make it if it is new."""
+        self._give({"address": address, "usdc": str(usdc)})
+
+    def advance(self) -> None:
+        """Bring the exchange to the clock's time; every request does."""
+        self._rest.advance()
+
+    def app(self) -> web.Application:
+        """To be served by whoever wants to."""
+        meddle = fault_middleware(self._faults, self._clock, lambda request, body: route_of(request.path, body))
+        app = web.Application(middlewares=[meddle])
+        app.add_routes(
+            [
+                web.post("/info", self._info),
+                web.post("/exchange", self._exchange),
+                web.get("/ws", self._stream.handle),
+            ]
+        )
+        app.cleanup_ctx.append(self._living)
+        app.on_shutdown.append(self._hang_up)
+        return app
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Serve; gives the base URL, which has a free port if none was named."""
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        return f"http://{host}:{self._runner.addresses[0][1]}"
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def trade_frames(self, coin: str, start: int, end: int, per_frame: int = 10) -> list[bytes]:
+        """Frames of the market's trades in [start, end), built before they are needed."""
+        return trade_frames(coin, self.exchange.market.trades(coin, start, end), per_frame)
+
+    async def play(self, coin: str, frames: Iterable[Sequence[bytes]]) -> None:
+        """Send built frames to whoever listens to the coin's trades, a batch at a time, as fast as it can."""
+        topic = Topic("trades", coin=coin)
+        for batch in frames:
+            self._hub.broadcast(topic, batch)
+            await asyncio.sleep(0)
+
+    def _deposit(self, command: dict[str, Any]) -> None:
+        self.advance()
+        self.exchange.deposit(command["address"].lower(), Decimal(command["usdc"]))
+
+    async def _info(self, request: web.Request) -> web.Response:
+        return _response(self._rest.info(await request.read(), request.remote or ""))
+
+    async def _exchange(self, request: web.Request) -> web.Response:
+        return _response(self._rest.exchange(await request.read(), request.remote or ""))
+
+    async def _living(self, _: web.Application) -> AsyncIterator[None]:
+        """Time passes for as long as the venue is served."""
+        life = asyncio.create_task(self._live())
+        yield
+        life.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await life
+
+    async def _live(self) -> None:
+        beat = self.exchange.rules.beat_ms
+        while True:
+            now = self._clock.now()
+            await self._clock.wait_until(now - now % beat + beat)
+            self.advance()
+            await self._stream.close_idle()
+            await asyncio.sleep(0)  # a fast clock must not keep the others from their turn
+
+    async def _hang_up(self, _: web.Application) -> None:
+        for socket in list(self._hub.sockets):
+            await socket.close()
+
+
+def _response(reply: Reply) -> web.Response:
+    status, answer = reply
+    return web.Response(text=answer, status=status) if status == 422 else json_response(answer, status)

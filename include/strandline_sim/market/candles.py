@@ -1,0 +1,58 @@
+"""Candles out of minutes."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+import numpy as np
+
+from strandline_sim.market.grid import Ints
+from strandline_sim.market.minutes import Minutes
+
+
+class Candle(NamedTuple):
+    """[time, time + interval) of one symbol; there is none without a trade."""
+
+    time: int
+    interval: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    trades: int
+
+    @property
+    def last_ms(self) -> int:
+        """The candle's last millisecond."""
+        return self.time + self.interval - 1
+
+
+class Columns(NamedTuple):
+    """Candles in whole units; `bucket` counts intervals from the first minute that was given."""
+
+    bucket: Ints
+    open: Ints
+    high: Ints
+    low: Ints
+    close: Ints
+    volume: Ints
+    trades: Ints
+
+
+def aggregate(minutes: Minutes, minutes_per_candle: int) -> Columns:
+    """Candles of consecutive minutes, the first of which starts a candle."""
+    traded = np.flatnonzero(minutes.trades)
+    bucket = traded // minutes_per_candle
+    first = np.flatnonzero(np.diff(bucket, prepend=-1))
+    if not len(first):
+        return Columns(*(np.zeros(0, dtype=np.int64) for _ in Columns._fields))
+    last = np.append(first[1:], len(traded)) - 1
+    return Columns(
+        bucket[first],
+        minutes.open[traded[first]],
+        np.maximum.reduceat(minutes.high[traded], first),
+        np.minimum.reduceat(minutes.low[traded], first),
+        minutes.close[traded[last]],
+        np.add.reduceat(minutes.volume[traded], first),
+        np.add.reduceat(minutes.trades[traded], first),
+    )

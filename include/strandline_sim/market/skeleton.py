@@ -1,0 +1,52 @@
+"""The seed's own levels at the boundaries of blocks: any of them at once, over decades.
+
+A random bridge within each span of 512 blocks, by midpoint displacement between anchors. The anchors are bounded, so
+that no price drifts away.
+"""
+
+import math
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from strandline_sim.market.draws import Draws, correlated
+from strandline_sim.market.grid import Floats
+from strandline_sim.market.spec import SymbolSpec
+
+BLOCK_MINUTES: Final = 2048
+
+_BLOCKS_PER_SPAN: Final = 512
+_FARTHEST_ANCHOR: Final = 0.6
+
+
+class Skeleton:
+    """Of one symbol, as logarithms; where zero is has no meaning."""
+
+    def __init__(self, spec: SymbolSpec, draws: Draws) -> None:
+        self._spec = spec
+        self._draws = draws
+        self._span = lru_cache(maxsize=16)(self._make_span)
+
+    def level(self, block: int) -> float:
+        """Where the block starts."""
+        span, within = divmod(block, _BLOCKS_PER_SPAN)
+        return float(self._span(span)[within])
+
+    def _make_span(self, span: int) -> Floats:
+        """All levels of a span, both ends included."""
+        levels = np.zeros(_BLOCKS_PER_SPAN + 1)
+        levels[0], levels[-1] = self._anchor(span), self._anchor(span + 1)
+        normals = correlated(self._draws, self._spec, "skeleton", span, _BLOCKS_PER_SPAN)
+        step = _BLOCKS_PER_SPAN
+        while step > 1:
+            known = _BLOCKS_PER_SPAN // step
+            deviation = self._spec.sigma * math.sqrt(step * BLOCK_MINUTES) / 2
+            middles = (levels[:-1:step] + levels[step::step]) / 2
+            levels[step // 2 :: step] = middles + deviation * normals[known : 2 * known]
+            step //= 2
+        return levels
+
+    def _anchor(self, span: int) -> float:
+        luck = float(self._draws.generator(self._spec.symbol, "anchor", span).random())
+        return _FARTHEST_ANCHOR * (2 * luck - 1)

@@ -1,0 +1,128 @@
+"""One symbol: its minutes and trades, made when they are asked for, kept while they are near."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+
+from strandline.model.record import require
+from strandline_sim.market.course import Course
+from strandline_sim.market.draws import Draws
+from strandline_sim.market.grid import PriceGrid
+from strandline_sim.market.minutes import Block, Minutes, make_block
+from strandline_sim.market.regime import MINUTE_MS, Leg
+from strandline_sim.market.skeleton import BLOCK_MINUTES
+from strandline_sim.market.spec import SymbolSpec
+from strandline_sim.market.trades import Trades, make_trades, minute_of
+
+_LAST_MINUTE: Final = 2**26 - BLOCK_MINUTES
+_TRADES_PER_CHUNK: Final = 2048
+_MOST_CHUNK_MINUTES: Final = 256
+_CHUNKS_KEPT: Final = 2
+_BLOCKS_SEARCHED: Final = 64
+
+
+class Path(ABC):
+    """The price path of one symbol. All instants are in milliseconds, all prices and sizes in whole units."""
+
+    spec: SymbolSpec
+    grid: PriceGrid
+
+    @abstractmethod
+    def minutes(self, first: int, stop: int) -> Minutes:
+        """What these minutes amount to."""
+
+    @abstractmethod
+    def minutes_until(self, first: int, stop: int, until_ms: int) -> Minutes:
+        """The same as known at `until_ms`: the minute that it lies in is what its trades before then amount to."""
+
+    @abstractmethod
+    def trades(self, from_ms: int, to_ms: int) -> Iterator[Trades]:
+        """The trades in [from_ms, to_ms), in order, in one piece or more."""
+
+    @abstractmethod
+    def last_price(self, at_ms: int) -> int:
+        """The price of the newest trade that is not after `at_ms`; the fair price if there was none for months."""
+
+    @abstractmethod
+    def fair_level(self, minute: int) -> float:
+        """The logarithm of what the symbol is worth when this minute starts."""
+
+
+class SymbolPath(Path):
+    """The path as script and seed make it."""
+
+    def __init__(self, spec: SymbolSpec, draws: Draws, legs: Sequence[Leg] = (), blocks: int = 128) -> None:
+        self.spec = spec
+        self.grid = spec.grid
+        self._draws = draws
+        self._course = Course(spec, draws, legs)
+        self._block = lru_cache(maxsize=blocks)(self._make_block)
+        self._chunk = lru_cache(maxsize=_CHUNKS_KEPT)(self._make_chunk)
+        self._chunk_minutes = _MOST_CHUNK_MINUTES
+        while self._chunk_minutes > 1 and self._chunk_minutes * spec.trades_per_minute > _TRADES_PER_CHUNK:
+            self._chunk_minutes //= 2
+
+    def minutes(self, first: int, stop: int) -> Minutes:
+        """What these minutes amount to."""
+        require(0 <= first <= stop <= _LAST_MINUTE, "the market exists from 1970 to 2097")
+        parts = []
+        for index in range(first // BLOCK_MINUTES, -(-max(stop, first + 1) // BLOCK_MINUTES)):
+            start = index * BLOCK_MINUTES
+            parts.append(self._block(index).minutes.slice(max(first - start, 0), stop - start))
+        return Minutes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    def minutes_until(self, first: int, stop: int, until_ms: int) -> Minutes:
+        """The same as known at `until_ms`: the minute that it lies in is what its trades before then amount to."""
+        current = until_ms // MINUTE_MS
+        if stop <= current:
+            return self.minutes(first, stop)
+        pieces = [self.minutes(first, current)]
+        pieces.extend(minute_of(piece) for piece in self.trades(current * MINUTE_MS, until_ms))
+        return Minutes(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+
+    def trades(self, from_ms: int, to_ms: int) -> Iterator[Trades]:
+        """The trades in [from_ms, to_ms), in order, in one piece or more."""
+        require(0 <= from_ms <= to_ms <= _LAST_MINUTE * MINUTE_MS, "the market exists from 1970 to 2097")
+        width = self._chunk_minutes * MINUTE_MS
+        for chunk in range(from_ms // width, max(-(-to_ms // width), from_ms // width + 1)):
+            yield self._chunk(chunk).between(from_ms, to_ms)
+
+    def last_price(self, at_ms: int) -> int:
+        """The price of the newest trade that is not after `at_ms`; the fair price if there was none for months."""
+        minute = at_ms // MINUTE_MS
+        width = self._chunk_minutes
+        trades = self._chunk(minute // width)
+        newest = int(np.searchsorted(trades.time, at_ms, side="right")) - 1
+        if newest >= 0:
+            return int(trades.price[newest])
+        return self._close_before(minute // width * width)
+
+    def fair_level(self, minute: int) -> float:
+        """The logarithm of what the symbol is worth when this minute starts."""
+        index, within = divmod(minute, BLOCK_MINUTES)
+        return float(self._block(index).fair[within])
+
+    def _close_before(self, minute: int) -> int:
+        index, within = divmod(minute, BLOCK_MINUTES)
+        for block in range(index, max(index - _BLOCKS_SEARCHED, -1), -1):
+            minutes = self._block(block).minutes
+            traded = np.flatnonzero(minutes.trades[:within])
+            if len(traded):
+                return int(minutes.close[traded[-1]])
+            within = BLOCK_MINUTES
+        return self._fair_price(minute)
+
+    def _fair_price(self, minute: int) -> int:
+        return self.grid.nearest_one(math.exp(self.fair_level(minute)) * 10.0**self.spec.price_decimals)
+
+    def _make_block(self, index: int) -> Block:
+        return make_block(self.spec, self._draws, self._course, index)
+
+    def _make_chunk(self, index: int) -> Trades:
+        first = index * self._chunk_minutes
+        chance = self._draws.generator(self.spec.symbol, "trades", first)
+        return make_trades(self.minutes(first, first + self._chunk_minutes), first, self.grid, chance)

@@ -1,0 +1,7 @@
+"""A Solana chain in a box, and Jupiter on it."""
+
+from strandline_sim.solana.rate_limit import Plans
+from strandline_sim.solana.tokens import DEFAULT_TOKENS, Prices, Token
+from strandline_sim.solana.venue import SolanaVenue
+
+__all__ = ["DEFAULT_TOKENS", "Plans", "Prices", "SolanaVenue", "Token"]

@@ -1,0 +1,251 @@
+"""The chain: takes transactions into blocks as time goes on, forgets them in forks, and writes the truth on the tape.
+
+A transaction lands in the block that is newest when it is sent, unless a fault on the route `solana/landing` says
+otherwise: `drop_request` (lost on the way to the leader; the node sends again every five blocks unless maxRetries
+forbids it), `delay` (lands `value` milliseconds later; below zero: in the last block in which it is valid), `fork`
+(lands, and `value` milliseconds later, at least one block, its block is given up; what else was in the blocks given
+up lands again).
+"""
+
+import base64
+import heapq
+import json
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any, Final, Protocol, TypeAlias
+
+from solders.hash import Hash
+from solders.transaction import VersionedTransaction
+
+from strandline_sim.clock import Clock
+from strandline_sim.commands import Commands
+from strandline_sim.faults import FaultKind, Faults
+from strandline_sim.solana.accounts import Accounts
+from strandline_sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Blocks
+from strandline_sim.solana.landed import Landed, balances
+from strandline_sim.solana.machine import Error, Machine, Outcome
+from strandline_sim.solana.transactions import Call, all_keys, calls_of, loaded_keys, well_signed
+from strandline_sim.tape import Tape
+
+RETRY_BLOCKS: Final = 5
+_LANDING: Final = "solana/landing"
+_LANDING_FAULTS: Final = (FaultKind.DROP_REQUEST, FaultKind.DELAY, FaultKind.FORK)
+
+
+_Event: TypeAlias = tuple[int, int, Callable[[int], object]]
+
+
+class Oracle(Protocol):
+    """Tells the programs on chain what the world outside pays."""
+
+    def prepare(self, calls: list[Call], instant: int) -> list[dict[str, str]]:
+        """Called before each execution; gives back what the tape shall say about it."""
+
+
+class Chain:
+    """One node's view of one cluster."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        tape: Tape,
+        faults: Faults,
+        machine: Machine,
+        accounts: Accounts,
+        blocks: Blocks,
+        oracle: Oracle,
+        when_scheduled: Callable[[int], None] = lambda _: None,
+        commands: Commands | None = None,
+    ) -> None:
+        self.accounts = accounts
+        self.blocks = blocks
+        self.machine = machine
+        self._clock = clock
+        self._tape = tape
+        self._faults = faults
+        self._oracle = oracle
+        self._when_scheduled = when_scheduled
+        self._landed: dict[str, Landed] = {}
+        self._of_address: dict[str, list[str]] = {}
+        self._events: list[_Event] = []
+        self._order = count()
+        self._at = clock.now()
+        self._take = (commands or Commands(clock)).serve("receive", self._received)
+
+    def sync(self) -> int:
+        """Let happen what was due; the height of the newest block."""
+        now = self._clock.now()
+        newest = self.blocks.height_at(now)
+        while self._events and self._events[0][0] <= newest:
+            height, _, act = heapq.heappop(self._events)
+            self._at = self.blocks.time_of(height)
+            act(height)
+        self._at = now
+        return newest
+
+    def landed(self, signature: str) -> Landed | None:
+        """The transaction, if it is in a block."""
+        return self._landed.get(signature)
+
+    def signatures_of(self, address: str) -> list[str]:
+        """The transactions that name the address, oldest first."""
+        return self._of_address.get(address, [])
+
+    def recent(self, since: int) -> list[Landed]:
+        """What landed in the block of this height and later."""
+        found = []
+        for landed in reversed(self._landed.values()):
+            if landed.height < since:
+                break
+            found.append(landed)
+        return found[::-1]
+
+    def receive(self, transaction: VersionedTransaction, retries: int | None = None) -> str:
+        """A node passes it on; whether it ever lands is another matter. Without `retries` the node never gives up."""
+        self._take({"transaction": base64.b64encode(bytes(transaction)).decode(), "retries": retries})
+        return str(transaction.signatures[0])
+
+    def simulate(
+        self, transaction: VersionedTransaction, height: int, *, replace_blockhash: bool = False
+    ) -> tuple[Error | None, Outcome | None]:
+        """The error and what was done, in the state of this height; nothing was done if it could not be started."""
+        message = transaction.message
+        if not replace_blockhash and not self.blocks.valid(message.recent_blockhash, height):
+            return "BlockhashNotFound", None
+        known = self._landed.get(str(transaction.signatures[0]))
+        if known is not None and known.height <= height and not replace_blockhash:
+            return "AlreadyProcessed", None
+        keys = all_keys(message, loaded_keys(message, self.accounts))
+        with self.accounts.as_of(height, keys):
+            instant = self.blocks.time_of(height)
+            self.machine.set_time(self.blocks.slot_of(height), instant)
+            self._oracle.prepare(calls_of(message, keys), instant)
+            outcome = self.machine.simulate(transaction)
+        return outcome.error, outcome
+
+    def last_valid_height(self, blockhash: Hash) -> int | None:
+        """The last block that may hold a transaction with this blockhash; None for an unknown one."""
+        height = self.blocks.height_of(blockhash, self.blocks.height_at(self._clock.now()))
+        return None if height is None else height + VALID_BLOCKS
+
+    def note(self, kind: str, data: dict[str, Any]) -> None:
+        """Write down what happened outside of blocks."""
+        self._tape.append(self._clock.now(), "solana", kind, data)
+
+    def _received(self, command: dict[str, Any]) -> None:
+        transaction = VersionedTransaction.from_bytes(base64.b64decode(command["transaction"]))
+        height = self.sync()
+        self._write("received", {"signature": str(transaction.signatures[0])})
+        self._attempt(transaction, command["retries"], height)
+
+    def _attempt(self, transaction: VersionedTransaction, retries: int | None, height: int) -> None:
+        signature = str(transaction.signatures[0])
+        if signature in self._landed:
+            return
+        rule = self._faults.on(_LANDING, self._at, _LANDING_FAULTS)
+        if rule is None:
+            self._land(transaction, height)
+        elif rule.kind is FaultKind.DROP_REQUEST:
+            if retries == 0 or not self.blocks.valid(transaction.message.recent_blockhash, height + RETRY_BLOCKS):
+                self._write("dropped", {"signature": signature, "reason": "lost"})
+            else:
+                left = None if retries is None else retries - 1
+                self._schedule(height + RETRY_BLOCKS, partial(self._attempt, transaction, left))
+        elif rule.kind is FaultKind.DELAY:
+            self._schedule(self._late(transaction, height, int(rule.value)), partial(self._land, transaction))
+        elif self._land(transaction, height):
+            later = self.blocks.height_at(self._at + int(rule.value))
+            self._schedule(min(max(later, height + 1), height + FINAL_BLOCKS - 1), partial(self._fork, signature))
+
+    def _late(self, transaction: VersionedTransaction, height: int, milliseconds: int) -> int:
+        if milliseconds >= 0:
+            return max(self.blocks.height_at(self._at + milliseconds), height)
+        made = self.blocks.height_of(transaction.message.recent_blockhash, height)
+        return height if made is None else made + VALID_BLOCKS
+
+    def _land(self, transaction: VersionedTransaction, height: int) -> bool:
+        """Put it into the block of this height, or drop it; whether it is in."""
+        signature = str(transaction.signatures[0])
+        if signature in self._landed:
+            return False
+        reason = self._obstacle(transaction, height) or self._execute(signature, transaction, height)
+        if reason is not None:
+            self._write("dropped", {"signature": signature, "reason": reason})
+        return reason is None
+
+    def _obstacle(self, transaction: VersionedTransaction, height: int) -> str | None:
+        if not well_signed(transaction):
+            return "SignatureFailure"
+        return None if self.blocks.valid(transaction.message.recent_blockhash, height) else "BlockhashNotFound"
+
+    def _execute(self, signature: str, transaction: VersionedTransaction, height: int) -> str | None:
+        """Why it is not in the block, if it is not: a transaction that cannot pay its fee leaves no trace."""
+        loaded = loaded_keys(transaction.message, self.accounts)
+        keys = all_keys(transaction.message, loaded)
+        instant = self.blocks.time_of(height)
+        self.machine.set_time(self.blocks.slot_of(height), instant)
+        swaps = self._oracle.prepare(calls_of(transaction.message, keys), instant)
+        states = {key: self.accounts.get(key) for key in keys}
+        before = balances(self.accounts, keys)
+        outcome = self.machine.execute(transaction)
+        after = balances(self.accounts, keys)
+        if outcome.error is not None and after[0].lamports == before[0].lamports:
+            return _text(outcome.error)
+        fee = outcome.fee
+        landed = Landed(
+            *(signature, transaction, height, keys, loaded, outcome.error, fee, before, after),
+            *(outcome.logs, outcome.inner, outcome.units),
+        )
+        self.accounts.record(height, states)
+        self._landed[signature] = landed
+        for key in keys:
+            self._of_address.setdefault(str(key), []).append(signature)
+        self._write_landed(landed, swaps)
+        return None
+
+    def _fork(self, lost: str, height: int) -> None:
+        landed = self._landed.get(lost)
+        if landed is None:
+            return
+        undone = self.recent(landed.height)
+        self.accounts.undo(landed.height)
+        self.blocks.fork(landed.height)
+        for one in undone:
+            del self._landed[one.signature]
+            for key in one.keys:
+                self._of_address[str(key)].remove(one.signature)
+        signatures = [one.signature for one in undone]
+        self._write("forked", {"lost": lost, "from_height": landed.height, "height": height, "undone": signatures})
+        for one in undone:
+            if one.signature != lost:
+                self._land(one.transaction, height)
+
+    def _schedule(self, height: int, act: Callable[[int], object]) -> None:
+        event: _Event = (height, next(self._order), act)
+        heapq.heappush(self._events, event)
+        self._when_scheduled(self.blocks.time_of(height))
+
+    def _write_landed(self, landed: Landed, swaps: list[dict[str, str]]) -> None:
+        data: dict[str, Any] = {
+            "signature": landed.signature,
+            "slot": self.blocks.slot_of(landed.height),
+            "height": landed.height,
+            "fee": str(landed.fee),
+            "payer": str(landed.keys[0]),
+            "lamports": landed.lamport_deltas(),
+            "tokens": landed.token_deltas(),
+        }
+        if swaps:
+            data["swaps"] = swaps
+        if landed.error is None:
+            self._write("landed", data)
+        else:
+            self._write("failed", {**data, "error": _text(landed.error)})
+
+    def _write(self, kind: str, data: dict[str, Any]) -> None:
+        self._tape.append(self._at, "solana", kind, data)
+
+
+def _text(error: Error) -> str:
+    return error if isinstance(error, str) else json.dumps(error, separators=(",", ":"), sort_keys=True)

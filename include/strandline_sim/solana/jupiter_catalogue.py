@@ -1,0 +1,83 @@
+"""Price V3 and Tokens V2: what tokens are, and what they cost."""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiohttp import web
+from solders.pubkey import Pubkey
+
+from strandline_sim.solana.jupiter_request import Jupiter, RefusedError
+from strandline_sim.solana.pools import NoRouteError
+from strandline_sim.solana.tokens import Token
+
+_MOST_PRICES: Final = 50
+_MOST_MINTS: Final = 100
+_DAY_MS: Final = 86_400_000
+_CREATED: Final = datetime(2024, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
+
+
+class Catalogue:
+    """The handlers."""
+
+    def __init__(self, jupiter: Jupiter) -> None:
+        self._jupiter = jupiter
+
+    async def prices(self, request: web.Request) -> dict[str, Any]:
+        """In US dollars, by mint; what has no price is left out."""
+        mints = [mint for mint in request.query.get("ids", "").split(",") if mint]
+        if not 1 <= len(mints) <= _MOST_PRICES:
+            raise RefusedError({"error": f"ids must name 1 to {_MOST_PRICES} mints"})
+        instant = self._jupiter.instant("price")
+        return {mint: price for mint in mints if (price := self._price(mint, instant)) is not None}
+
+    async def search(self, request: web.Request) -> list[dict[str, Any]]:
+        """By mint (several, with commas), or by a part of symbol or name."""
+        query = request.query.get("query", "").strip()
+        wanted = query.split(",")
+        if len(wanted) > _MOST_MINTS:
+            raise RefusedError({"error": f"query must name at most {_MOST_MINTS} mints"})
+        tokens = self._jupiter.pools.tokens.values()
+        found = [token for token in tokens if str(token.mint) in wanted]
+        if not found:
+            low = query.lower()
+            found = [token for token in tokens if low in token.symbol.lower() or low in token.name.lower()]
+        return [self._described(token) for token in found]
+
+    async def tag(self, request: web.Request) -> list[dict[str, Any]]:
+        """Those with a tag, `verified` for one."""
+        wanted = request.query.get("query", "")
+        tokens = self._jupiter.pools.tokens.values()
+        return [self._described(token) for token in tokens if wanted in token.tags]
+
+    def _price(self, mint: str, instant: int) -> dict[str, Any] | None:
+        try:
+            token = self._jupiter.pools.tokens[Pubkey.from_string(mint)]
+            price = self._jupiter.pools.usd(token, instant)
+            before = self._jupiter.pools.usd(token, instant - _DAY_MS)
+        except (KeyError, ValueError, NoRouteError):
+            return None
+        return {
+            "usdPrice": float(price),
+            "blockId": self._jupiter.slot(),
+            "decimals": token.decimals,
+            "priceChange24h": float((price / before - 1) * 100),
+            "liquidity": float(2 * token.liquidity_usd),
+            "createdAt": _CREATED,
+        }
+
+    def _described(self, token: Token) -> dict[str, Any]:
+        price = self._price(str(token.mint), self._jupiter.instant("tokens"))
+        return {
+            "id": str(token.mint),
+            "name": token.name,
+            "symbol": token.symbol,
+            "icon": None,
+            "decimals": token.decimals,
+            "tokenProgram": str(token.program),
+            "isVerified": "verified" in token.tags,
+            "tags": list(token.tags),
+            "organicScore": 100.0,
+            "usdPrice": price["usdPrice"] if price is not None else None,
+            "liquidity": float(2 * token.liquidity_usd),
+            "audit": {"mintAuthorityDisabled": False, "freezeAuthorityDisabled": True},
+        }

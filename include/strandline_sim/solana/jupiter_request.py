@@ -1,0 +1,117 @@
+"""What Jupiter's handlers share: the state they read, how parameters are read, how a request is refused."""
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from aiohttp import web
+from solders.pubkey import Pubkey
+
+from strandline_sim.clock import Clock
+from strandline_sim.faults import FaultKind, Faults
+from strandline_sim.solana.blocks import Commitment
+from strandline_sim.solana.chain import Chain
+from strandline_sim.solana.pools import NoRouteError, Pools
+from strandline_sim.web import json_response
+
+_MOST_AMOUNT: Final = 2**64 - 1
+
+
+class RefusedError(Exception):
+    """The client gets this body with this status."""
+
+    def __init__(self, body: Mapping[str, Any], status: int = 400) -> None:
+        super().__init__(str(body))
+        self.body = dict(body)
+        self.status = status
+
+
+class Jupiter(NamedTuple):
+    """What every handler works with."""
+
+    chain: Chain
+    pools: Pools
+    clock: Clock
+    faults: Faults
+
+    def instant(self, route: str) -> int:
+        """The time of the newest block, as of which prices are quoted; earlier if a lag is injected (`value` ms)."""
+        height = self.chain.sync()
+        lag = self.faults.on(f"solana/jupiter/{route}", self.clock.now(), (FaultKind.LAG,))
+        return self.chain.blocks.time_of(height) - (0 if lag is None else int(lag.value))
+
+    def slot(self) -> int:
+        """The newest."""
+        return self.chain.blocks.slot_of(self.chain.sync())
+
+    def confirmed(self) -> int:
+        """The height that Jupiter reads blockhashes and balances at."""
+        return self.chain.sync() - Commitment.CONFIRMED.depth
+
+
+Handler = Callable[[web.Request], Any]
+
+
+def answering(handler: Handler) -> Callable[[web.Request], Any]:
+    """Refusals become answers."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return json_response(await handler(request))
+        except RefusedError as refusal:
+            return json_response(refusal.body, refusal.status)
+        except NoRouteError as error:
+            return json_response({"error": str(error), "errorCode": error.code}, 400)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            return json_response({"error": f"Failed to deserialize the JSON body: {error}"}, 422)
+
+    return answer
+
+
+async def body_of(request: web.Request) -> dict[str, Any]:
+    """The JSON object that was posted."""
+    try:
+        body = msgspec.json.decode(await request.read())
+    except msgspec.DecodeError as error:
+        raise RefusedError({"error": f"Failed to parse the request body as JSON: {error}"}) from None
+    if not isinstance(body, dict):
+        raise RefusedError({"error": "Failed to deserialize the JSON body: expected an object"}, 422)
+    return body
+
+
+def key(values: Mapping[str, Any], name: str) -> Pubkey:
+    """An address that must be there."""
+    try:
+        return Pubkey.from_string(values[name])
+    except (KeyError, TypeError, ValueError):
+        raise RefusedError({"error": f"Query parameter {name} cannot be parsed: Invalid"}) from None
+
+
+def optional_key(values: Mapping[str, Any], name: str) -> Pubkey | None:
+    """An address, if it is there."""
+    return key(values, name) if values.get(name) is not None else None
+
+
+def whole(values: Mapping[str, Any], name: str, default: int | None, least: int = 0, most: int = _MOST_AMOUNT) -> int:
+    """A whole number within bounds."""
+    text = values.get(name, default)
+    try:
+        number = int(text) if isinstance(text, str | int) else -1
+    except ValueError:
+        number = -1
+    if not least <= number <= most:
+        raise RefusedError({"error": f"Query parameter {name} cannot be parsed: Invalid"})
+    return number
+
+
+def refuse_what_is_not_simulated(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Better no answer than one that ignores what was asked for."""
+    for name in names:
+        if values.get(name) not in {None, "", "0", 0, "false"}:
+            raise RefusedError({"error": f"{name} is not simulated", "errorCode": "NOT_SUPPORTED"})
+
+
+def encoded(data: bytes) -> str:
+    """Base 64, as transactions and instructions travel."""
+    return base64.b64encode(data).decode()

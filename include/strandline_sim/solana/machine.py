@@ -1,0 +1,94 @@
+"""LiteSVM as the chain uses it: executes and simulates, and leaves blockhashes and duplicates to the chain.
+
+LiteSVM knows one blockhash only, and remembers a transaction even when its block is forked away: both checks are off.
+"""
+
+import json
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from solders.account import Account
+from solders.clock import Clock
+from solders.litesvm import LiteSVM
+from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
+from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
+
+from strandline_sim.solana.encoding import base58
+
+_SLOTS_PER_EPOCH: Final = 432_000
+
+
+Error: TypeAlias = str | dict[str, Any]
+"""As JSON-RPC writes it."""
+
+
+class Outcome(NamedTuple):
+    """What an execution or a simulation did."""
+
+    error: Error | None
+    fee: int
+    logs: list[str]
+    inner: list[dict[str, Any]]
+    units: int
+    returned: tuple[str, bytes] | None
+    accounts: dict[Pubkey, Account]
+
+
+class Machine:
+    """One virtual machine."""
+
+    def __init__(self) -> None:
+        self.svm = LiteSVM().with_blockhash_check(check=False).with_transaction_history(0)
+
+    def rent(self, size: int) -> int:
+        """The lamports that an account of this size must have."""
+        return self.svm.minimum_balance_for_rent_exemption(size)
+
+    def set_time(self, slot: int, milliseconds: int) -> None:
+        """What programs read as the time."""
+        epoch = slot // _SLOTS_PER_EPOCH
+        self.svm.set_clock(Clock(slot, 0, epoch, epoch + 1, milliseconds // 1000))
+
+    def execute(self, transaction: VersionedTransaction) -> Outcome:
+        """For good."""
+        return _outcome(self.svm.send_transaction(transaction))
+
+    def simulate(self, transaction: VersionedTransaction) -> Outcome:
+        """Without effect, and without asking for signatures."""
+        self.svm.with_sigverify(sigverify=False)
+        try:
+            return _outcome(self.svm.simulate_transaction(transaction))
+        finally:
+            self.svm.with_sigverify(sigverify=True)
+
+
+def _outcome(result: TransactionMetadata | FailedTransactionMetadata | SimulatedTransactionInfo) -> Outcome:
+    error, accounts = None, {}
+    if isinstance(result, FailedTransactionMetadata):
+        error, meta = json.loads(result.to_json())["err"], result.meta()
+    elif isinstance(result, SimulatedTransactionInfo):
+        meta, accounts = result.meta(), dict(result.post_accounts())
+    else:
+        meta = result
+    returned = meta.return_data()
+    data = bytes(returned.data)
+    given = (str(returned.program_id), data) if data else None
+    return Outcome(error, meta.fee(), meta.logs(), _inner(meta), meta.compute_units_consumed(), given, accounts)
+
+
+def _inner(meta: TransactionMetadata) -> list[dict[str, Any]]:
+    """The instructions that programs called, by the instruction that led to them."""
+    groups = []
+    for index, group in enumerate(meta.inner_instructions()):
+        instructions = [
+            {
+                "programIdIndex": inner.instruction().program_id_index,
+                "accounts": list(inner.instruction().accounts),
+                "data": base58(bytes(inner.instruction().data)),
+                "stackHeight": inner.stack_height(),
+            }
+            for inner in group
+        ]
+        if instructions:
+            groups.append({"index": index, "instructions": instructions})
+    return groups

@@ -1,0 +1,148 @@
+"""JSON-RPC about accounts and balances."""
+
+import base64
+from decimal import Decimal
+from typing import Any, Final
+
+from solders.account import Account
+from solders.pubkey import Pubkey
+
+from strandline_sim.solana.encoding import base58
+from strandline_sim.solana.rpc_call import INVALID_PARAMS, INVALID_REQUEST, Call, RpcError, address_of
+from strandline_sim.solana.token_accounts import TOKEN_PROGRAM, TOKEN_PROGRAMS, read_holding, read_mint
+
+_MOST_ACCOUNTS: Final = 100
+_LONGEST_BASE58: Final = 128
+_MOST_LAMPORTS: Final = 2**64 - 1
+
+
+def get_balance(call: Call) -> dict[str, Any]:
+    """In lamports."""
+    height = call.height()
+    account = call.node.chain.accounts.at(call.address(0), height)
+    return call.context(height, account.lamports if account is not None else 0)
+
+
+def get_account_info(call: Call) -> dict[str, Any]:
+    """One account, or null."""
+    height = call.height()
+    return call.context(height, _account(call, call.address(0), height))
+
+
+def get_multiple_accounts(call: Call) -> dict[str, Any]:
+    """Many accounts, null for each that does not exist."""
+    addresses = call.param(0)
+    if not isinstance(addresses, list) or len(addresses) > _MOST_ACCOUNTS:
+        raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MOST_ACCOUNTS}")
+    height = call.height()
+    return call.context(height, [_account(call, address_of(address), height) for address in addresses])
+
+
+def get_token_account_balance(call: Call) -> dict[str, Any]:
+    """Of one token account."""
+    height = call.height()
+    account = call.node.chain.accounts.at(call.address(0), height)
+    if account is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
+    holding = read_holding(account.owner, account.data)
+    if holding is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: not a Token account")
+    return call.context(height, ui_amount(holding.amount, decimals_of(call, holding.mint)))
+
+
+def get_token_accounts_by_owner(call: Call) -> dict[str, Any]:
+    """The token accounts of a wallet, of one mint or of one token program."""
+    height = call.height()
+    wanted = call.param(1)
+    mint = address_of(wanted["mint"]) if "mint" in wanted else None
+    if mint is not None and call.node.chain.accounts.get(mint) is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: could not find mint")
+    program = None if mint is not None else address_of(wanted.get("programId"))
+    if program is not None and program not in TOKEN_PROGRAMS:
+        raise RpcError(INVALID_PARAMS, "Invalid param: unrecognized Token program id")
+    found = [
+        {"pubkey": str(address), "account": account_json(call, account)}
+        for address, account, holding in call.node.chain.accounts.of_owner(call.address(0), height)
+        if holding.mint == mint or account.owner == program
+    ]
+    return call.context(height, found)
+
+
+def account_json(call: Call, account: Account) -> dict[str, Any]:
+    """In the encoding of the options."""
+    data = bytes(account.data)
+    return {
+        "data": _data(call, account, data),
+        "executable": account.executable,
+        "lamports": account.lamports,
+        "owner": str(account.owner),
+        "rentEpoch": min(account.rent_epoch, _MOST_LAMPORTS),
+        "space": len(data),
+    }
+
+
+def ui_amount(amount: int, decimals: int) -> dict[str, Any]:
+    """An amount as it is, and as people write it."""
+    shown = Decimal(amount).scaleb(-decimals)
+    text = f"{shown:f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return {"amount": str(amount), "decimals": decimals, "uiAmount": float(shown), "uiAmountString": text}
+
+
+def decimals_of(call: Call, mint: Pubkey) -> int:
+    """What the mint says."""
+    account = call.node.chain.accounts.get(mint)
+    facts = read_mint(account.owner, account.data) if account is not None else None
+    return facts[1] if facts is not None else 0
+
+
+def _account(call: Call, address: Pubkey, height: int) -> dict[str, Any] | None:
+    account = call.node.chain.accounts.at(address, height)
+    return None if account is None else account_json(call, account)
+
+
+def _data(call: Call, account: Account, data: bytes) -> object:
+    encoding = call.options.get("encoding")
+    if encoding == "jsonParsed":
+        parsed = _parsed(call, account, data)
+        if parsed is not None:
+            return parsed
+        encoding = "base64"
+    piece = call.options.get("dataSlice")
+    if piece:
+        data = data[piece["offset"] : piece["offset"] + piece["length"]]
+    if encoding == "base64":
+        return [base64.b64encode(data).decode(), "base64"]
+    if encoding not in {None, "base58"}:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: encoding {encoding} is not simulated")
+    if len(data) > _LONGEST_BASE58:
+        message = "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding."
+        raise RpcError(INVALID_REQUEST, message)
+    return base58(data) if encoding is None else [base58(data), "base58"]
+
+
+def _parsed(call: Call, account: Account, data: bytes) -> dict[str, Any] | None:
+    program = "spl-token" if account.owner == TOKEN_PROGRAM else "spl-token-2022"
+    holding = read_holding(account.owner, data)
+    mint = read_mint(account.owner, data)
+    if holding is not None:
+        native = data[109:113] == b"\1\0\0\0"
+        info: dict[str, Any] = {
+            "isNative": native,
+            "mint": str(holding.mint),
+            "owner": str(holding.owner),
+            "state": "initialized",
+            "tokenAmount": ui_amount(holding.amount, decimals_of(call, holding.mint)),
+        }
+        return {"program": program, "parsed": {"type": "account", "info": info}, "space": len(data)}
+    if mint is not None:
+        authority = str(Pubkey.from_bytes(data[4:36])) if data[:4] == b"\1\0\0\0" else None
+        info = {
+            "decimals": mint[1],
+            "freezeAuthority": None,
+            "isInitialized": True,
+            "mintAuthority": authority,
+            "supply": str(mint[0]),
+        }
+        return {"program": program, "parsed": {"type": "mint", "info": info}, "space": len(data)}
+    return None

@@ -1,0 +1,92 @@
+"""JSON-RPC about blocks, the node and fees."""
+
+import hashlib
+from typing import Any
+
+from solders.hash import Hash, ParseHashError
+from solders.message import from_bytes_versioned
+
+from strandline_sim.solana.blocks import VALID_BLOCKS
+from strandline_sim.solana.encoding import base58
+from strandline_sim.solana.rpc_call import API_VERSION, INVALID_PARAMS, NODE_BEHIND, Call, RpcError
+from strandline_sim.solana.transactions import fee_of, price_of
+
+
+def get_latest_blockhash(call: Call) -> dict[str, Any]:
+    """The newest blockhash at the commitment."""
+    height = call.height()
+    blockhash = str(call.node.chain.blocks.hash_of(height))
+    return call.context(height, {"blockhash": blockhash, "lastValidBlockHeight": height + VALID_BLOCKS})
+
+
+def get_block_height(call: Call) -> int:
+    """How many blocks there are."""
+    return call.height()
+
+
+def get_slot(call: Call) -> int:
+    """The slot of the newest block."""
+    return call.node.chain.blocks.slot_of(call.height())
+
+
+def is_blockhash_valid(call: Call) -> dict[str, Any]:
+    """Whether a transaction may still use it."""
+    height = call.height()
+    try:
+        blockhash = Hash.from_string(call.param(0))
+    except (ParseHashError, TypeError):
+        raise RpcError(INVALID_PARAMS, "Invalid param: WrongSize") from None
+    return call.context(height, call.node.chain.blocks.valid(blockhash, height))
+
+
+def get_fee_for_message(call: Call) -> dict[str, Any]:
+    """What it costs; null when its blockhash is not valid."""
+    height = call.height()
+    try:
+        message = from_bytes_versioned(call.data(0, "base64"))
+    except Exception as error:  # noqa: BLE001  whatever the parser dislikes
+        raise RpcError(INVALID_PARAMS, f"failed to deserialize message: {error}") from None
+    valid = call.node.chain.blocks.valid(message.recent_blockhash, height)
+    return call.context(height, fee_of(message) if valid else None)
+
+
+def get_recent_prioritization_fees(call: Call) -> list[dict[str, int]]:
+    """The lowest price per compute unit that was paid in each of the recent blocks, in micro-lamports."""
+    first = call.newest - VALID_BLOCKS + 1
+    lowest: dict[int, int] = {}
+    for landed in call.node.chain.recent(first):
+        price = price_of(landed.transaction.message)
+        lowest[landed.height] = min(price, lowest.get(landed.height, price))
+    slot_of = call.node.chain.blocks.slot_of
+    return [
+        {"slot": slot_of(height), "prioritizationFee": lowest.get(height, 0)}
+        for height in range(first, call.newest + 1)
+    ]
+
+
+def get_minimum_balance_for_rent_exemption(call: Call) -> int:
+    """The lamports that an account of this size must have."""
+    return call.node.chain.machine.rent(int(call.param(0)))
+
+
+def get_health(call: Call) -> str:
+    """Whether the node keeps up."""
+    refuse_if_behind(call)
+    return "ok"
+
+
+def get_version(_: Call) -> dict[str, Any]:
+    """Of the node's software."""
+    return {"feature-set": 3640012085, "solana-core": API_VERSION}
+
+
+def get_genesis_hash(_: Call) -> str:
+    """Which cluster it is: none that exists."""
+    return base58(hashlib.sha256(b"strandline").digest())
+
+
+def refuse_if_behind(call: Call) -> None:
+    """What a node says that knows that it does not keep up."""
+    if call.behind is not None:
+        message = f"Node is behind by {call.behind} slots"
+        raise RpcError(NODE_BEHIND, message, {"numSlotsBehind": call.behind})

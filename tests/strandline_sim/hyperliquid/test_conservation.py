@@ -1,0 +1,248 @@
+"""Whatever clients do and however the market moves: nothing appears, nothing vanishes, and the tape explains all."""
+
+import random
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from strandline_sim.hyperliquid.account import Account, Leverage
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.numbers import ZERO, to_size, to_tick
+from strandline_sim.hyperliquid.orders import Grouping, OrderSpec, Tif, Trigger
+from strandline_sim.market.market import Scenario
+from strandline_sim.market.regime import Leg, Regime
+from strandline_sim.tape import Tape
+from tests.strandline_sim.hyperliquid.things import MONEY, START, exchange, funded, kinds
+
+MINUTE = 60_000
+NAMES = ("a", "b", "c")
+CASH = {"deposit", "backstop", "funding"}
+
+sizes = st.sampled_from((20, 300, 5_000, 60_000, 400_000))
+commands = st.one_of(
+    st.tuples(
+        st.just("place"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), sizes,
+        st.sampled_from((-300, -20, -2, 0, 2, 20, 300)), st.sampled_from(list(Tif)), st.booleans(),
+        st.sampled_from((None, None, None, "tp", "sl")),
+    ),
+    st.tuples(st.just("bracket"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), sizes),
+    st.tuples(st.just("cancel"), st.sampled_from(NAMES), st.integers(0, 5)),
+    st.tuples(st.just("modify"), st.sampled_from(NAMES), st.integers(0, 5), st.sampled_from((-50, 50)), st.booleans()),
+    st.tuples(st.just("leverage"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), st.integers(1, 40)),
+    st.tuples(st.just("margin"), st.sampled_from(NAMES), st.integers(0, 2), st.integers(-500, 500)),
+    st.tuples(st.just("schedule"), st.sampled_from(NAMES), st.integers(5_000, 600_000)),
+    st.tuples(st.just("deposit"), st.sampled_from(NAMES), st.integers(1, 1000)),
+    st.tuples(st.just("wait"), st.sampled_from((1, 700, 20_000, 5 * MINUTE, 61 * MINUTE))),
+)  # fmt: skip
+
+
+class Crowd:
+    """Three clients of one exchange."""
+
+    def __init__(self, seed: int, scenario: Scenario | None = None) -> None:
+        self.exchange, self.tape = exchange(seed, scenario=scenario)
+        self.accounts = {name: funded(self.exchange, name) for name in NAMES}
+
+    def do(self, command: tuple[Any, ...]) -> None:
+        getattr(self, command[0])(*command[1:])
+
+    def place(
+        self, name: str, asset: int, is_buy: bool, usd: int, bps: int, tif: Tif, reduce_only: bool, tpsl: str | None
+    ) -> None:
+        px = self.price(asset, bps)
+        trigger = None if tpsl is None else Trigger(px, is_market=True, is_take_profit=tpsl == "tp")
+        spec = OrderSpec(asset, is_buy, px, self.size(asset, usd), reduce_only, tif, trigger, "0x" + "c" * 32)
+        self.exchange.place(self.accounts[name], [spec])
+
+    def bracket(self, name: str, asset: int, is_buy: bool, usd: int) -> None:
+        size = self.size(asset, usd)
+        entry = OrderSpec(asset, is_buy, self.price(asset, 20 if is_buy else -20), size)
+        sign = 1 if is_buy else -1
+        exits = [
+            OrderSpec(
+                asset, not is_buy, self.price(asset, bps), size, reduce_only=True,
+                trigger=Trigger(self.price(asset, bps), is_market=True, is_take_profit=bps * sign > 0),
+            )
+            for bps in (40, -40)
+        ]  # fmt: skip
+        self.exchange.place(self.accounts[name], [entry, *exits], Grouping.CHILDREN)
+
+    def cancel(self, name: str, which: int) -> None:
+        for order in list(self.accounts[name].open_orders.values())[which : which + 1]:
+            assert self.exchange.cancel(self.accounts[name], order.spec.asset, order.oid) is None
+
+    def modify(self, name: str, which: int, bps: int, always: bool) -> None:
+        for order in list(self.accounts[name].open_orders.values())[which : which + 1]:
+            spec = order.spec._replace(px=self.price(order.spec.asset, bps))
+            self.exchange.modify(self.accounts[name], order.oid, spec, always_place=always)
+
+    def leverage(self, name: str, asset: int, is_cross: bool, value: int) -> None:
+        self.exchange.update_leverage(self.accounts[name], asset, Leverage(is_cross, value))
+
+    def margin(self, name: str, asset: int, usd: int) -> None:
+        self.exchange.update_isolated_margin(self.accounts[name], asset, Decimal(usd))
+
+    def schedule(self, name: str, wait: int) -> None:
+        self.exchange.schedule_cancel(self.accounts[name], self.exchange.now + wait)
+
+    def deposit(self, name: str, usd: int) -> None:
+        self.exchange.deposit(self.accounts[name].address, Decimal(usd))
+
+    def wait(self, milliseconds: int) -> None:
+        self.exchange.advance(self.exchange.now + milliseconds)
+
+    def price(self, asset: int, bps: int) -> Decimal:
+        listing = self.exchange.listings[asset]
+        return to_tick(self.exchange.mark(listing.name) * (10_000 + bps) / 10_000, listing.sz_decimals)
+
+    def size(self, asset: int, usd: int) -> Decimal:
+        listing = self.exchange.listings[asset]
+        return to_size(usd / self.exchange.mark(listing.name), listing.sz_decimals)
+
+
+class Book:
+    """What the tape alone says about accounts."""
+
+    def __init__(self, tape: Tape) -> None:
+        self.cash: dict[str, Decimal] = defaultdict(Decimal)
+        self.realised: dict[str, Decimal] = defaultdict(Decimal)
+        self.sizes: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self.traded: dict[int, Decimal] = defaultdict(Decimal)
+        for entry in tape.entries():
+            who, data = entry.data["account"], entry.data
+            if entry.kind == "fill":
+                signed = Decimal(data["sz"]) * (1 if data["side"] == "B" else -1)
+                self.cash[who] -= signed * Decimal(data["px"]) + Decimal(data["fee"])
+                self.realised[who] += Decimal(data["closedPnl"]) - Decimal(data["fee"])
+                assert Decimal(data["startPosition"]) == self.sizes[who, data["coin"]]
+                self.sizes[who, data["coin"]] += signed
+                self.traded[data["oid"]] += Decimal(data["sz"])
+            elif entry.kind in CASH:
+                self.cash[who] += Decimal(data["usdc"])
+                self.realised[who] += Decimal(data["usdc"])
+            if "balance" in data:
+                assert Decimal(data["balance"]) == self.cash[who], entry
+
+
+def assert_sound(one: Exchange, book: Book, account: Account) -> None:
+    """Everything about the account follows from the tape, and its margins from its positions."""
+    held = {coin: position for coin, position in account.positions.items() if position.size}
+    assert account.balance == book.cash[account.address]
+    assert account.balance == book.realised[account.address] - sum(p.cost for p in account.positions.values())
+    for coin, position in account.positions.items():
+        assert position.size == book.sizes[account.address, coin]
+        assert position.size or (position.cost == 0 and position.isolated is None)
+        assert position.isolated is None or not one.margins.leverage(account, coin).is_cross
+    for order in account.orders.values():
+        assert order.filled == book.traded[order.oid] <= order.size
+        assert order.is_open == (order.oid in account.open_orders)
+        assert order.is_open or order.oid not in {resting.oid for resting in one.matcher.books[order.coin]}
+    total, cross = (one.margins.summary(account, cross_only=only) for only in (False, True))
+    value = account.balance + sum(p.size * one.mark(coin) for coin, p in held.items())
+    assert total.account_value == value
+    isolated = sum(one.margins.equity(coin, p) for coin, p in held.items() if p.isolated is not None)
+    assert total.account_value == cross.account_value + isolated
+    assert total.notional == sum(abs(p.size) * one.mark(coin) for coin, p in held.items())
+    assert 0 <= one.margins.withdrawable(account) <= max(cross.account_value, ZERO)
+    reducing = [order for order in account.open_orders.values() if order.spec.reduce_only and order.rests]
+    assert all(account.size_of(o.coin) * (1 if o.spec.is_buy else -1) < 0 for o in reducing)
+
+
+@given(st.integers(0, 3), st.lists(commands, min_size=1, max_size=25))
+@settings(max_examples=60)
+def test_it_adds_up_after_every_step(seed: int, steps: list[tuple[Any, ...]]) -> None:
+    crowd = Crowd(seed)
+    for step in steps:
+        crowd.do(step)
+        book = Book(crowd.tape)
+        for account in crowd.accounts.values():
+            assert_sound(crowd.exchange, book, account)
+
+
+@given(st.integers(0, 3), st.lists(commands, min_size=1, max_size=25))
+@settings(max_examples=20)
+def test_the_same_commands_give_the_same_tape(seed: int, steps: list[tuple[Any, ...]]) -> None:
+    tapes = []
+    for _ in range(2):
+        crowd = Crowd(seed)
+        for step in steps:
+            crowd.do(step)
+        tapes.append(bytes(crowd.tape))
+    assert tapes[0] == tapes[1]
+
+
+@given(st.lists(commands, min_size=1, max_size=10), st.lists(st.integers(1, 90_000), max_size=6))
+@settings(max_examples=20)
+def test_it_does_not_matter_how_often_one_looks(steps: list[tuple[Any, ...]], looks: list[int]) -> None:
+    """Time may pass in one go or in many."""
+    tapes = []
+    for stops in ([], looks):
+        crowd = Crowd(1)
+        for step in steps:
+            crowd.do(step)
+        start = crowd.exchange.now
+        for stop in sorted(stops):
+            crowd.exchange.advance(start + stop)
+        crowd.exchange.advance(start + 100_000)
+        tapes.append(bytes(crowd.tape))
+    assert tapes[0] == tapes[1]
+
+
+def test_what_one_client_sells_another_buys() -> None:
+    one, tape = exchange()
+    seller, buyer = funded(one, "a"), funded(one, "b")
+    bid, ask = one.matcher.bbo("SOL")
+    assert bid is not None
+    assert ask is not None
+    inside = to_tick((bid + ask) / 2, 2)
+    assert bid < inside < ask
+    one.place(seller, [OrderSpec(2, is_buy=False, px=inside, size=Decimal(3), tif=Tif.ALO)])
+    one.place(buyer, [OrderSpec(2, is_buy=True, px=inside, size=Decimal(3), tif=Tif.IOC)])
+    fees = {entry.data["account"]: Decimal(entry.data["fee"]) for entry in tape.entries(kind="fill")}
+    assert seller.balance + buyer.balance == 2 * MONEY - sum(fees.values())
+    assert (seller.size_of("SOL"), buyer.size_of("SOL")) == (Decimal(-3), Decimal(3))
+    assert fees[buyer.address] == (3 * inside * Decimal("0.00045")).quantize(Decimal("0.000001"), "ROUND_DOWN")
+    assert fees[seller.address] == (3 * inside * Decimal("0.00015")).quantize(Decimal("0.000001"), "ROUND_DOWN")
+
+
+def crash() -> dict[str, list[Leg]]:
+    """Everything falls by a third within two hours."""
+    leg = Leg(regime=Regime.CRASH, start_ms=START, end_ms=START + 120 * MINUTE, drift=-0.33)
+    return {coin: [leg] for coin in ("BTC", "ETH", "SOL")}
+
+
+def random_command(chance: random.Random) -> tuple[Any, ...]:
+    """One of those that fill accounts up to their margin."""
+    name, asset = chance.choice(NAMES), chance.randrange(3)
+    usd = chance.choice((300, 5_000, 60_000, 150_000))
+    return chance.choice(
+        (
+            ("place", name, asset, chance.random() < 0.6, usd, 20, Tif.IOC, False, None),
+            ("place", name, asset, chance.random() < 0.5, usd, chance.choice((-4, -1, 1, 4)), Tif.GTC, False, None),
+            ("place", name, asset, chance.random() < 0.5, usd, chance.choice((-4, 4)), Tif.GTC, True, None),
+            ("bracket", name, asset, chance.random() < 0.5, usd),
+            ("leverage", name, asset, chance.random() < 0.6, chance.choice((1, 5, 20, 40))),
+            ("margin", name, asset, chance.randrange(-200, 200)),
+            ("cancel", name, 0),
+            ("modify", name, 0, chance.choice((-3, 3)), chance.random() < 0.5),
+            ("wait", chance.choice((500, 20_000, MINUTE, 4 * MINUTE))),
+        )
+    )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_it_adds_up_in_a_crash(seed: int) -> None:
+    crowd, chance = Crowd(seed, crash()), random.Random(seed)
+    for number in range(400):
+        crowd.do(random_command(chance))
+        if number % 4 == 0:
+            book = Book(crowd.tape)
+            for account in crowd.accounts.values():
+                assert_sound(crowd.exchange, book, account)
+    seen = {entry.data.get("status") or entry.data.get("dir", "").split(" ")[0] for entry in crowd.tape.entries()}
+    assert {"Open", "Close", "Liquidated", "reduceOnlyCanceled"} <= seen
+    assert {"liquidation", "cancel", "trigger", "leverage"} <= set(kinds(crowd.tape))

@@ -1,0 +1,224 @@
+"""/info and /exchange over HTTP: limits, malformed bodies, faults, and answers that the SDK has no method for."""
+
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import requests
+from hyperliquid.exchange import Exchange  # type: ignore[import-untyped]
+from hyperliquid.info import Info  # type: ignore[import-untyped]
+from hyperliquid.utils.error import ClientError, ServerError  # type: ignore[import-untyped]
+from hyperliquid.utils.types import Cloid  # type: ignore[import-untyped]
+
+from strandline_sim.clock import RunningClock, SteppedClock
+from strandline_sim.faults import FaultKind, Faults, Rule
+from strandline_sim.hyperliquid.limits import Limits, info_weight
+from strandline_sim.hyperliquid.rules import Rules
+from strandline_sim.tape import Tape
+from tests.strandline_sim.hyperliquid.things import ALICE, START, STRANGER, kinds, only, served, venue, wall_clock
+
+IOC: Any = {"limit": {"tif": "Ioc"}}
+CLOID = Cloid.from_int(99)
+
+
+def post(url: str, path: str, body: bytes | dict[str, Any]) -> requests.Response:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return requests.post(url + path, data=data, timeout=10)
+
+
+@pytest.mark.parametrize("path", ["/info", "/exchange"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{", b'{"type":"dance"}', b'{"type":"l2Book","coin":"GONE"}', b'{"type":"openOrders"}']
+)
+def test_a_malformed_body(path: str, body: bytes) -> None:
+    one, tape = venue()
+    with served(one) as url:
+        answer = post(url, path, body)
+    assert (answer.status_code, answer.text) == (422, "Failed to deserialize the JSON body into the target type")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert set(kinds(tape)) == {"deposit"}
+
+
+def test_weights() -> None:
+    one, _ = venue(clock=SteppedClock(START), limits=Limits(weight_per_minute=45))
+    with served(one) as url:
+        for _ in range(2):
+            assert post(url, "/info", {"type": "meta"}).status_code == 200
+        for _ in range(3):
+            assert post(url, "/info", {"type": "allMids"}).status_code == 200
+        for path in ("/info", "/exchange"):
+            refused = post(url, path, {"type": "allMids"})
+            assert (refused.status_code, refused.text) == (429, "null")
+        with pytest.raises(ClientError):
+            Info(url, skip_ws=True, timeout=10)
+    assert [info_weight(kind, 120) for kind in ("l2Book", "meta", "userFills", "candleSnapshot", "userRole")] == [
+        2, 20, 26, 22, 60,
+    ]  # fmt: skip
+
+
+def under(*rules: Rule, act: Callable[[Exchange], Any], **more: Any) -> tuple[Any, Faults, Tape, Any]:
+    """What the client sees, what was injected, what truly happened, and how the order stands afterwards."""
+    faults = Faults()
+    one, tape = venue(faults=faults, **more)
+    with served(one) as url:
+        client = Exchange(ALICE, url, timeout=10)
+        for rule in rules:
+            faults.add(rule)
+        try:
+            answer = act(client)
+        except (requests.RequestException, ClientError, ServerError) as error:
+            answer = error
+        faults.clear()
+        return answer, faults, tape, client.info.query_order_by_cloid(ALICE.address, CLOID)
+
+
+def order(client: Exchange) -> Any:
+    """A market buy."""
+    return client.market_open("SOL", True, 5, cloid=CLOID)
+
+
+ORDERS = "hyperliquid/exchange/order"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "happened"),
+    [
+        ("refuse", 0, False),
+        ("drop_request", 0, False),
+        ("status", 429, False),
+        ("status", 503, False),
+        ("drop_answer", 0, True),
+        ("status_after", 502, True),
+    ],
+)
+def test_an_order_whose_fate_is_unknown(kind: str, value: float, happened: bool) -> None:
+    answer, faults, tape, status = under(Rule(route=ORDERS, kind=FaultKind(kind), value=value), act=order)
+    assert isinstance(answer, Exception)
+    assert [injected.kind for injected in faults.journal] == [kind]
+    assert ("fill" in kinds(tape)) is happened
+    assert (status["status"] == "order") is happened
+
+
+def test_a_malformed_answer() -> None:
+    answer, _, tape, status = under(Rule(route=ORDERS, kind=FaultKind.MALFORMED), act=order)
+    assert "error" in answer
+    assert "fill" in kinds(tape)
+    assert status["order"]["status"] == "filled"
+
+
+def test_a_request_that_arrives_twice_is_done_once() -> None:
+    answer, _, tape, _ = under(Rule(route=ORDERS, kind=FaultKind.ANSWER_TWICE), act=order)
+    assert answer["response"].startswith("Invalid nonce: duplicate nonce ")
+    assert kinds(tape).count("order_accepted") == 1
+
+
+@pytest.mark.parametrize(("share", "filled", "status"), [(0.4, "2.0", "canceled"), (0, None, "iocCancelRejected")])
+def test_a_partial_fill(share: float, filled: str | None, status: str) -> None:
+    answer, _, _, found = under(Rule(route=ORDERS, kind=FaultKind.PARTIAL_FILL, value=share), act=order)
+    outcome = only(answer["response"]["data"]["statuses"])
+    assert outcome.get("filled", {}).get("totalSz") == filled
+    assert ("error" in outcome) is (filled is None)
+    assert found["order"]["status"] == status
+
+
+@pytest.mark.parametrize("as_filled", [False, True])
+def test_a_partial_fill_that_rests(as_filled: bool) -> None:
+    def limit(client: Exchange) -> Any:
+        mid = float(client.info.all_mids()["SOL"])
+        return client.order("SOL", True, 5, round(mid * 1.001, 2), {"limit": {"tif": "Gtc"}}, cloid=CLOID)
+
+    rule = Rule(route=ORDERS, kind=FaultKind.PARTIAL_FILL, value=0.4)
+    answer, _, _, found = under(rule, act=limit, rules=Rules(partial_answers_filled=as_filled))
+    outcome = only(answer["response"]["data"]["statuses"])
+    assert ("filled" in outcome, "resting" in outcome) == (as_filled, not as_filled)
+    assert found["status"] == "order"
+
+
+def test_a_clock_that_is_ahead() -> None:
+    def soon(client: Exchange) -> Any:
+        client.set_expires_after(wall_clock().now() + 5000)
+        return order(client)
+
+    answer, _, tape, _ = under(Rule(route=ORDERS, kind=FaultKind.CLOCK_SKEW, value=10_000), act=soon)
+    assert answer == {"status": "err", "response": "Action already expired"}
+    assert "fill" not in kinds(tape)
+    answer, _, _, _ = under(act=soon)
+    assert answer["status"] == "ok"
+
+
+def test_the_clock_is_asked_for() -> None:
+    one, _ = venue(
+        clock=SteppedClock(START), faults=Faults([Rule(route="*/exchangeStatus", kind=FaultKind.CLOCK_SKEW, value=7)])
+    )
+    with served(one) as url:
+        times = [post(url, "/info", {"type": "exchangeStatus"}).json()["time"] for _ in range(2)]
+    assert times == [START + 7, START]
+
+
+def test_down_is_down_for_everybody() -> None:
+    rule = Rule(route="hyperliquid/*", kind=FaultKind.DOWN, times=None)
+    answer, faults, tape, _ = under(rule, act=order)
+    assert isinstance(answer, requests.ConnectionError)
+    assert len(faults.journal) >= 1
+    assert set(kinds(tape)) == {"deposit"}
+
+
+def test_hours_in_a_second() -> None:
+    """A fast clock leaves the clients' nonces behind; the venue can be told not to mind."""
+    one, tape = venue(clock=RunningClock(START, speed=20_000), nonce_window=False)
+    with served(one) as url:
+        client = Exchange(ALICE, url, timeout=10)
+        assert client.market_open("SOL", True, 5)["status"] == "ok"
+        until = time.monotonic() + 10
+        while kinds(tape).count("funding") < 3 and time.monotonic() < until:
+            time.sleep(0.05)
+        assert client.market_close("SOL")["status"] == "ok"
+    paid = [entry.at for entry in tape.entries(kind="funding")]
+    assert len(paid) >= 3
+    assert {after - before for before, after in pairwise(paid)} == {3_600_000}
+
+
+def test_newcomers_have_money_once_they_are_asked_about() -> None:
+    one, tape = venue(newcomers_get=Decimal(500))
+    with served(one) as url:
+        client = Exchange(STRANGER, url, timeout=10)
+        assert client.noop(wall_clock().now())["response"].endswith("does not exist.")
+        state = client.info.user_state(STRANGER.address)
+        assert state["marginSummary"]["accountValue"] == "500.0"
+        assert client.noop(wall_clock().now() + 1)["status"] == "ok"
+    assert kinds(tape).count("deposit") == 3
+
+
+def test_what_else_can_be_asked_about_an_account() -> None:
+    one, _ = venue(clock=wall_clock())
+    with served(one) as url:
+        client = Exchange(ALICE, url, timeout=10)
+        assert client.market_open("SOL", True, 60)["status"] == "ok"
+        assert client.market_open("ETH", True, 0.1)["status"] == "ok"
+
+        def ask(kind: str, **more: Any) -> Any:
+            return post(url, "/info", {"type": kind, "user": ALICE.address.upper().replace("X", "x"), **more}).json()
+
+        fills, together = ask("userFills"), ask("userFills", aggregateByTime=True)
+        assert len(together) == 2 <= len(fills)
+        for name in ("sz", "fee", "closedPnl"):
+            assert sum(Decimal(fill[name]) for fill in fills) == sum(Decimal(fill[name]) for fill in together)
+        volume = sum(Decimal(fill["px"]) * Decimal(fill["sz"]) for fill in fills)
+        limit = ask("userRateLimit")
+        assert Decimal(limit["cumVlm"]) == volume
+        assert limit["nRequestsCap"] == 10_000 + int(volume)
+        assert ask("userRole") == {"role": "user"}
+        assert ask("activeAssetData", coin="BTC")["leverage"] == {"type": "cross", "value": 20}
+        assert client.update_leverage(3, "BTC", is_cross=False)["status"] == "ok"
+        active = ask("activeAssetData", coin="BTC")
+        assert active["leverage"] == {"type": "isolated", "value": 3, "rawUsd": "0.0"}
+        assert Decimal(active["maxTradeSzs"][0]) * Decimal(active["markPx"]) < 3 * Decimal(10000)
+        assert ask("userFees")["userCrossRate"] == "0.00045"
+        assert ask("spotClearinghouseState") == {"balances": []}
+        assert [one["delta"]["usdc"] for one in ask("userNonFundingLedgerUpdates", startTime=0)] == ["10000.0"]
+        assert ask("userFunding", startTime=0) == []
+        assert ask("userFillsByTime", startTime=0, endTime=1) == []

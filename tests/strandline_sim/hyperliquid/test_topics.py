@@ -1,0 +1,48 @@
+"""Acknowledgements: clients find theirs by looking for what they sent inside of what came back."""
+
+from typing import Any
+
+import pytest
+
+from strandline_sim.hyperliquid.topics import topic_of
+
+USER = "0x" + "ab" * 20
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {"type": "trades", "coin": "BTC"},
+        {"type": "candle", "coin": "BTC", "interval": "1m"},
+        {"type": "bbo", "coin": "BTC"},
+        {"type": "l2Book", "coin": "BTC"},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": None, "mantissa": None},
+        {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2, "fast": True},
+        {"type": "allMids"},
+        {"type": "activeAssetCtx", "coin": "BTC"},
+        {"type": "userFills", "user": USER},
+        {"type": "userFills", "user": USER, "aggregateByTime": False},
+        {"type": "userFills", "user": USER, "aggregateByTime": True},
+        {"type": "orderUpdates", "user": USER},
+        {"type": "userEvents", "user": USER},
+    ],
+    ids=str,
+)
+def test_the_echo_holds_what_was_sent(sent: dict[str, Any]) -> None:
+    topic = topic_of(sent, {"BTC"})
+    assert topic is not None
+    assert sent.items() <= topic.echo().items()
+
+
+def test_a_default_that_is_said_is_the_same_subscription() -> None:
+    plain, said = {"type": "userFills", "user": USER}, {"type": "userFills", "user": USER, "aggregateByTime": False}
+    assert topic_of(plain, set()) == topic_of(said, set())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [None, [], {}, {"type": "trades"}, {"type": "trades", "coin": "NONE"}, {"type": "userFills", "user": "0x12"}],
+    ids=str,
+)
+def test_what_nobody_publishes_is_no_topic(wrong: object) -> None:
+    assert topic_of(wrong, {"BTC"}) is None

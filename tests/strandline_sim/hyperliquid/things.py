@@ -1,0 +1,107 @@
+"""A market, keys, and a venue that runs beside the test."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from threading import Thread
+from typing import Any
+
+import eth_account
+from eth_account.signers.local import LocalAccount
+
+from strandline_sim.clock import Clock, RunningClock
+from strandline_sim.faults import Faults
+from strandline_sim.hyperliquid.account import Account
+from strandline_sim.hyperliquid.exchange import Exchange
+from strandline_sim.hyperliquid.limits import Limits
+from strandline_sim.hyperliquid.market import perpetuals
+from strandline_sim.hyperliquid.rules import Rules
+from strandline_sim.hyperliquid.venue import HyperliquidVenue
+from strandline_sim.market.market import Market, Scenario
+from strandline_sim.market.regime import Leg, Regime
+from strandline_sim.market.spec import perp
+from strandline_sim.tape import Tape
+
+os.environ["NO_PROXY"] = "127.0.0.1"
+
+DAY = 86_400_000
+START = 1_767_225_600_000
+ALICE: LocalAccount = eth_account.Account.from_key("0x" + "11" * 32)
+BOB: LocalAccount = eth_account.Account.from_key("0x" + "22" * 32)
+STRANGER: LocalAccount = eth_account.Account.from_key("0x" + "33" * 32)
+MONEY = Decimal(10_000)
+BTC, ETH, SOL = 0, 1, 2
+
+
+def market(seed: int = 1, scenario: Scenario | None = None) -> Market:
+    """Three perps."""
+    return Market(seed, [perp("BTC", "60000", 5), perp("ETH", "3000", 4), perp("SOL", "150", 2)], scenario)
+
+
+def exchange(
+    seed: int = 1, start: int = START, rules: Rules | None = None, scenario: Scenario | None = None
+) -> tuple[Exchange, Tape]:
+    """One without a network."""
+    tape, data = Tape(), market(seed, scenario)
+    return Exchange(data, perpetuals(data), tape, start, rules), tape
+
+
+def funded(one: Exchange, name: str = "a", usdc: Decimal = MONEY) -> Account:
+    """An account with cash."""
+    address = "0x" + (name * 40)[:40]
+    one.deposit(address, usdc)
+    account = one.account(address)
+    assert account is not None
+    return account
+
+
+def wall_clock() -> RunningClock:
+    """The clients sign with the wall's time, so the venue has to live in it."""
+    return RunningClock(int(time.time() * 1000))
+
+
+def venue(
+    *, clock: Clock | None = None, faults: Faults | None = None, limits: Limits | None = None, **more: Any
+) -> tuple[HyperliquidVenue, Tape]:
+    """One in which Alice and Bob have money."""
+    tape, clock = Tape(), clock or wall_clock()
+    deposits = {str(wallet.address): MONEY for wallet in (ALICE, BOB)}
+    data = market(scenario=lively(clock.now()))
+    one = HyperliquidVenue(data, clock, tape, faults, deposits=deposits, limits=limits or Limits.none(), **more)
+    return one, tape
+
+
+def lively(now: int) -> Scenario:
+    """Trades in every minute around this instant, so that it does not matter when a test runs."""
+    minute = now - now % 60_000
+    leg = Leg(regime=Regime.RANGE, start_ms=minute - 30 * DAY, end_ms=minute + 30 * DAY)
+    return {coin: [leg] for coin in ("BTC", "ETH", "SOL")}
+
+
+@contextmanager
+def served(one: HyperliquidVenue) -> Iterator[str]:
+    """Serve it from a thread of its own, as the clients block; gives the base URL."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(one.start(), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(one.stop(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def kinds(tape: Tape) -> list[str]:
+    """What is on the tape, in short."""
+    return [entry.kind for entry in tape.entries()]
+
+
+def only(statuses: Sequence[Any]) -> Any:
+    """The one there is."""
+    (status,) = statuses
+    return status

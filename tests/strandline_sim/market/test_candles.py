@@ -1,0 +1,85 @@
+"""A candle is exactly what its trades amount to, for every interval, wherever and however it is asked for."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline_sim.market.candles import Candle
+from strandline_sim.market.trades import Trade
+from tests.strandline_sim.market import things
+from tests.strandline_sim.market.things import DAY, HOUR, INTERVALS, MARKET, MINUTE, START
+
+
+def candle_of(trades: list[Trade], start: int, interval: int) -> Candle | None:
+    """What trades amount to, the slow and obvious way."""
+    if not trades:
+        return None
+    prices = [trade.price for trade in trades]
+    volume = sum(trade.size for trade in trades)
+    return Candle(
+        start, interval, prices[0], max(prices), min(prices), prices[-1], type(prices[0])(volume), len(trades)
+    )
+
+
+@given(things.symbols, things.instants)
+def test_every_minute_is_what_its_trades_amount_to(symbol: str, instant: int) -> None:
+    start = instant - instant % MINUTE
+    expected = candle_of(MARKET.trades(symbol, start, start + MINUTE), start, MINUTE)
+    assert MARKET.candle(symbol, MINUTE, start) == expected
+
+
+@pytest.mark.parametrize("interval", [*INTERVALS, 3 * MINUTE])
+@pytest.mark.parametrize("symbol", ["SOL", "SLEEPY", "MEME"])
+def test_longer_candles_are_what_their_trades_amount_to(symbol: str, interval: int) -> None:
+    for start in (things.IN_2015, START):
+        start -= start % interval
+        assert MARKET.candle(symbol, interval, start) == candle_of(
+            MARKET.trades(symbol, start, start + interval), start, interval
+        )
+
+
+@pytest.mark.parametrize("symbol", ["BTC", "SLEEPY", "MEME"])
+@pytest.mark.parametrize("interval", INTERVALS)
+def test_longer_candles_are_made_of_whole_minutes(symbol: str, interval: int) -> None:
+    minutes = MARKET.candles(symbol, MINUTE, START, START + DAY)
+    for candle in MARKET.candles(symbol, interval, START, START + DAY):
+        inside = [minute for minute in minutes if candle.time <= minute.time <= candle.last_ms]
+        assert (candle.open, candle.close) == (inside[0].open, inside[-1].close)
+        assert candle.high == max(minute.high for minute in inside)
+        assert candle.low == min(minute.low for minute in inside)
+        assert candle.volume == sum(minute.volume for minute in inside)
+        assert candle.trades == sum(minute.trades for minute in inside)
+
+
+@given(things.symbols, st.sampled_from(INTERVALS), st.lists(st.integers(0, 3 * DAY), max_size=4))
+def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, interval: int, cuts: list[int]) -> None:
+    bounds = sorted([START, *(START + cut for cut in cuts), START + 3 * DAY])
+    parts = [candle for left, right in pairwise(bounds) for candle in MARKET.candles(symbol, interval, left, right)]
+    assert parts == MARKET.candles(symbol, interval, START, START + 3 * DAY)
+
+
+@given(things.symbols, st.sampled_from((MINUTE, 15 * MINUTE, HOUR)), things.instants)
+def test_a_forming_candle_knows_the_trades_so_far(symbol: str, interval: int, now: int) -> None:
+    start = now - now % interval
+    forming = MARKET.candle(symbol, interval, start, until_ms=now)
+    assert forming == candle_of(MARKET.trades(symbol, start, now), start, interval)
+    past = MARKET.candles(symbol, interval, start - 5 * interval, start)
+    known = MARKET.candles(symbol, interval, start - 5 * interval, start + 5 * interval, until_ms=now)
+    assert known == [*past, *([forming] if forming else [])]
+
+
+def test_a_minute_without_trades_has_no_candle() -> None:
+    minutes = MARKET.candles("SLEEPY", MINUTE, START, START + DAY)
+    assert 0 < len(minutes) < 24 * 60
+    times = {minute.time for minute in minutes}
+    empty = next(start for start in range(START, START + DAY, MINUTE) if start not in times)
+    assert MARKET.candle("SLEEPY", MINUTE, empty) is None
+
+
+def test_what_is_no_candle_is_refused() -> None:
+    with pytest.raises(ValueError, match="no candle starts here"):
+        MARKET.candle("BTC", HOUR, START + MINUTE)
+    with pytest.raises(ValueError, match="whole minutes"):
+        MARKET.candles("BTC", 1000, START, START + DAY)

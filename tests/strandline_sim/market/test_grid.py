@@ -1,0 +1,61 @@
+"""Prices lie on their grid, and the nearest price is the nearest."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.model.exact import Price
+from strandline_sim.market.grid import PriceGrid
+from strandline_sim.market.spec import SymbolSpec, perp
+
+grids = st.builds(PriceGrid, st.integers(0, 8), st.sampled_from([None, 3, 5]))
+
+
+def valid(grid: PriceGrid, units: int, significant: int = 5) -> bool:
+    price = grid.price(units)
+    return price == int(price) or len(price.normalize().as_tuple().digits) <= significant
+
+
+@given(st.integers(0, 6), st.integers(1, 10**12))
+def test_steps_are_what_the_rule_says(decimals: int, units: int) -> None:
+    grid = PriceGrid(decimals, 5)
+    down, up = grid.down(units), grid.up(units)
+    assert down <= units <= up
+    assert valid(grid, down)
+    assert valid(grid, up)
+    if valid(grid, units):
+        assert down == units == up
+        assert grid.units(grid.price(units)) == units
+
+
+@given(grids, st.integers(1, 10**12), st.integers(1, 10**12))
+def test_the_nearest_price_is_near_and_keeps_the_order(grid: PriceGrid, one: int, other: int) -> None:
+    low, high = sorted((one, other))
+    nearest = grid.nearest(np.array([low, high], dtype=float)).tolist()
+    assert nearest[0] <= nearest[1]
+    assert nearest[0] in (grid.down(low), grid.up(low))
+    assert grid.nearest(np.array(nearest, dtype=float)).tolist() == nearest
+
+
+@pytest.mark.parametrize(("decimals", "price"), [(1, "83770.5"), (4, "150.125"), (1, "0.25"), (2, "0")])
+def test_a_price_off_the_grid_is_refused(decimals: int, price: str) -> None:
+    with pytest.raises(ValueError, match=r"no price on this grid|more than"):
+        PriceGrid(decimals, 5).units(Decimal(price))
+
+
+@pytest.mark.parametrize("price", ["123456", "83770", "0.0001", "150.12"])
+def test_a_price_on_the_grid_reads_back(price: str) -> None:
+    grid = PriceGrid(4, 5)
+    assert grid.price(grid.units(Decimal(price))) == Decimal(price)
+
+
+def test_a_symbol_that_cannot_be_counted_is_refused() -> None:
+    with pytest.raises(ValueError, match="units of its last decimal"):
+        perp("X", "0.0001", 2)
+    with pytest.raises(ValueError, match="fewer size_decimals"):
+        SymbolSpec(symbol="X", start_price=Price("0.000001"), price_decimals=12, size_decimals=9)
+    with pytest.raises(ValueError, match="needs a leader"):
+        perp("X", "10", 2, correlation=0.5)

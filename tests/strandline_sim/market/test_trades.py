@@ -1,0 +1,88 @@
+"""Trades are the same however the range is cut, in order, on the grid, and each has its own id."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.model.side import Side
+from strandline_sim.market.spec import SymbolSpec
+from tests.strandline_sim.market import things
+from tests.strandline_sim.market.things import DAY, HOUR, MARKET, MINUTE, START
+
+
+@given(things.symbols, things.instants, st.lists(st.integers(0, 20 * MINUTE), max_size=6))
+def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, start: int, cuts: list[int]) -> None:
+    bounds = sorted([start, *(start + cut for cut in cuts), start + 20 * MINUTE])
+    parts = [trade for left, right in pairwise(bounds) for trade in MARKET.trades(symbol, left, right)]
+    assert parts == MARKET.trades(symbol, start, start + 20 * MINUTE)
+
+
+@given(things.symbols, things.instants)
+def test_a_range_includes_its_start_and_not_its_end(symbol: str, start: int) -> None:
+    for trade in MARKET.trades(symbol, start, start + 3 * MINUTE)[:3]:
+        assert trade in MARKET.trades(symbol, trade.time, trade.time + 1)
+        assert trade not in MARKET.trades(symbol, start, trade.time)
+
+
+@pytest.mark.parametrize("spec", things.SPECS, ids=lambda spec: spec.symbol)
+def test_order_ids_and_grids(spec: SymbolSpec) -> None:
+    trades = MARKET.trades(spec.symbol, START, START + 6 * HOUR)
+    assert trades
+    assert [trade.time for trade in trades] == sorted(trade.time for trade in trades)
+    ids = [trade.id for trade in trades]
+    assert ids == sorted(set(ids)), "ids rise with time, so that (time, id) orders trades within a millisecond"
+    assert all(0 < number < 2**50 for number in ids)
+    for trade in trades:
+        assert trade.price > 0
+        assert trade.price == round(trade.price, spec.price_decimals)
+        assert spec.grid.price(spec.grid.units(trade.price)) == trade.price, "units() refuses what is off the grid"
+        assert trade.size >= Decimal(1).scaleb(-spec.size_decimals)
+        assert trade.size == round(trade.size, spec.size_decimals)
+    assert {trade.side for trade in trades} == {Side.BUY, Side.SELL}
+
+
+def test_a_perps_price_has_five_figures_or_is_whole() -> None:
+    for symbol in ("BTC", "SOL", "SLEEPY"):
+        for trade in MARKET.trades(symbol, START, START + HOUR):
+            whole = trade.price == int(trade.price)
+            assert whole or len(trade.price.normalize().as_tuple().digits) <= 5
+
+
+def test_sizes_have_a_heavy_tail() -> None:
+    sizes = sorted(float(trade.size) for trade in MARKET.trades("BTC", START, START + 6 * HOUR))
+    mean, median = sum(sizes) / len(sizes), sizes[len(sizes) // 2]
+    assert mean > 1.3 * median
+    assert sizes[-1] > 15 * mean
+
+
+def test_rendered_columns_are_the_same_trades_in_the_order_of_time() -> None:
+    names = ["SOL", "BTC", "SLEEPY"]
+    rendered = MARKET.render_trades(names, START + 1, START + HOUR)
+    assert rendered.trades.time.tolist() == sorted(rendered.trades.time.tolist())
+    for index, name in enumerate(names):
+        spec, mine = MARKET.symbols[name], rendered.symbol == index
+        columns = (column[mine].tolist() for column in rendered.trades)
+        assert [
+            (
+                time,
+                spec.grid.price(price),
+                Decimal(size).scaleb(-spec.size_decimals),
+                Side.BUY if buys else Side.SELL,
+                i,
+            )
+            for time, price, size, buys, i in zip(*columns, strict=True)
+        ] == MARKET.trades(name, START + 1, START + HOUR)
+
+
+def test_an_empty_range_is_empty() -> None:
+    assert MARKET.trades("BTC", START, START) == []
+    assert len(MARKET.render_trades(["BTC"], START, START).symbol) == 0
+
+
+@pytest.mark.parametrize("bounds", [(START + 1, START), (-1, START), (START, 200 * 365 * DAY)])
+def test_a_range_that_cannot_be_is_refused(bounds: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="exists from 1970 to 2097"):
+        MARKET.trades("BTC", *bounds)

@@ -1,0 +1,196 @@
+"""Quotes, prices, tokens, refusals and limits."""
+
+from typing import Any
+
+import pytest
+
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.solana import Plans
+from tests.strandline_sim.solana.box import BONK, SOL, UNLIMITED, UNPRICED, USDC, Box, run
+
+NOWHERE = "11111111111111111111111111111112"
+ASK = {"inputMint": USDC, "outputMint": SOL, "amount": "1000000"}
+
+
+def test_a_quote_has_the_shape_of_jupiters() -> None:
+    async def story(box: Box) -> None:
+        quote = await box.quote(USDC, SOL, 150_000_000, slippage=100)
+        assert int(quote["otherAmountThreshold"]) == int(quote["outAmount"]) * 99 // 100
+        assert abs(int(quote["outAmount"]) / 10**9 - 1) < 0.001
+        assert quote["contextSlot"] == 320_000_000
+        [hop] = quote["routePlan"]
+        assert hop["swapInfo"]["outAmount"] == quote["outAmount"]
+        assert (hop["percent"], hop["bps"]) == (100, 10_000)
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"inputMint": "?"}, None),
+        ({"amount": "0"}, None),
+        ({"amount": "-5"}, None),
+        ({"amount": "1.5"}, None),
+        ({"slippageBps": "10001"}, None),
+        ({"outputMint": USDC}, "CIRCULAR_ARBITRAGE_IS_DISABLED"),
+        ({"outputMint": NOWHERE}, "TOKEN_NOT_TRADABLE"),
+        ({"outputMint": str(UNPRICED.mint)}, "TOKEN_NOT_TRADABLE"),
+        ({"inputMint": BONK, "outputMint": SOL, "amount": "1"}, "COULD_NOT_FIND_ANY_ROUTE"),
+        ({"swapMode": "ExactOut"}, "NOT_SUPPORTED"),
+        ({"platformFeeBps": "10"}, "NOT_SUPPORTED"),
+    ],
+)
+def test_quotes_that_are_refused(change: dict[str, str], code: str | None) -> None:
+    async def story(box: Box) -> None:
+        for version in ("v1", "v2"):
+            answer = await box.get_refused(f"/swap/{version}/quote", 400, **{**ASK, **change})
+            assert answer["error"]
+            assert answer.get("errorCode") == code
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ([], 422),
+        ({"quoteResponse": {}, "userPublicKey": USDC}, 400),
+        ({"quoteResponse": None, "userPublicKey": USDC}, 422),
+        ({"userPublicKey": "?", "computeUnitPriceMicroLamports": 1, "prioritizationFeeLamports": 1}, 400),
+        ({"feeAccount": USDC}, 400),
+        ({"quoteResponse": {"inAmount": "1", "outAmount": "1", "slippageBps": 1}, "userPublicKey": USDC}, 400),
+        (
+            {
+                "quoteResponse": {
+                    "inAmount": "1",
+                    "outAmount": "1",
+                    "slippageBps": 1,
+                    "inputMint": NOWHERE,
+                    "outputMint": USDC,
+                },
+                "userPublicKey": USDC,
+            },
+            400,
+        ),
+    ],
+)
+def test_swaps_that_are_refused(body: Any, status: int) -> None:
+    async def story(box: Box) -> None:
+        assert (await box.post("/swap/v1/swap", body, status))["error"]
+        async with box.http.post(box.jupiter_url + "/swap/v2/swap", data=b"{") as answer:
+            assert answer.status == 400
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("options", "fee"),
+    [
+        ({}, 7_000),
+        ({"computeUnitPriceMicroLamports": 1_000}, 1_400),
+        ({"prioritizationFeeLamports": 2_800}, 2_800),
+        ({"prioritizationFeeLamports": {"jitoTipLamports": 5_000}}, 0),
+        (
+            {
+                "prioritizationFeeLamports": {
+                    "priorityLevelWithMaxLamports": {"priorityLevel": "veryHigh", "maxLamports": 1400}
+                }
+            },
+            1400,
+        ),
+        ({"dynamicComputeUnitLimit": True, "computeUnitPriceMicroLamports": 1_000_000}, 200_000),
+    ],
+)
+def test_priority_fees_of_v1(options: dict[str, Any], fee: int) -> None:
+    async def story(box: Box) -> None:
+        quote = await box.get("/swap/v1/quote", **ASK)
+        body = {"userPublicKey": USDC, "quoteResponse": quote, **options}
+        assert (await box.post("/swap/v1/swap", body))["prioritizationFeeLamports"] == fee
+
+    run(story)
+
+
+def test_options_of_a_v2_swap() -> None:
+    async def story(box: Box) -> None:
+        body = {"taker": USDC, "quoteResponse": await box.quote(USDC, SOL, 1_000_000)}
+        first = await box.post("/swap/v2/swap", {**body, "computeUnitPricePercentile": "high"})
+        assert first["computeUnitPrice"] == "20000"
+        assert (await box.post("/swap/v2/swap", {**body, "computeUnitPricePercentile": 5000}))["computeUnitPrice"] > "0"
+        await box.post("/swap/v2/swap", {**body, "computeUnitPricePercentile": "utmost"}, 400)
+        short = await box.post("/swap/v2/swap", {**body, "blockhashSlotsToExpiry": 20})
+        tipped = await box.post("/swap/v2/swap", {**body, "tipAmount": 1_000_000})
+        assert len(tipped["swapTransaction"]) > len(short["swapTransaction"])
+        await box.post("/swap/v2/swap", {**body, "tipAmount": 5}, 400)
+        assert short["lastValidBlockHeight"] == 300_000_000 - 1 + 20
+
+    run(story)
+
+
+def test_prices() -> None:
+    async def story(box: Box) -> None:
+        prices = await box.get("/price/v3", ids=f"{SOL},{USDC},{UNPRICED.mint},{NOWHERE},rubbish")
+        assert set(prices) == {SOL, USDC}
+        assert abs(prices[SOL]["usdPrice"] - 150) < 0.1
+        assert prices[USDC]["decimals"] == 6
+        await box.get_refused("/price/v3", 400, ids=",".join([SOL] * 51))
+        await box.get_refused("/price/v3", 400)
+
+    run(story)
+
+
+def test_tokens() -> None:
+    async def story(box: Box) -> None:
+        by_symbol = await box.get("/tokens/v2/search", query="bon")
+        assert [token["id"] for token in by_symbol] == [BONK]
+        by_mint = await box.get("/tokens/v2/search", query=f"{SOL},{USDC}")
+        assert {token["symbol"] for token in by_mint} == {"SOL", "USDC"}
+        verified = await box.get("/tokens/v2/tag", query="verified")
+        assert len(verified) == 9
+        [unpriced] = await box.get("/tokens/v2/search", query=str(UNPRICED.mint))
+        assert unpriced["usdPrice"] is None
+
+    run(story)
+
+
+def test_the_gateway_counts() -> None:
+    async def story(box: Box) -> None:
+        url = box.jupiter_url + "/price/v3"
+        async with box.http.get(url, params={"ids": SOL}, headers={"x-api-key": "wrong"}) as answer:
+            assert answer.status == 401
+        for left in (29, 28):
+            async with box.http.get(url, params={"ids": SOL}) as answer:
+                assert answer.headers["x-ratelimit-remaining"] == str(left)
+                assert answer.headers["x-api-gateway-request-id"]
+        for _ in range(28):
+            await box.get("/price/v3", ids=SOL)
+        await box.clock.step(1000)
+        async with box.http.get(url, params={"ids": SOL}) as answer:
+            assert answer.status == 429
+            assert await answer.text() == "[API Gateway] Too many requests"
+            assert answer.headers["x-ratelimit-reset"] == str(1_760_000_060)
+        async with box.http.get(url, params={"ids": SOL}, headers={"x-api-key": "slow"}) as answer:
+            assert answer.headers["x-ratelimit-remaining"] == "59"
+        await box.clock.step(59_000)
+        await box.get("/price/v3", ids=SOL)
+
+    run(story, plans=Plans({"slow": 1.0}))
+
+
+@pytest.mark.parametrize("plans", [Plans(), UNLIMITED])
+def test_injected_refusals_speak_as_the_gateway(plans: Plans) -> None:
+    async def story(box: Box) -> None:
+        async with box.http.get(box.jupiter_url + "/swap/v2/quote", params=ASK) as answer:
+            assert (answer.status, await answer.text()) == (429, "[API Gateway] Too many requests")
+
+    run(story, Rule(route="solana/jupiter/quote", kind=FaultKind.STATUS, value=429), plans=plans)
+
+
+def test_a_quote_that_lags() -> None:
+    async def story(box: Box) -> None:
+        await box.blocks(6)
+        stale, fresh = await box.quote(USDC, BONK, 1_000_000), await box.quote(USDC, BONK, 1_000_000)
+        assert int(stale["outAmount"]) > int(fresh["outAmount"])  # the tiny market has risen since
+
+    run(story, Rule(route="solana/jupiter/quote", kind=FaultKind.LAG, value=2400))

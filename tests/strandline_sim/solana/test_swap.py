@@ -1,0 +1,307 @@
+"""A swap's whole life with the real client, and what the chain says about it."""
+
+import asyncio
+import base64
+from typing import Any
+
+import pytest
+from solana.rpc.commitment import Confirmed, Finalized, Processed
+from solana.rpc.core import RPCException
+from solders.instruction import AccountMeta, Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from solders.transaction_status import (
+    InstructionErrorCustom,
+    TransactionConfirmationStatus,
+    TransactionErrorInstructionError,
+)
+
+from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.solana.token_accounts import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_address
+from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC, Box, deltas, run, signed
+
+RENT = 2_039_280
+
+
+def test_the_whole_life_of_a_swap() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        quote = await box.quote(USDC, BONK, 100_000_000)
+        transaction, last_valid = await box.swap(quote, key)
+        signature = await box.send(transaction)
+        assert signature == transaction.signatures[0]
+        assert (await box.status(signature)).confirmation_status == TransactionConfirmationStatus.Processed
+        assert await box.transaction(signature) is None  # not before it is confirmed
+        await box.blocks(1)
+        assert (await box.status(signature)).confirmation_status == TransactionConfirmationStatus.Confirmed
+        landed = await box.transaction(signature)
+        moved = deltas(landed, key.pubkey())
+        assert moved == {USDC: -100_000_000, BONK: int(quote["outAmount"])}
+        meta = landed.transaction.meta
+        assert meta.err is None
+        assert meta.fee == 5000 + 1_400_000 * 5_000 // 1_000_000
+        assert meta.pre_balances[0] - meta.post_balances[0] == meta.fee + RENT
+        assert len(meta.inner_instructions) > 0
+        await box.blocks(31)
+        status = await box.status(signature)
+        assert status.confirmation_status == TransactionConfirmationStatus.Finalized
+        assert status.confirmations is None
+        height = (await box.rpc.get_block_height(Finalized)).value
+        assert height < last_valid == 300_000_000 - 1 + 150
+        [swap] = [entry for entry in box.tape.entries(kind="landed") if "swaps" in entry.data]
+        assert swap.data["swaps"][0]["arrives"] == quote["outAmount"]
+
+    run(story)
+
+
+def test_a_token_for_a_token_goes_through_usdc() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(SOL=2_000_000_000)
+        quote = await box.quote(SOL, BONK, 1_000_000_000)
+        assert [hop["swapInfo"]["outputMint"] for hop in quote["routePlan"]] == [USDC, BONK]
+        transaction, _ = await box.swap(quote, key, wrapAndUnwrapSol=False)
+        signature = await box.send(transaction)
+        await box.blocks(1)
+        moved = deltas(await box.transaction(signature), key.pubkey())
+        assert moved == {SOL: -1_000_000_000, BONK: int(quote["outAmount"])}
+
+    run(story)
+
+
+def test_sol_is_wrapped_and_unwrapped_on_the_way() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(sol=5)
+        there, _ = await box.swap(await box.quote(SOL, USDC, 1_000_000_000), key)
+        await box.send(there)
+        await box.blocks(1)
+        usdc = deltas(await box.transaction(there.signatures[0]), key.pubkey())[USDC]
+        quote = await box.quote(USDC, SOL, usdc)
+        back, _ = await box.swap(quote, key)
+        await box.send(back)
+        await box.blocks(1)
+        meta = (await box.transaction(back.signatures[0])).transaction.meta
+        assert meta.post_balances[0] - meta.pre_balances[0] + meta.fee == int(quote["outAmount"])
+        wrapped = associated_address(key.pubkey(), Pubkey.from_string(SOL), TOKEN_PROGRAM)
+        assert (await box.rpc.get_account_info(wrapped, Confirmed)).value is None
+
+    run(story)
+
+
+@pytest.mark.parametrize("mint", [PYUSD, str(TOLL.mint)])
+def test_tokens_of_token_2022(mint: str) -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        quote = await box.quote(USDC, mint, 200_000_000)
+        there, _ = await box.swap(quote, key)
+        await box.send(there)
+        await box.blocks(1)
+        got = deltas(await box.transaction(there.signatures[0]), key.pubkey())[mint]
+        assert got == int(quote["outAmount"])
+        address = associated_address(key.pubkey(), Pubkey.from_string(mint), TOKEN_2022_PROGRAM)
+        account = (await box.rpc.get_account_info(address, Confirmed)).value
+        assert account is not None
+        assert account.owner == TOKEN_2022_PROGRAM
+        assert len(account.data) >= 170
+        quote = await box.quote(mint, USDC, got)
+        back, _ = await box.swap(quote, key)
+        await box.send(back)
+        await box.blocks(1)
+        moved = deltas(await box.transaction(back.signatures[0]), key.pubkey())
+        assert moved == {mint: -got, USDC: int(quote["outAmount"])}
+        worth = 1_000_000_000 - 200_000_000 + moved[USDC]
+        assert worth < (996_100_000 if mint == str(TOLL.mint) else 1_000_000_000)  # a toll of 1 % each way
+
+    run(story)
+
+
+def test_a_larger_swap_gets_a_worse_price() -> None:
+    async def story(box: Box) -> None:
+        quotes = [await box.quote(USDC, BONK, size * 1_000_000) for size in (10, 1_000, 100_000)]
+        rates = [int(quote["outAmount"]) / int(quote["inAmount"]) for quote in quotes]
+        impacts = [float(quote["priceImpactPct"]) for quote in quotes]
+        assert rates == sorted(rates, reverse=True)
+        assert impacts == sorted(impacts)
+        assert impacts[0] < 0.0001
+        assert 0.03 < impacts[2] < 0.06  # 100,000 into a pool with 2,000,000 on each side
+
+    run(story)
+
+
+def test_a_swap_that_would_pay_too_little_fails_on_chain_and_costs_the_fee() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        first, _ = await box.swap(await box.quote(USDC, SOL, 100_000_000), key)
+        await box.send(first)  # makes the accounts
+        await box.blocks(1)
+        transaction, _ = await box.swap(await box.quote(USDC, BONK, 100_000_000, slippage=10), key)
+        box.market.prices["BONK"] *= 2
+        with pytest.raises(RPCException) as refused:
+            await box.send(transaction)
+        failure = refused.value.args[0]
+        assert "custom program error: 0x1771" in failure.message
+        assert failure.data.err == TransactionErrorInstructionError(
+            failure.data.err.index, InstructionErrorCustom(6001)
+        )
+        assert any("Slippage tolerance exceeded" in line for line in failure.data.logs)
+        before = (await box.rpc.get_balance(key.pubkey(), Processed)).value
+        signature = await box.send(transaction, skip_preflight=True)
+        await box.blocks(1)
+        landed = await box.transaction(signature)
+        meta = landed.transaction.meta
+        assert meta.err == TransactionErrorInstructionError(3, InstructionErrorCustom(6001))
+        assert deltas(landed, key.pubkey()) == {USDC: 0}
+        assert (await box.rpc.get_balance(key.pubkey(), Processed)).value == before - meta.fee
+        [failed] = box.tape.entries(kind="failed")
+        assert failed.data["error"] == '{"InstructionError":[3,{"Custom":6001}]}'
+        assert failed.data["lamports"] == {str(key.pubkey()): str(-meta.fee)}
+        assert failed.data["tokens"] == []
+
+    run(story)
+
+
+def test_a_stale_quote_fails_where_the_market_has_moved() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        at_once, _ = await box.swap(await box.quote(USDC, BONK, 50_000_000, slippage=0), key)
+        assert (await box.status(await box.send(at_once))).err is None
+        transaction, _ = await box.swap(await box.quote(USDC, BONK, 100_000_000, slippage=0), key)
+        await box.blocks(1)  # the tiny market wobbles up by a thousandth of a percent
+        signature = await box.send(transaction, skip_preflight=True)
+        assert (await box.status(signature)).err is not None
+
+    run(story)
+
+
+def test_the_user_cannot_be_paid_by_a_pool_of_his_own() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        body = {"quoteResponse": await box.quote(USDC, BONK, 1_000_000), "taker": str(key.pubkey())}
+        parts = await box.post("/swap/v2/swap-instructions", body)
+        swap = instruction(parts["swapInstruction"])
+        accounts = list(swap.accounts)
+        accounts[9] = AccountMeta(key.pubkey(), is_signer=True, is_writable=True)
+        forged = Instruction(swap.program_id, bytes(swap.data), accounts)
+        setup = [instruction(one) for one in parts["setupInstructions"]]
+        signature = await box.send(await box.compose(key, [*setup, forged]), skip_preflight=True)
+        assert (await box.status(signature)).err is not None
+
+    run(story)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_instructions_make_a_transaction_of_ones_own(version: str) -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        quote = await box.quote(USDC, SOL, 50_000_000)
+        body = {"quoteResponse": quote, "taker": str(key.pubkey()), "userPublicKey": str(key.pubkey())}
+        parts = await box.post(f"/swap/{version}/swap-instructions", body)
+        names = ("computeBudgetInstructions", "setupInstructions", "otherInstructions")
+        budget, setup, other = ([instruction(one) for one in parts[name]] for name in names)
+        swap, cleanup = instruction(parts["swapInstruction"]), instruction(parts["cleanupInstruction"])
+        transaction = await box.compose(key, [*budget, *setup, swap, cleanup, *other])
+        signature = await box.send(transaction)
+        await box.blocks(1)
+        landed = await box.transaction(signature)
+        assert deltas(landed, key.pubkey()) == {USDC: -50_000_000}
+        meta = landed.transaction.meta
+        assert meta.post_balances[0] - meta.pre_balances[0] + meta.fee == int(quote["outAmount"])
+
+    run(story)
+
+
+def test_the_v1_api_builds_the_same_swap() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        query = {"inputMint": USDC, "outputMint": SOL, "amount": "1000000", "slippageBps": "100"}
+        quote = await box.get("/swap/v1/quote", **query)
+        body = {"userPublicKey": str(key.pubkey()), "quoteResponse": quote, "prioritizationFeeLamports": 14_000}
+        answer = await box.post("/swap/v1/swap", body)
+        assert answer["prioritizationFeeLamports"] == 14_000
+        transaction = signed(answer["swapTransaction"], key)
+        signature = await box.send(transaction)
+        await box.blocks(1)
+        assert (await box.transaction(signature)).transaction.meta.fee == 19_000
+
+    run(story)
+
+
+def test_order_and_execute() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        query = {"inputMint": USDC, "outputMint": SOL, "amount": "150000000"}
+        priced = await box.get("/swap/v2/order", **query)
+        assert priced["transaction"] is None
+        order = await box.get("/swap/v2/order", taker=str(key.pubkey()), **query)
+        assert order["signatureFeePayer"] == str(key.pubkey())
+        assert order["rentFeeLamports"] == RENT
+        transaction = signed(order["transaction"], key)
+        body = {"signedTransaction": base64.b64encode(bytes(transaction)).decode(), "requestId": order["requestId"]}
+        answer = await box.post("/swap/v2/execute", body)
+        assert (answer["status"], answer["code"]) == ("Success", 0)
+        assert answer["totalOutputAmount"] == order["outAmount"]
+        await box.blocks(10)
+        assert await box.post("/swap/v2/execute", body) == answer  # posted again: says the same, does nothing
+        assert box.kinds() == ["received", "landed"]
+        other = await box.pay(key, Keypair.from_seed(b"o" * 32).pubkey(), 1)
+        tampered = {**body, "signedTransaction": base64.b64encode(bytes(other)).decode()}
+        assert (await box.post("/swap/v2/execute", tampered, 400))["code"] == -3
+        assert (await box.post("/swap/v2/execute", {**body, "signedTransaction": "AA"}, 400))["code"] == -2
+        unsigned = {**body, "signedTransaction": order["transaction"]}
+        assert (await box.post("/swap/v2/execute", unsigned, 400))["code"] == -1003
+        assert (await box.post("/swap/v2/execute", {"signedTransaction": "AA"}, 400))["code"] == -4
+        assert (await box.post("/swap/v2/execute", {"requestId": "x"}, 400))["code"] == -5
+        await box.clock.step(120_001)
+        assert (await box.post("/swap/v2/execute", body, 400))["code"] == -1
+
+    run(story)
+
+
+def test_execute_says_why_it_failed_and_waits_for_what_is_late() -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        query = {"inputMint": USDC, "outputMint": SOL, "amount": "150000000", "taker": str(key.pubkey())}
+
+        async def execute(order: dict[str, Any]) -> Any:
+            transaction = base64.b64encode(bytes(signed(order["transaction"], key))).decode()
+            body = {"signedTransaction": transaction, "requestId": order["requestId"]}
+            return await box.post("/swap/v2/execute", body)
+
+        order = await box.get("/swap/v2/order", **query)
+        box.market.prices["SOL"] *= 2
+        failed = await execute(order)
+        assert (failed["status"], failed["code"], failed["error"]) == ("Failed", 6001, "Slippage tolerance exceeded")
+
+        async def execute_while_time_goes_on(blocks: int) -> Any:
+            waiting = asyncio.create_task(execute(await box.get("/swap/v2/order", **query)))
+            for _ in range(blocks):
+                await asyncio.sleep(0.002)
+                await box.blocks(1)
+            return await waiting
+
+        box.faults.add(Rule(route="solana/landing", kind=FaultKind.DELAY, value=2000))
+        assert (await execute_while_time_goes_on(20))["code"] == 0
+        box.faults.add(Rule(route="solana/landing", kind=FaultKind.DROP_REQUEST, times=None))
+        assert (await execute_while_time_goes_on(200))["code"] in {-1005, -1006}
+
+    run(story)
+
+
+def test_an_order_that_cannot_be_paid() -> None:
+    async def story(box: Box) -> None:
+        poor, gasless = box.wallet(1, USDC=5), box.wallet(2, sol=0.0001, USDC=10_000_000)
+        query = {"inputMint": USDC, "outputMint": BONK, "amount": "1000000"}
+        short = await box.get("/swap/v2/order", taker=str(poor.pubkey()), **query)
+        assert (short["transaction"], short["errorCode"]) == ("", 1)
+        dry = await box.get("/swap/v2/order", taker=str(gasless.pubkey()), **query)
+        assert (dry["transaction"], dry["errorCode"]) == ("", 2)
+
+    run(story)
+
+
+def instruction(described: dict[str, Any]) -> Instruction:
+    """From Jupiter's JSON."""
+    accounts = [
+        AccountMeta(Pubkey.from_string(one["pubkey"]), one["isSigner"], one["isWritable"])
+        for one in described["accounts"]
+    ]
+    return Instruction(Pubkey.from_string(described["programId"]), base64.b64decode(described["data"]), accounts)
