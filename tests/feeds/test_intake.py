@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from strandline.feeds.dedup import RecentKeys
 from strandline.feeds.tick_buffer import ROWS_AT_ONCE, TickBuffer
 from strandline.model.venue import HYPERLIQUID_PERPS
-from strandline.venues.feed import Refused, TickRow
+from strandline.venues.feed import QuarantinedMessage, TickRow
 from tests.feeds.box import BEGIN
 
 DAY = timedelta(days=1)
@@ -34,14 +34,14 @@ def test_everything_is_accounted_for(told: list[list[tuple[int, int, int]] | Non
     """None is somebody who takes what waits."""
     one = buffer()
     kept: list[TickRow] = []
-    refused: list[Refused] = []
+    refused: list[QuarantinedMessage] = []
     for rows in told:
         if rows is None:
             batch = one.take(BEGIN)
             kept += batch.rows
             refused += batch.refused
         else:
-            one.ticks(HYPERLIQUID_PERPS, [tick(*row) for row in rows])
+            one.add_ticks(HYPERLIQUID_PERPS, [tick(*row) for row in rows])
         assert one.waiting <= 10
     batch = one.take(BEGIN)
     kept += batch.rows
@@ -56,21 +56,21 @@ def test_everything_is_accounted_for(told: list[list[tuple[int, int, int]] | Non
 
 def test_what_was_dropped_may_come_again() -> None:
     one = buffer(most_rows=1)
-    one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
+    one.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
     assert dict(one.counts.dropped) == {2: 1}
     assert one.take(BEGIN).rows == [tick(0, 1, 1)]
-    one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
+    one.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
     assert one.take(BEGIN).rows == [tick(0, 2, 2)]
 
 
 def test_nothing_is_stored_before_it_is_known_what_can_be() -> None:
     one = TickBuffer()
-    one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
+    one.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
     (refused,) = one.take(BEGIN).refused
     assert (refused.instrument_id, refused.venue) == (1, HYPERLIQUID_PERPS)
     assert "outside of the days" in refused.reason
     one.store_days(date(2020, 1, 1), date(2030, 1, 1))
-    one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
+    one.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
     assert one.waiting == 1
 
 
@@ -79,7 +79,7 @@ def test_enough_rows_are_not_kept_waiting() -> None:
         one = TickBuffer()
         one.store_days(TODAY, TODAY)
         filling = asyncio.create_task(one.fill(60))
-        one.ticks(HYPERLIQUID_PERPS, [tick(0, 1, number) for number in range(ROWS_AT_ONCE)])
+        one.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, number) for number in range(ROWS_AT_ONCE)])
         async with asyncio.timeout(5):
             await filling
         one.take(BEGIN)

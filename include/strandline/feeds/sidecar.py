@@ -32,7 +32,7 @@ class Sidecar:
         """The feeds tell the same buffer."""
         self._feeds = feeds
         self._watcher = Watcher(Session(open_connection), feeds, buffer, clock, newcomers)
-        self._writer = TickWriter(Session(open_connection), buffer, clock, self._heard_through, self._activity)
+        self._writer = TickWriter(Session(open_connection), buffer, clock, self._received_through, self._activity)
 
     async def run(self, end: asyncio.Event) -> int:
         """Until `end` is set; then what was heard is committed. How many ticks the database could not be given."""
@@ -51,11 +51,11 @@ class Sidecar:
             writer.cancel()
         return self._writer.unwritten
 
-    def _heard_through(self) -> datetime | None:
+    def _received_through(self) -> datetime | None:
         """What happened up to then has been heard from all venues."""
-        heard = [feed.heard_through for feed in self._feeds]
+        heard = [feed.received_through for feed in self._feeds]
         known = [moment for moment in heard if moment is not None]
         return min(known) - _ON_ITS_WAY if known and len(known) == len(heard) else None
 
     def _activity(self) -> dict[str, Any]:
-        return {str(feed.venue): feed.activity._asdict() for feed in self._feeds}
+        return {str(feed.venue): feed.status._asdict() for feed in self._feeds}

@@ -12,7 +12,7 @@ import msgspec
 
 from strandline.feeds.dedup import RecentKeys
 from strandline.model.venue import VenueKey
-from strandline.venues.feed import Refused, TickRow
+from strandline.venues.feed import QuarantinedMessage, TickRow
 
 ROWS_AT_ONCE: Final = 5_000
 """So many are reason enough to write them."""
@@ -24,7 +24,7 @@ class Batch(NamedTuple):
     """What waited."""
 
     rows: list[TickRow]
-    refused: list[Refused]
+    refused: list[QuarantinedMessage]
 
 
 @dataclass
@@ -47,7 +47,7 @@ class TickBuffer:
         self._most_rows = most_rows
         self._most_refused = most_refused
         self._rows: list[TickRow] = []
-        self._refused: list[Refused] = []
+        self._refused: list[QuarantinedMessage] = []
         self._recent = RecentKeys()
         self._begin = self._end = datetime.max.replace(tzinfo=UTC)
         self._full = asyncio.Event()
@@ -62,7 +62,7 @@ class TickBuffer:
         self._begin = datetime.combine(first, time(), UTC)
         self._end = datetime.combine(last, time(), UTC) + timedelta(days=1)
 
-    def ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
+    def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Each new one once, if it can be stored and there is room."""
         for row in rows:
             key = row[:3]
@@ -70,7 +70,7 @@ class TickBuffer:
                 self.counts.doubles += 1
             elif not self._begin <= row[0] < self._end:
                 reason = "its time lies outside of the days that are stored"
-                self.refuse(Refused(venue, "time", reason, msgspec.json.encode(row), row[1]))
+                self.quarantine(QuarantinedMessage(venue, "time", reason, msgspec.json.encode(row), row[1]))
             elif len(self._rows) >= self._most_rows:
                 self.counts.dropped[row[1]] += 1
             else:
@@ -80,7 +80,7 @@ class TickBuffer:
         if len(self._rows) >= ROWS_AT_ONCE:
             self._full.set()
 
-    def refuse(self, refused: Refused) -> None:
+    def quarantine(self, refused: QuarantinedMessage) -> None:
         """All are counted; of a flood only some are kept."""
         self.counts.refused += 1
         if len(self._refused) < self._most_refused:

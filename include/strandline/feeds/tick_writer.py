@@ -12,7 +12,7 @@ from strandline.feeds.session import Session
 from strandline.feeds.tick_buffer import ROWS_AT_ONCE, TickBuffer
 from strandline.feeds.writing import write_refused, write_ticks
 from strandline.store.connect_async import Connection
-from strandline.venues.feed import Refused, TickRow
+from strandline.venues.feed import QuarantinedMessage, TickRow
 
 _log = logging.getLogger(__name__)
 _SECONDS_AT_MOST: Final = 0.25
@@ -27,14 +27,14 @@ class TickWriter:
         session: Session,
         buffer: TickBuffer,
         clock: Callable[[], datetime],
-        heard_through: Callable[[], datetime | None],
+        received_through: Callable[[], datetime | None],
         activity: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """`heard_through`: what happened up to this moment is in the buffer. `activity`: what the feeds are doing."""
+        """`received_through` is the watermark of the buffer; `activity` is the status of each feed, by venue."""
         self._session = session
         self._buffer = buffer
         self._clock = clock
-        self._heard_through = heard_through
+        self._received_through = received_through
         self._activity = activity
         self._started_at = clock()
         self._watermark: datetime | None = None
@@ -68,7 +68,7 @@ class TickWriter:
 
     async def _empty(self) -> None:
         """All that was told up to this moment is in the batch: once that is committed, the watermark may say so."""
-        through = self._heard_through()
+        through = self._received_through()
         batch = self._buffer.take(self._clock())
         self._in_hand = len(batch.rows)
         for first in range(0, len(batch.rows), ROWS_AT_ONCE):
@@ -83,7 +83,7 @@ class TickWriter:
         self._in_hand -= len(rows)
         self._lag = (now - max(row[0] for row in rows)).total_seconds()
 
-    async def _quarantine(self, refused: list[Refused], connection: Connection, _: bool) -> None:
+    async def _quarantine(self, refused: list[QuarantinedMessage], connection: Connection, _: bool) -> None:
         await write_refused(connection, refused, self._clock())
 
     async def _beat(self) -> None:

@@ -102,7 +102,7 @@ class Watcher:
                 self._say_unknown(feed.venue, wanted - known.keys())
         finally:
             watched = {token: known[token] for token in sorted(wanted & known.keys())}
-            feed.watch(watched)
+            feed.subscribe(watched)
             self._welcome(feed.venue, watched)
 
     def _welcome(self, venue: VenueKey, watched: Mapping[str, int]) -> None:

@@ -12,7 +12,7 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
 )
 
 from strandline.store.connect_async import Connection
-from strandline.venues.feed import Refused, TickRow
+from strandline.venues.feed import QuarantinedMessage, TickRow
 
 _TICK: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source")
 _REFUSED: Final = ("received_at", "token_chain", "source", "instrument_id", "reason", "payload")
@@ -34,7 +34,7 @@ async def write_ticks(connection: Connection, rows: Sequence[TickRow], received_
         return await _quarantine(connection, rows, received_at, str(error))
 
 
-async def write_refused(connection: Connection, refused: Sequence[Refused], received_at: datetime) -> None:
+async def write_refused(connection: Connection, refused: Sequence[QuarantinedMessage], received_at: datetime) -> None:
     """Commit what could not be understood."""
     records = [
         (received_at, one.venue.token_chain, one.source, one.instrument_id, one.reason, one.payload) for one in refused

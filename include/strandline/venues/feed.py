@@ -1,4 +1,4 @@
-"""What every venue's feed can do, and what it tells."""
+"""The protocol of a venue's live market data, and the values that pass through it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,8 +22,8 @@ class Listing(NamedTuple):
     listed: bool = True
 
 
-class Refused(NamedTuple):
-    """What could not be understood, as it came."""
+class QuarantinedMessage(NamedTuple):
+    """A message, or the part of one, that could not be read: the bytes as received, and why."""
 
     venue: VenueKey
     source: str
@@ -32,27 +32,27 @@ class Refused(NamedTuple):
     instrument_id: int | None = None
 
 
-class Activity(NamedTuple):
-    """What a feed has done since it began; `connected` says whether the venue is heard right now."""
+class FeedStatus(NamedTuple):
+    """Whether a feed is connected, how many instruments it streams, and its totals since it started."""
 
     connected: bool
-    watched: int
+    subscribed: int
     messages: int
     reconnects: int
 
 
 class FeedError(Exception):
-    """The venue could not be asked, or its answer makes no sense."""
+    """The venue could not be reached, or its response could not be read."""
 
 
 class Sink(Protocol):
-    """Takes what feeds tell. It never waits, so that a slow database cannot hold up a socket."""
+    """Receives what feeds decode. Its methods return at once, so that a slow database cannot hold up a socket."""
 
-    def ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
-        """Trades or prices, in the order in which they came."""
+    def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
+        """Take trades or prices, in the order in which they were received; duplicates are allowed."""
 
-    def refuse(self, refused: Refused) -> None:
-        """A message that made no sense."""
+    def quarantine(self, message: QuarantinedMessage) -> None:
+        """Take a message that could not be read."""
 
 
 class Feed(Protocol):
@@ -60,21 +60,21 @@ class Feed(Protocol):
 
     @property
     def venue(self) -> VenueKey:
-        """Which venue."""
+        """The venue whose data this is."""
 
     @property
-    def heard_through(self) -> datetime | None:
-        """All that the venue told us up to this moment has reached the sink; None if it has told nothing yet."""
+    def received_through(self) -> datetime | None:
+        """The feed's watermark: all that the venue sent up to this time is in the sink. None before anything came."""
 
     @property
-    def activity(self) -> Activity:
-        """For whoever looks after the sidecar."""
+    def status(self) -> FeedStatus:
+        """For the heartbeat."""
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
-        """These tokens as far as the venue has them, and others if it tells of all anyway; raises `FeedError`."""
+        """Get the descriptions of these tokens, and of others if the venue returns all; raises `FeedError`."""
 
-    def watch(self, tokens: Mapping[str, int]) -> None:
-        """Tell the sink about these, under these numbers, and no longer about others."""
+    def subscribe(self, tokens: Mapping[str, int]) -> None:
+        """Stream exactly these tokens from now on; each is given with its instrument id."""
 
     async def run(self) -> None:
-        """Until it is cancelled; a venue that is away is tried again and again."""
+        """Stream until cancelled, reconnecting as often as it takes."""

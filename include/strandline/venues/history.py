@@ -1,4 +1,4 @@
-"""What venues that keep a history can do."""
+"""The protocol of a venue that serves historical candles."""
 
 from datetime import datetime
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ from strandline.model.venue import VenueKey
 
 
 class Candle(NamedTuple):
-    """A candle that is over, as the venue counts it."""
+    """A candle that has closed, with the venue's own numbers."""
 
     ts: datetime
     open: float
@@ -20,14 +20,14 @@ class Candle(NamedTuple):
 
 
 class History(Protocol):
-    """The past of one venue's instruments."""
+    """Historical candles of one venue."""
 
     @property
     def venue(self) -> VenueKey:
-        """Which venue."""
+        """The venue whose candles these are."""
 
     async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
-        """Those that start at `since` or later and are over at `as_of`, as far back as the venue has them, in order.
+        """Get the candles that start at `since` or later and closed by `as_of`, oldest first, as far back as they go.
 
-        Raises `FeedError` when the venue cannot be asked.
+        Raises `FeedError` when the venue cannot be reached.
         """

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from strandline.model.venue import VenueKey
-from strandline.venues.feed import Refused, TickRow
+from strandline.venues.feed import QuarantinedMessage, TickRow
 from strandline.venues.hyperliquid.feed import HyperliquidFeed
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -24,12 +24,12 @@ class Heard:
     """A sink that keeps everything."""
 
     rows: list[TickRow] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    refused: list[QuarantinedMessage] = field(default_factory=list)
 
-    def ticks(self, venue: VenueKey, rows: Any) -> None:
+    def add_ticks(self, venue: VenueKey, rows: Any) -> None:
         self.rows += rows
 
-    def refuse(self, refused: Refused) -> None:
+    def quarantine(self, refused: QuarantinedMessage) -> None:
         self.refused.append(refused)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from strandline.venues.feed import Activity
+from strandline.venues.feed import FeedStatus
 from strandline.venues.hyperliquid import feed as feed_module
 from strandline.venues.hyperliquid import trade_socket
 from tests.venues.hyperliquid.server import PONG, T0, Scene, acknowledged, scene, trades, until
@@ -36,8 +36,8 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_trades_become_ticks() -> None:
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC)
-        await until(lambda: one.feed.activity.connected)
+        one.feed.subscribe(BTC)
+        await until(lambda: one.feed.status.connected)
         await one.server.say(trades(7, 8))
         await one.server.say(trades(9, side="A", time=1_772_323_200_123, px="0.0000123", sz="7"))
         await until(lambda: len(one.heard.rows) == 3)
@@ -54,11 +54,11 @@ def test_trades_become_ticks() -> None:
 
 def test_only_what_differs_is_subscribed_and_unsubscribed() -> None:
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC | ETH)
+        one.feed.subscribe(BTC | ETH)
         await until(lambda: len(one.server.subscriptions) == 2)
-        await until(lambda: one.feed.activity.connected)
-        one.feed.watch(ETH | BTC)
-        one.feed.watch(ETH | SOL)
+        await until(lambda: one.feed.status.connected)
+        one.feed.subscribe(ETH | BTC)
+        one.feed.subscribe(ETH | SOL)
         await until(lambda: len(one.server.subscriptions) == 4)
         assert one.server.subscriptions == [
             ("subscribe", "BTC"),
@@ -75,7 +75,7 @@ def test_only_what_differs_is_subscribed_and_unsubscribed() -> None:
 
 def test_no_more_is_subscribed_to_than_the_venue_takes(caplog: pytest.LogCaptureFixture) -> None:
     async def tell(one: Scene) -> None:
-        one.feed.watch({f"C{number:04}": number for number in range(1, 1003)})
+        one.feed.subscribe({f"C{number:04}": number for number in range(1, 1003)})
         await until(lambda: len(one.server.subscriptions) == 1000)
         assert ("subscribe", "C1001") not in one.server.subscriptions
         assert "1002 coins are wanted, 1000 can be streamed" in caplog.text
@@ -87,11 +87,11 @@ def test_after_an_outage_nothing_counts_as_heard_until_the_replay_has_come() -> 
     """The venue acknowledges, then replays, then answers the ping: between these the past is not complete."""
 
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC)
-        await until(lambda: one.feed.activity.connected)
+        one.feed.subscribe(BTC)
+        await until(lambda: one.feed.status.connected)
         await one.server.say(trades(1))
         await until(lambda: len(one.heard.rows) == 1)
-        assert one.feed.heard_through == one.now
+        assert one.feed.received_through == one.now
         down_at = one.now
         one.later(60)
         one.server.answers = lambda message: [] if message["method"] == "ping" else [acknowledged(message)]
@@ -99,11 +99,11 @@ def test_after_an_outage_nothing_counts_as_heard_until_the_replay_has_come() -> 
         await until(lambda: one.server.messages[-1] == {"method": "ping"} and len(one.server.subscriptions) == 2)
         await one.server.say(trades(2))
         await until(lambda: len(one.heard.rows) == 2)
-        assert one.feed.heard_through == down_at
-        assert one.feed.activity._replace(messages=0) == Activity(False, 1, 0, reconnects=1)
+        assert one.feed.received_through == down_at
+        assert one.feed.status._replace(messages=0) == FeedStatus(False, 1, 0, reconnects=1)
         await one.server.say(PONG)
-        await until(lambda: one.feed.heard_through == one.now)
-        assert one.feed.activity._replace(messages=0) == Activity(True, 1, 0, reconnects=1)
+        await until(lambda: one.feed.received_through == one.now)
+        assert one.feed.status._replace(messages=0) == FeedStatus(True, 1, 0, reconnects=1)
 
     play(tell)
 
@@ -112,10 +112,10 @@ def test_a_quiet_market_is_told_from_a_dead_line(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
 
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC)
-        await until(lambda: one.feed.activity.connected)
+        one.feed.subscribe(BTC)
+        await until(lambda: one.feed.status.connected)
         late = one.later(5)
-        await until(lambda: one.feed.heard_through == late)
+        await until(lambda: one.feed.received_through == late)
         assert len(one.server.connections) == 1
 
     play(tell)
@@ -126,12 +126,12 @@ def test_a_line_that_says_nothing_is_dropped_and_opened_again(monkeypatch: pytes
     monkeypatch.setattr(trade_socket, "_SILENT_SECONDS", 0.2)
 
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC)
-        await until(lambda: one.feed.activity.connected)
+        one.feed.subscribe(BTC)
+        await until(lambda: one.feed.status.connected)
         one.later(60)
         one.server.answers = lambda _: []
         await until(lambda: len(one.server.connections) > 1)
-        assert one.feed.heard_through == T0
+        assert one.feed.received_through == T0
 
     play(tell)
 
@@ -141,9 +141,9 @@ def test_a_subscription_that_is_never_answered_ends_the_connection(monkeypatch: 
 
     async def tell(one: Scene) -> None:
         one.server.answers = lambda message: [PONG] if message["method"] == "ping" else []
-        one.feed.watch(BTC)
+        one.feed.subscribe(BTC)
         await until(lambda: len(one.server.connections) > 2)
-        assert one.feed.heard_through is None
+        assert one.feed.received_through is None
 
     play(tell)
 
@@ -158,9 +158,9 @@ def test_a_refused_coin_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> N
 
     async def tell(one: Scene) -> None:
         one.server.answers = answers
-        one.feed.watch(BTC | ETH)
-        await until(lambda: one.feed.activity.connected)
-        await until(lambda: one.feed.heard_through == one.now)
+        one.feed.subscribe(BTC | ETH)
+        await until(lambda: one.feed.status.connected)
+        await until(lambda: one.feed.received_through == one.now)
         assert len(one.heard.rows) == 1
         assert "Invalid subscription" in caplog.text
 
@@ -169,8 +169,8 @@ def test_a_refused_coin_holds_up_no_other(caplog: pytest.LogCaptureFixture) -> N
 
 def test_a_bad_trade_takes_no_good_one_with_it() -> None:
     async def tell(one: Scene) -> None:
-        one.feed.watch(BTC)
-        await until(lambda: one.feed.activity.connected)
+        one.feed.subscribe(BTC)
+        await until(lambda: one.feed.status.connected)
         frame = trades(1, 2, 3, 4)
         frame["data"][1]["px"] = "dear"
         frame["data"][2] = None

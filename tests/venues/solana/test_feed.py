@@ -51,7 +51,7 @@ def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: R
 
 def test_prices_become_ticks_without_size_or_side() -> None:
     async def tell(world: World, feed: JupiterFeed, heard: Heard) -> None:
-        feed.watch({WRAPPED_SOL: 7, BONK: 8, "So11111111111111111111111111111111111111113": 9})
+        feed.subscribe({WRAPPED_SOL: 7, BONK: 8, "So11111111111111111111111111111111111111113": 9})
         await until(lambda: len(heard.rows) >= 4)
         by_number = {row[1]: row for row in heard.rows}
         assert set(by_number) == {7, 8}
@@ -59,8 +59,8 @@ def test_prices_become_ticks_without_size_or_side() -> None:
         assert (ts, rest) == (NOW, [None, None, b"p", b"r"])
         assert trade_id == world.solana.chain.blocks.slot_of(world.solana.chain.sync())
         assert math.isclose(price, float(world.market.price("SOL", START)), rel_tol=0.01)
-        assert feed.activity.connected
-        assert feed.heard_through == NOW
+        assert feed.status.connected
+        assert feed.received_through == NOW
 
     play(tell)
 
@@ -69,9 +69,9 @@ def test_a_token_that_is_added_is_polled_at_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 3600.0)
 
     async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
-        feed.watch({WRAPPED_SOL: 7})
+        feed.subscribe({WRAPPED_SOL: 7})
         await until(lambda: len(heard.rows) == 1)
-        feed.watch({BONK: 8})
+        feed.subscribe({BONK: 8})
         await until(lambda: len(heard.rows) == 2)
         assert heard.rows[1][1] == 8
 
@@ -80,10 +80,10 @@ def test_a_token_that_is_added_is_polled_at_once(monkeypatch: pytest.MonkeyPatch
 
 def test_refusals_and_nonsense_are_survived() -> None:
     async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
-        feed.watch({WRAPPED_SOL: 7})
+        feed.subscribe({WRAPPED_SOL: 7})
         await until(lambda: len(heard.rows) == 1)
         assert [refused.venue for refused in heard.refused] == [SOLANA_ONCHAIN]
-        assert feed.activity.reconnects >= 2
+        assert feed.status.reconnects >= 2
 
     faults = [FaultKind.STATUS, FaultKind.DROP_ANSWER, FaultKind.REFUSE, FaultKind.MALFORMED]
     play(tell, *(Rule(route="solana/jupiter/price", kind=kind, value=429) for kind in faults))
@@ -94,9 +94,9 @@ def test_many_tokens_are_asked_for_fifty_at_a_time(monkeypatch: pytest.MonkeyPat
 
     async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
         unknown = {f"{number:032}": number for number in range(120)}
-        feed.watch({**unknown, BONK: 500})
+        feed.subscribe({**unknown, BONK: 500})
         await until(lambda: len(heard.rows) == 1)
-        assert feed.activity.messages == 3
+        assert feed.status.messages == 3
 
     play(tell)
 

@@ -11,7 +11,7 @@ from websockets.exceptions import WebSocketException
 
 from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.backoff import pauses
-from strandline.venues.feed import Activity, FeedError, Listing, Refused, Sink, TickRow
+from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.public import ask
 from strandline.venues.hyperliquid.trade_socket import TradeSocket, Wanted
 from strandline.venues.hyperliquid.wire import Answer, Message, Noise, Trade, Trades, instant, read_listings
@@ -41,20 +41,20 @@ class HyperliquidFeed:
         self._numbers: dict[str, int] = {}
         self._pace = Pace(_MESSAGES_AT_ONCE, _MESSAGES_PER_SECOND)
         self._line: TradeSocket | None = None
-        self._heard_through: datetime | None = None
+        self._received_through: datetime | None = None
         self._messages = 0
         self._connections = 0
 
     @property
-    def heard_through(self) -> datetime | None:
+    def received_through(self) -> datetime | None:
         """Stands still while the connection is down, until the trades that the venue replays have come."""
-        return self._heard_through
+        return self._received_through
 
     @property
-    def activity(self) -> Activity:
+    def status(self) -> FeedStatus:
         """Connected means that everything wanted is subscribed to."""
         connected = self._line is not None and self._line.settled
-        return Activity(connected, len(self._wanted.coins), self._messages, max(0, self._connections - 1))
+        return FeedStatus(connected, len(self._wanted.coins), self._messages, max(0, self._connections - 1))
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:  # noqa: ARG002  the venue tells of all at once
         """All perps."""
@@ -64,7 +64,7 @@ class HyperliquidFeed:
         except ValueError as error:
             raise FeedError(f"Hyperliquid's listing makes no sense: {error}") from error
 
-    def watch(self, tokens: Mapping[str, int]) -> None:
+    def subscribe(self, tokens: Mapping[str, int]) -> None:
         """The venue takes a thousand subscriptions; coins beyond that are left out, and said to be."""
         if len(tokens) > _MOST_COINS:
             _log.error("%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), _MOST_COINS)
@@ -112,7 +112,7 @@ class HyperliquidFeed:
         elif isinstance(message, Noise) and message.reason is not None:
             self._refuse(frame, message.reason)
         if self._line is not None and self._line.settled:
-            self._heard_through = self._clock()
+            self._received_through = self._clock()
 
     def _take(self, trades: Trades) -> None:
         try:
@@ -122,7 +122,7 @@ class HyperliquidFeed:
             for trade in trades.read:
                 if trade.coin not in self._numbers:
                     self._refuse(repr(trade).encode(), "a coin that was not asked for")
-        self._sink.ticks(self.venue, rows)
+        self._sink.add_ticks(self.venue, rows)
         for payload, reason in trades.unread:
             self._refuse(payload, reason)
 
@@ -131,7 +131,7 @@ class HyperliquidFeed:
         return (instant(trade.time), number, trade.tid, trade.px, trade.sz, _SIDES[trade.side], b"t", b"s")
 
     def _refuse(self, payload: bytes, reason: str) -> None:
-        self._sink.refuse(Refused(self.venue, "stream", reason, payload))
+        self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload))
 
 
 def _first(group: BaseExceptionGroup[Exception]) -> str:

@@ -11,7 +11,7 @@ import aiohttp
 
 from strandline.model.venue import SOLANA_ONCHAIN
 from strandline.venues.backoff import pauses
-from strandline.venues.feed import Activity, FeedError, Listing, Refused, Sink, TickRow
+from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.pace import Pace
 from strandline.venues.solana.prices import Price, read_prices, read_tokens
 
@@ -45,14 +45,14 @@ class JupiterFeed:
         self._failures = 0
 
     @property
-    def heard_through(self) -> datetime | None:
+    def received_through(self) -> datetime | None:
         """A price gets the time at which it is heard, so none can ever come late: always now."""
         return self._clock()
 
     @property
-    def activity(self) -> Activity:
+    def status(self) -> FeedStatus:
         """Connected means that the last poll succeeded; a failure counts as a reconnect."""
-        return Activity(self._connected, len(self._tokens), self._messages, self._failures)
+        return FeedStatus(self._connected, len(self._tokens), self._messages, self._failures)
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
         """These mints, as far as Jupiter knows them."""
@@ -67,7 +67,7 @@ class JupiterFeed:
         # Asked for something that is no mint, Jupiter tells of tokens that are called like that.
         return [listing for listing in found if listing.token_contract in tokens]
 
-    def watch(self, tokens: Mapping[str, int]) -> None:
+    def subscribe(self, tokens: Mapping[str, int]) -> None:
         """New ones are polled at once."""
         if tokens.keys() - self._tokens.keys():
             self._changed.set()
@@ -104,9 +104,9 @@ class JupiterFeed:
             rows = [_row(heard_at, tokens[mint], price) for mint, price in prices.read.items() if mint in tokens]
             self._messages += 1
             self._connected = True
-            self._sink.ticks(self.venue, rows)
+            self._sink.add_ticks(self.venue, rows)
             for payload, reason in prices.unread:
-                self._sink.refuse(Refused(self.venue, "price", reason, payload))
+                self._sink.quarantine(QuarantinedMessage(self.venue, "price", reason, payload))
 
     async def _get(self, session: aiohttp.ClientSession, path: str, query: Mapping[str, str]) -> bytes:
         await self._pace.spend()
