@@ -18,8 +18,9 @@ from sqlalchemy import text
 
 from strandline.cli.doctor import airflow, host
 from strandline.cli.doctor.check import Outcome
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.settings import Mode, Settings, load_settings
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.cli.conftest import Command
 from tests.conftest import Database
 from tests.ports import free_port

@@ -28,11 +28,12 @@ from strandline.history.prices import load_prices
 from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.quality import check
 from strandline.settings import Settings
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline_sim.clock import RunningClock
 from strandline_sim.market.regime import MINUTE_MS
 from strandline_sim.scenes import staged

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Database
 from tests.execution.book_room import BookRoom
 

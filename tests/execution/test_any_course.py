@@ -19,7 +19,9 @@ from hypothesis.stateful import (
 
 from strandline.execution import accounts, cancel, sync_account
 from strandline.model.fill import CashCause
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.model.venue import VenueKey
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Server
 from tests.execution.book_room import CODE, BookRoom, Killed
 from tests.execution.fake_venue import ADDRESS, FakeExecutor, Mood, always

@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from strandline.execution import VenueRun, cancel, skip_unknown_venues
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.execution.book_room import CODE, BookRoom
 from tests.execution.fake_venue import FakeExecutor, Mood, always
 

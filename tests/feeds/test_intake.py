@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from strandline.feeds.dedup import RecentKeys
 from strandline.feeds.tick_buffer import ROWS_AT_ONCE, TickBuffer
-from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.feeds.box import BEGIN
 
 DAY = timedelta(days=1)

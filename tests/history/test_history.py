@@ -17,11 +17,12 @@ from strandline.history.candles import load_candles, without_history
 from strandline.history.initial_backfill import InitialBackfill
 from strandline.history.prices import load_prices
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.history import Candle
 from strandline.venues.hyperliquid.history import HyperliquidHistory
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.world import World

@@ -13,7 +13,8 @@ from strandline.ledger.books import Books, Entry, cost_of
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.side import Side
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROWS = (UUID(int=1), UUID(int=2))

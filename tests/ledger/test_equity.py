@@ -14,8 +14,10 @@ from strandline.model.exact import Money, Price
 from strandline.model.mark import Mark
 from strandline.model.position import PositionKey
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.model.venue import VenueKey
 from strandline.store.roles import Role
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Database
 from tests.store.rows import insert
 

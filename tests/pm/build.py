@@ -15,12 +15,13 @@ from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
+from strandline.model.venue import VenueKey
 from strandline.pm import plan
 from strandline.pm.decisions import Decided
 from strandline.pm.inputs import CycleInputs, KnownPrice, Memory, OpenIntent, Row
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 
 STRATEGY: Strategy = load_strategy(Settings())
 T = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -8,11 +8,13 @@ from strandline.model.exact import Money
 from strandline.model.intent import ExecutionIntent, IntentStatus
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.model.venue import VenueKey
 from strandline.pm import plan
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Decided
 from strandline.pm.inputs import CycleInputs, Past, Row
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.pm.build import STRATEGY, an_open, cycle, decide, held, known, row, signal
 
 

@@ -12,8 +12,9 @@ from strandline.model.position import DesiredStatus, Holding
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.pm.inputs import CycleInputs, LastTrim, Past, Row
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.pm.build import BAR, LEVELS, NEW_LEVEL, OLD_LEVEL, T, an_open, changed, held, known, memory, row, signal
 
 Change: TypeAlias = Mapping[str, Any]

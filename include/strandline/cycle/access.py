@@ -12,10 +12,12 @@ from strandline.model.exact import Money
 from strandline.model.strategy import Execution, Strategy
 from strandline.model.venue import VenueKey
 from strandline.settings import PREFIX, VENUE_KEYS, Mode, Settings, VenueName
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 
 
-def venue_access(settings: Settings, strategy: Strategy, clock: Callable[[], datetime]) -> Mapping[VenueKey, Access]:
+def venue_access(
+    settings: Settings, strategy: Strategy, clock: Callable[[], datetime]
+) -> Mapping[VenueKey, VenueConfig]:
     """For each venue that is on."""
     told = {"hyperliquid": _hyperliquid, "solana": _solana}
     shares = opening_cash(settings)
@@ -40,8 +42,8 @@ def opening_cash(settings: Settings) -> Mapping[VenueName, Money]:
     return {name: Money(said.get(name, even)) for name in settings.enabled_venues}
 
 
-def _hyperliquid(settings: Settings, clock: Callable[[], datetime], limits: Execution) -> Access:
-    return Access(
+def _hyperliquid(settings: Settings, clock: Callable[[], datetime], limits: Execution) -> VenueConfig:
+    return VenueConfig(
         clock=clock,
         limits=limits,
         url=_required(settings.hyperliquid_endpoint, "hyperliquid_url"),
@@ -50,8 +52,8 @@ def _hyperliquid(settings: Settings, clock: Callable[[], datetime], limits: Exec
     )
 
 
-def _solana(settings: Settings, clock: Callable[[], datetime], limits: Execution) -> Access:
-    return Access(
+def _solana(settings: Settings, clock: Callable[[], datetime], limits: Execution) -> VenueConfig:
+    return VenueConfig(
         clock=clock,
         limits=limits,
         url=_required(settings.jupiter_endpoint, "jupiter_url"),

@@ -7,13 +7,14 @@ def preload() -> None:
     import strandline.cycle.engine_step
     import strandline.cycle.planning
     import strandline.cycle.steps
-    import strandline.cycle.venues
-    import strandline.venues.hyperliquid
-    import strandline.venues.solana  # noqa: F401
+    import strandline.cycle.venues  # noqa: F401
     from strandline.engine import warm_up
     from strandline.quality import preload as preload_quality
     from strandline.settings import load_settings
     from strandline.strategy import load_strategy
+    from strandline.venues.registry import venues
 
     preload_quality()
+    for venue in venues():
+        venue.preload()
     warm_up(load_strategy(load_settings()))

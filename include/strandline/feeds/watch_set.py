@@ -2,21 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Final
 
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.model.venue import VenueKey
 from strandline.store.connect_async import Connection
-from strandline.venues.solana.prices import WRAPPED_SOL
-
-ALWAYS: Final[Mapping[VenueKey, frozenset[str]]] = {
-    HYPERLIQUID_PERPS: frozenset({"BTC", "ETH", "SOL", "HYPE", "BNB"}),
-    SOLANA_ONCHAIN: frozenset({WRAPPED_SOL}),
-}
-"""Whatever is traded: the majors, whose regime everything follows, and what Solana's gas is paid with."""
+from strandline.venues.registry import find_venue
 
 
-async def read_rows(connection: Connection) -> Mapping[VenueKey, frozenset[str]]:
-    """Of each venue the tokens of all rows that are not archived."""
+def always_watched(key: VenueKey) -> frozenset[str]:
+    """The tokens whose market data this venue needs whatever is traded."""
+    venue = find_venue(key)
+    return venue.always_watched if venue else frozenset()
+
+
+async def traded_tokens(connection: Connection) -> Mapping[VenueKey, frozenset[str]]:
+    """By venue, the tokens of all rows that are not archived."""
     rows = await connection.fetch(
         "SELECT DISTINCT token_chain, book_id, token_contract FROM positions WHERE desired_status <> 'archived'"
     )

@@ -10,7 +10,7 @@ from typing import Any, Final
 from strandline.feeds.instruments import known_instruments, register
 from strandline.feeds.session import Session
 from strandline.feeds.tick_buffer import TickBuffer
-from strandline.feeds.watch_set import ALWAYS, read_rows
+from strandline.feeds.watch_set import always_watched, traded_tokens
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import Connection
 from strandline.store.partitions import days_around
@@ -78,10 +78,10 @@ class Watcher:
 
     async def _follow(self, connection: Connection) -> bool:
         """Whether everything went well."""
-        rows = await read_rows(connection)
+        rows = await traded_tokens(connection)
         well = True
         for feed in self._feeds:
-            wanted = rows.get(feed.venue, frozenset()) | ALWAYS.get(feed.venue, frozenset())
+            wanted = rows.get(feed.venue, frozenset()) | always_watched(feed.venue)
             try:
                 await self._point(connection, feed, wanted)
             except FeedError as error:

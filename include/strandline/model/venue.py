@@ -40,7 +40,3 @@ class VenueKey(Record, frozen=True, kw_only=True, order=True):
     def margined(self) -> bool:
         """Whether a purchase is a claim on margin, as with perps, instead of being paid with cash."""
         return self.book_id == "perps"
-
-
-HYPERLIQUID_PERPS = VenueKey(token_chain="hyperliquid", book_id="perps")
-SOLANA_ONCHAIN = VenueKey(token_chain="solana", book_id="onchain_crypto")

@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
+from strandline.model.venue import VenueKey
 
 PREFIX = "STRANDLINE_"
 """What the name of every variable starts with."""
@@ -18,7 +18,10 @@ CONTAINER_SECRETS = Path("/run/secrets")
 
 VenueName = Literal["hyperliquid", "solana"]
 VENUES: tuple[VenueName, ...] = ("hyperliquid", "solana")
-VENUE_KEYS: Mapping[VenueName, VenueKey] = {"hyperliquid": HYPERLIQUID_PERPS, "solana": SOLANA_ONCHAIN}
+VENUE_KEYS: Mapping[VenueName, VenueKey] = {
+    "hyperliquid": VenueKey.parse("hyperliquid/perps"),
+    "solana": VenueKey.parse("solana/onchain_crypto"),
+}
 
 
 class Mode(StrEnum):

@@ -1,31 +1,17 @@
-"""The only place that knows which venues there are."""
+"""Maps a venue key to what trades there and what reads it."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from typing import Final, Protocol, cast
 
 from strandline.model.errors import StrandlineError
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
-from strandline.venues.access import Access
+from strandline.model.venue import VenueKey
+from strandline.venues.config import VenueConfig
 from strandline.venues.executor import Executor, Observer
-
-_FOLDERS: Final[Mapping[VenueKey, str]] = {
-    HYPERLIQUID_PERPS: "strandline.venues.hyperliquid",
-    SOLANA_ONCHAIN: "strandline.venues.solana",
-}
-"""Imported when they are needed: an SDK takes longer to load than a DAG may take to parse."""
-
-
-class _Folder(Protocol):
-    """What a venue's package offers."""
-
-    def executor(self, access: Access) -> Executor: ...
-
-    def observer(self, access: Access) -> Observer: ...
+from strandline.venues.registry import find_venue, venues
+from strandline.venues.venue import Venue
 
 
 class NoExecutorError(StrandlineError):
-    """Intents of such a venue are skipped as `no_executor`."""
+    """Raised for an unknown venue; its intents are skipped as `no_executor`."""
 
     def __init__(self, venue: VenueKey) -> None:
         known = ", ".join(map(str, ExecutorFactory.venues()))
@@ -33,51 +19,48 @@ class NoExecutorError(StrandlineError):
 
 
 class ExecutorFactory:
-    """Makes what trades at a venue and what reads it."""
+    """Makes executors and observers of the venues that have a configuration."""
 
-    def __init__(self, access: Mapping[VenueKey, Access]) -> None:
-        self._access = access
+    def __init__(self, configs: Mapping[VenueKey, VenueConfig]) -> None:
+        self._configs = configs
 
     @staticmethod
     def venues() -> tuple[VenueKey, ...]:
-        """All that exist; the DAG draws its tasks from this."""
-        return tuple(_FOLDERS)
+        """Every venue that exists; the DAG draws its tasks from this."""
+        return tuple(venue.key for venue in venues())
 
-    def executor(self, venue: VenueKey) -> Executor:
-        """Real orders, or simulated fills on real prices when the access says paper."""
-        access = self._given(venue)
-        if access.paper:
-            from strandline.venues.paper import PaperExecutor
+    def executor(self, key: VenueKey) -> Executor:
+        """Real orders, or simulated fills on real prices in paper mode."""
+        venue, config = self._find(key)
+        if config.paper:
+            from strandline.venues.paper.executor import PaperExecutor
 
-            return PaperExecutor(venue, access, self._folder(venue).observer(access))
-        return self._folder(venue).executor(access)
+            return PaperExecutor(key, config, venue.observer(config), venue.paper_costs)
+        return venue.executor(config)
 
-    def observer(self, venue: VenueKey) -> Observer:
+    def observer(self, key: VenueKey) -> Observer:
         """Reads marks and accounts."""
-        access = self._given(venue)
-        observer = self._folder(venue).observer(access)
-        if access.paper:
-            from strandline.venues.paper import PaperObserver
+        venue, config = self._find(key)
+        observer = venue.observer(config)
+        if config.paper:
+            from strandline.venues.paper.observer import PaperObserver
 
-            return PaperObserver(venue, access, observer)
+            return PaperObserver(key, config, observer)
         return observer
 
-    def address(self, venue: VenueKey) -> str:
-        """The account's public address, which needs no key where it is told."""
-        told = self._given(venue).address
-        if told is not None:
-            return told
-        executor = self.executor(venue)
+    def address(self, key: VenueKey) -> str:
+        """The account's public address; without a configured one it is derived from the key."""
+        _, config = self._find(key)
+        if config.address is not None:
+            return config.address
+        executor = self.executor(key)
         try:
             return executor.address
         finally:
             executor.close()
 
-    def _given(self, venue: VenueKey) -> Access:
-        if venue not in _FOLDERS or venue not in self._access:
-            raise NoExecutorError(venue)
-        return self._access[venue]
-
-    @staticmethod
-    def _folder(venue: VenueKey) -> _Folder:
-        return cast("_Folder", import_module(_FOLDERS[venue]))
+    def _find(self, key: VenueKey) -> tuple[Venue, VenueConfig]:
+        venue = find_venue(key)
+        if venue is None or key not in self._configs:
+            raise NoExecutorError(key)
+        return venue, self._configs[key]

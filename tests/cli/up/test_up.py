@@ -13,8 +13,9 @@ import pytest
 from strandline.cli.up.accounts import PRIVATE_VARIABLES
 from strandline.cli.up.loopback import ask
 from strandline.cli.up.processes import marked
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
 from strandline.store.postgres.server import EmbeddedPostgres
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.cli.conftest import Command
 from tests.cli.up.running import HEALTHY, Up
 

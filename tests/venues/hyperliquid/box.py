@@ -23,11 +23,12 @@ from strandline.model.position import DesiredStatus, Holding, Position, Position
 from strandline.model.signal import EngineState
 from strandline.model.strategy import Execution
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
+from strandline.model.venue import VenueKey
 from strandline.strategy import DEFAULT_FILE
-from strandline.venues.access import Access
-from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
-from strandline.venues.hyperliquid.perps_observer import HyperliquidObserver
+from strandline.venues.config import VenueConfig
+from strandline.venues.hyperliquid.executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.hyperliquid.observer import HyperliquidObserver
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 from strandline_sim.clock import SteppedClock
@@ -93,9 +94,9 @@ class Box:
 
         self._run(give())
 
-    def access(self, **changes: Any) -> Access:
+    def access(self, **changes: Any) -> VenueConfig:
         """To this venue."""
-        return Access(**{"clock": self.now, "limits": LIMITS, "url": self.url, **changes})
+        return VenueConfig(**{"clock": self.now, "limits": LIMITS, "url": self.url, **changes})
 
     def timeouts(self, **changes: Any) -> Timeouts:
         """Waiting takes no time of ours; what is delayed arrives meanwhile."""

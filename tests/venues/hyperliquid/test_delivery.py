@@ -13,7 +13,7 @@ from strandline.model.exact import Money, Quantity
 from strandline.model.order import SignedOrder
 from strandline.model.plan import OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline_sim.faults import FaultKind, Rule
 from tests.venues.hyperliquid.box import ORDER, Box, row
 

@@ -6,8 +6,8 @@ import pytest
 
 from strandline.model.exact import Money
 from strandline.model.result import OrderStatus
-from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.factory import ExecutorFactory
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.wire import milliseconds
 from tests.venues.hyperliquid.box import Box, row
 

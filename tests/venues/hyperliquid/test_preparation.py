@@ -16,7 +16,7 @@ from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
-from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError
 from strandline_sim.faults import FaultKind
 from strandline_sim.hyperliquid.numbers import is_size, is_tick

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strandline.model.order import SignedOrder
 from strandline.model.result import OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.answers import Market, Status
-from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from tests.venues.hyperliquid.box import Box

@@ -24,10 +24,14 @@ from strandline.model.result import OrderStatus
 from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN, VenueKey
-from strandline.venues.access import Access
-from strandline.venues.paper import PaperExecutor, PaperObserver
-from strandline.venues.paper.costs import costs_of
+from strandline.model.venue import VenueKey
+from strandline.venues.config import VenueConfig
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.paper.costs import PaperCosts
+from strandline.venues.paper.executor import PaperExecutor
+from strandline.venues.paper.observer import PaperObserver
+from strandline.venues.registry import find_venue
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.venues.hyperliquid.box import LIMITS, row
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,12 +80,18 @@ class Market:
         return (self.bid + self.ask) / 2
 
 
-def access(market: Market, **changes: Any) -> Access:
-    return Access(**{"clock": lambda: market.now, "limits": LIMITS, "url": "", "paper": True, **changes})
+def access(market: Market, **changes: Any) -> VenueConfig:
+    return VenueConfig(**{"clock": lambda: market.now, "limits": LIMITS, "url": "", "paper": True, **changes})
+
+
+def costs_of(key: VenueKey) -> PaperCosts:
+    venue = find_venue(key)
+    assert venue
+    return venue.paper_costs
 
 
 def executor(market: Market, venue: VenueKey = HYPERLIQUID_PERPS) -> PaperExecutor:
-    return PaperExecutor(venue, access(market), market)
+    return PaperExecutor(venue, access(market), market, costs_of(venue))
 
 
 def intent(market: Market, side: Side, amount: str = "1000", **changes: Any) -> ExecutionIntent:
@@ -203,7 +213,7 @@ def test_the_bytes_are_the_plan() -> None:
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("side", Side)
 def test_there_is_only_so_much_volume(venue: VenueKey, side: Side) -> None:
-    market, most = Market(), costs_of(venue).most
+    market, most = Market(), costs_of(venue).max_notional
     held = most.decimal / 10
     amount = str(held * 100) if side is Side.BUY else str(held)
     trader = executor(market, venue)
@@ -286,4 +296,4 @@ def test_closing_lets_go_of_the_venue() -> None:
 def test_the_account_is_the_one_that_is_told() -> None:
     market = Market()
     told = replace(access(market), address="0xabc")
-    assert PaperExecutor(HYPERLIQUID_PERPS, told, market).address == "0xabc"
+    assert PaperExecutor(HYPERLIQUID_PERPS, told, market, costs_of(HYPERLIQUID_PERPS)).address == "0xabc"

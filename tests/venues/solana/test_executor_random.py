@@ -12,9 +12,9 @@ from strandline.model.exact import Quantity
 from strandline.model.order import SignedOrder
 from strandline.model.plan import SkipExecution
 from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.jupiter import JupiterError
 from strandline.venues.solana.node import NodeError
-from strandline.venues.solana.swap_executor import SolanaExecutor
 from strandline_sim.faults import FaultKind, Rule
 from tests.strandline_sim.solana.box import BONK
 from tests.venues.solana.town import Town, agrees, lamports, row

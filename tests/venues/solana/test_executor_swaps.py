@@ -15,9 +15,9 @@ from strandline.model.fill import CashCause
 from strandline.model.intent import Decision, Urgency
 from strandline.model.plan import ExecutionPlan, OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus
-from strandline.venues import solana
+from strandline.venues.solana import SOLANA
+from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.plan_details import PlanDetails
-from strandline.venues.solana.swap_executor import SolanaExecutor
 from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
 from tests.venues.solana.town import Town, agrees, moved, ordered, row
 
@@ -204,5 +204,5 @@ def test_the_package_offers_both_again_and_again(town: Town) -> None:
     """A module of the same name would take a function's place when it is first imported."""
     access = town.access(key=str(town.wallet()))
     for _ in range(2):
-        for made in (solana.executor(access), solana.observer(access)):
+        for made in (SOLANA.executor(access), SOLANA.observer(access)):
             made.close()

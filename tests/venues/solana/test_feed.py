@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strandline.model.venue import SOLANA_ONCHAIN
 from strandline.venues.feed import FeedError
 from strandline.venues.solana import feed as feed_module
 from strandline.venues.solana.feed import JupiterFeed
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.prices import WRAPPED_SOL, read_prices
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Rule

@@ -24,11 +24,11 @@ from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.strategy import Execution
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import SOLANA_ONCHAIN
 from strandline.strategy import DEFAULT_FILE
-from strandline.venues.access import Access
-from strandline.venues.solana.chain_observer import SolanaObserver
-from strandline.venues.solana.swap_executor import SolanaExecutor
+from strandline.venues.config import VenueConfig
+from strandline.venues.solana.executor import SolanaExecutor
+from strandline.venues.solana.key import SOLANA_ONCHAIN
+from strandline.venues.solana.observer import SolanaObserver
 from strandline.venues.solana.timeouts import Timeouts
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import Faults
@@ -84,10 +84,10 @@ class Town:
 
         self._run(give())
 
-    def access(self, **changes: Any) -> Access:
+    def access(self, **changes: Any) -> VenueConfig:
         """To this town."""
         told = {"clock": self.now, "limits": LIMITS, "url": self.addresses.jupiter, "rpc_url": self.addresses.rpc}
-        return Access(**{**told, **changes})
+        return VenueConfig(**{**told, **changes})
 
     @contextmanager
     def executor(self, key: Keypair, *, waits: float = 30, **changes: Any) -> Iterator[SolanaExecutor]:

@@ -11,7 +11,8 @@ from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS, SOLANA_ONCHAIN
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 
 SCENE: Final = "demo"
 SEED: Final = 1

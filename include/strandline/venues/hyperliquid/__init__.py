@@ -1,25 +1,63 @@
-"""Hyperliquid's perpetuals. What is heavy to load is imported when it is asked for: DAGs parse the factory.
+"""Hyperliquid's perpetuals."""
 
-No module here may be called like one of these functions: importing it would put it in the function's place.
-"""
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
-from typing import TYPE_CHECKING
-
-from strandline.venues.access import Access
+from strandline.model.exact import Money, Quantity, Ratio
+from strandline.venues.config import VenueConfig
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.paper.costs import PaperCosts
+from strandline.venues.venue import Venue
 
 if TYPE_CHECKING:
     from strandline.venues.executor import Executor, Observer
+    from strandline.venues.feed import Feed, Sink
+    from strandline.venues.history import History
 
 
-def executor(access: Access) -> "Executor":
-    """Trades for the account whose key, or API wallet's key, the access holds."""
-    from strandline.venues.hyperliquid.perps_executor import HyperliquidExecutor
+def _executor(config: VenueConfig) -> "Executor":
+    from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 
-    return HyperliquidExecutor(access)
+    return HyperliquidExecutor(config)
 
 
-def observer(access: Access) -> "Observer":
-    """Reads prices and accounts."""
-    from strandline.venues.hyperliquid.perps_observer import HyperliquidObserver
+def _observer(config: VenueConfig) -> "Observer":
+    from strandline.venues.hyperliquid.observer import HyperliquidObserver
 
-    return HyperliquidObserver(access)
+    return HyperliquidObserver(config)
+
+
+def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
+    from strandline.venues.hyperliquid.feed import HyperliquidFeed
+
+    return HyperliquidFeed(config.url, sink, config.clock)
+
+
+def _history(config: VenueConfig) -> "History":
+    from strandline.venues.hyperliquid.history import HyperliquidHistory
+
+    return HyperliquidHistory(config.url)
+
+
+def _preload() -> None:
+    import strandline.venues.hyperliquid.executor
+    import strandline.venues.hyperliquid.observer  # noqa: F401
+
+
+HYPERLIQUID: Final = Venue(
+    key=HYPERLIQUID_PERPS,
+    executor=_executor,
+    observer=_observer,
+    feed=_feed,
+    history=_history,
+    preload=_preload,
+    paper_costs=PaperCosts(
+        fee=Ratio("0.00045"),
+        slippage=Decimal("0.0010"),
+        max_notional=Money(100_000),
+        min_notional=Money(10),
+        lot=Quantity("1e-6"),
+    ),
+    # The majors, whose regime every other instrument is judged by.
+    always_watched=frozenset({"BTC", "ETH", "SOL", "HYPE", "BNB"}),
+)

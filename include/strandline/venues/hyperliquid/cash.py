@@ -10,8 +10,8 @@ from typing import Final
 
 from strandline.model.exact import Amount, Money
 from strandline.model.fill import CashCause, CashEvent
-from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.answers import FundingRow, LedgerDelta, LedgerRow
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.wire import instant
 
 USDC: Final = "USDC"

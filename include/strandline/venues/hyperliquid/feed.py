@@ -9,9 +9,9 @@ from typing import Final
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.public import ask
 from strandline.venues.hyperliquid.trade_socket import TradeSocket, Wanted
 from strandline.venues.hyperliquid.wire import Answer, Message, Noise, Trade, Trades, instant, read_listings

@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from strandline.model.timeframe import Timeframe
-from strandline.model.venue import HYPERLIQUID_PERPS
 from strandline.venues.feed import FeedError
 from strandline.venues.history import Candle
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.public import ask
 from strandline.venues.hyperliquid.wire import milliseconds, read_candles
 from strandline.venues.pace import Pace

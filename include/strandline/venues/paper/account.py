@@ -2,11 +2,11 @@
 
 from typing import Final
 
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 
 _UNNAMED: Final = "paper"
 
 
-def address_of(access: Access) -> str:
+def address_of(config: VenueConfig) -> str:
     """A real address where one is told, so that it is the same account for everybody who asks."""
-    return access.address or _UNNAMED
+    return config.address or _UNNAMED

@@ -9,10 +9,10 @@ from strandline.model.plan import ExecutionPlan
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.model.venue import VenueKey
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 from strandline.venues.executor import Observer
 from strandline.venues.paper.account import address_of
-from strandline.venues.paper.costs import costs_of
+from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.matching import fill_of
 from strandline.venues.paper.plan_details import PlanDetails
 from strandline.venues.paper.preparation import prepared
@@ -24,11 +24,11 @@ class PaperExecutor:
 
     takes_nonce = False
 
-    def __init__(self, venue: VenueKey, access: Access, observer: Observer) -> None:
+    def __init__(self, venue: VenueKey, config: VenueConfig, observer: Observer, costs: PaperCosts) -> None:
         self._venue = venue
-        self._access = access
+        self._config = config
         self._observer = observer
-        self._frictions = costs_of(venue)
+        self._costs = costs
 
     @property
     def venue(self) -> VenueKey:
@@ -38,12 +38,12 @@ class PaperExecutor:
     @property
     def address(self) -> str:
         """See `address_of`."""
-        return address_of(self._access)
+        return address_of(self._config)
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
         """See `prepared`."""
         quote = self._observer.quote(intent.token_contract)
-        return prepared(intent, position, attempt, quote, self._frictions, self._access.clock())
+        return prepared(intent, position, attempt, quote, self._costs, self._config.clock())
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
         """Nobody has to be convinced: the bytes are the plan."""
@@ -61,9 +61,9 @@ class PaperExecutor:
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
         """Up to its deadline it is filled, always by the same fill; after it, never."""
-        if self._access.clock() > order.plan.deadline:
+        if self._config.clock() > order.plan.deadline:
             return self._result(order, OrderStatus.DEAD, error="it came after its deadline")
-        fill = fill_of(order, self._frictions)
+        fill = fill_of(order, self._costs)
         if fill is None:
             return self._result(order, OrderStatus.UNFILLED, error="its limit is beyond the price")
         return self._result(order, OrderStatus.FILLED, fill=fill)
@@ -90,5 +90,5 @@ class PaperExecutor:
             slippage_bps=None if fill is None else slippage_bps(fill.price, reference, order.plan.side),
             fees=Money(0) if fill is None else fill.fee,
             error=error,
-            seen_at=self._access.clock(),
+            seen_at=self._config.clock(),
         )

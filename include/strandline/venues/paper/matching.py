@@ -8,19 +8,19 @@ from strandline.model.fill import Fill, FillCause
 from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
 from strandline.model.side import Side
-from strandline.venues.paper.costs import Costs
+from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.plan_details import PlanDetails
 
 _FIGURES: Final = Context(prec=18)
 _CENTS: Final = Decimal("0.000001")
 
 
-def fill_of(order: SignedOrder, costs: Costs) -> Fill | None:
+def fill_of(order: SignedOrder, costs: PaperCosts) -> Fill | None:
     """All of it, or as much as there is volume for; None if that costs more than its limit allows."""
     plan = order.plan
     terms = PlanDetails.of(plan.details)
     best = terms.ask if plan.side is Side.BUY else terms.bid
-    quantity = min(plan.quantity, costs.most.buys(best, costs.step))
+    quantity = min(plan.quantity, costs.max_notional.buys(best, costs.lot))
     price = _price(best, quantity, plan.side, costs)
     if not quantity or _beyond_limit(price, plan):
         return None
@@ -38,8 +38,8 @@ def fill_of(order: SignedOrder, costs: Costs) -> Fill | None:
     )
 
 
-def _price(best: Price, quantity: Quantity, side: Side, costs: Costs) -> Price:
-    share = (best * quantity).decimal / costs.most.decimal
+def _price(best: Price, quantity: Quantity, side: Side, costs: PaperCosts) -> Price:
+    share = (best * quantity).decimal / costs.max_notional.decimal
     slippage = costs.slippage * share
     return Price(_FIGURES.multiply(best.decimal, 1 + slippage if side is Side.BUY else 1 - slippage))
 

@@ -8,7 +8,7 @@ from strandline.model.exact import Amount
 from strandline.model.fill import CashCause, CashEvent
 from strandline.model.mark import Mark, Quote
 from strandline.model.venue import VenueKey
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 from strandline.venues.executor import Observer
 
 _USDC: Final = "USDC"
@@ -17,9 +17,9 @@ _USDC: Final = "USDC"
 class PaperObserver:
     """The venue's prices, and cash that came from nowhere."""
 
-    def __init__(self, venue: VenueKey, access: Access, observer: Observer) -> None:
+    def __init__(self, venue: VenueKey, config: VenueConfig, observer: Observer) -> None:
         self._venue = venue
-        self._access = access
+        self._config = config
         self._observer = observer
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
@@ -32,7 +32,7 @@ class PaperObserver:
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
         """What the settings say that it starts with."""
-        cash = self._access.opening_cash
+        cash = self._config.opening_cash
         if not cash:
             return ()
         deposit = CashEvent(
@@ -42,7 +42,7 @@ class PaperObserver:
             asset=_USDC,
             amount=Amount(cash.decimal),
             usd=cash,
-            ts=self._access.clock(),
+            ts=self._config.clock(),
         )
         return (deposit,)
 

@@ -12,12 +12,12 @@ from strandline.model.mark import Quote
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.model.side import Side
-from strandline.venues.paper.costs import Costs
+from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.plan_details import PlanDetails
 
 
 def prepared(
-    intent: ExecutionIntent, position: Position, attempt: int, quote: Quote, costs: Costs, now: datetime
+    intent: ExecutionIntent, position: Position, attempt: int, quote: Quote, costs: PaperCosts, now: datetime
 ) -> ExecutionPlan:
     """An order that trades at once within the intent's budget."""
     if now >= intent.expires_at:
@@ -26,11 +26,11 @@ def prepared(
     if intent.side is Side.BUY:
         _refuse_drift(intent, quote, budget)
         limit = intent.decision_price.scaled(Ratio(1 + budget))
-        quantity = (intent.notional or Money(0)).buys(limit, costs.step)
+        quantity = (intent.notional or Money(0)).buys(limit, costs.lot)
     else:
         limit = _above_zero(quote.bid, 1 - budget)
-        quantity = _to_sell(intent, position).in_lots(costs.step)
-    if limit * quantity < costs.least:
+        quantity = _to_sell(intent, position).in_lots(costs.lot)
+    if limit * quantity < costs.min_notional:
         raise SkipExecution("dust" if intent.reduce_only else "min_notional", f"{quantity} is worth too little")
     terms = PlanDetails(reference_price=intent.decision_price, bid=quote.bid, ask=quote.ask)
     return ExecutionPlan(

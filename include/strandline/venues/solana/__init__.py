@@ -1,25 +1,55 @@
-"""Solana through Jupiter. What is heavy to load is imported when it is asked for: DAGs parse the factory.
+"""Solana's on-chain book: swaps between USDC and a token, through Jupiter."""
 
-No module here may be called like one of these functions: importing it would put it in the function's place.
-"""
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
-from typing import TYPE_CHECKING
-
-from strandline.venues.access import Access
+from strandline.model.exact import Money, Quantity, Ratio
+from strandline.venues.config import VenueConfig
+from strandline.venues.paper.costs import PaperCosts
+from strandline.venues.solana.key import SOLANA_ONCHAIN
+from strandline.venues.solana.prices import WRAPPED_SOL
+from strandline.venues.venue import Venue
 
 if TYPE_CHECKING:
     from strandline.venues.executor import Executor, Observer
+    from strandline.venues.feed import Feed, Sink
 
 
-def executor(access: Access) -> "Executor":
-    """Trades as the wallet whose key the access holds."""
-    from strandline.venues.solana.swap_executor import SolanaExecutor
+def _executor(config: VenueConfig) -> "Executor":
+    from strandline.venues.solana.executor import SolanaExecutor
 
-    return SolanaExecutor(access)
+    return SolanaExecutor(config)
 
 
-def observer(access: Access) -> "Observer":
-    """Reads prices and balances."""
-    from strandline.venues.solana.chain_observer import SolanaObserver
+def _observer(config: VenueConfig) -> "Observer":
+    from strandline.venues.solana.observer import SolanaObserver
 
-    return SolanaObserver(access)
+    return SolanaObserver(config)
+
+
+def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
+    from strandline.venues.solana.feed import JupiterFeed
+
+    return JupiterFeed(config.url, sink, config.clock, config.api_key)
+
+
+def _preload() -> None:
+    import strandline.venues.solana.executor
+    import strandline.venues.solana.observer  # noqa: F401
+
+
+SOLANA: Final = Venue(
+    key=SOLANA_ONCHAIN,
+    executor=_executor,
+    observer=_observer,
+    feed=_feed,
+    preload=_preload,
+    paper_costs=PaperCosts(
+        fee=Ratio("0.0010"),
+        slippage=Decimal("0.0050"),
+        max_notional=Money(10_000),
+        min_notional=Money(1),
+        lot=Quantity("1e-9"),
+    ),
+    always_watched=frozenset({WRAPPED_SOL}),  # gas is paid in SOL, so its price is always needed
+)

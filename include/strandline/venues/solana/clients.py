@@ -8,7 +8,7 @@ import aiohttp
 from solana.rpc.async_api import AsyncClient
 
 from strandline.model.errors import StrandlineError
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 from strandline.venues.solana.jupiter import Jupiter
 from strandline.venues.solana.node import Node
 
@@ -20,11 +20,11 @@ _ANSWER_SECONDS: Final = 5.0
 class Clients:
     """Runs what is asked on an event loop of its own; connections are opened when they are first needed."""
 
-    def __init__(self, access: Access) -> None:
-        if access.rpc_url is None:
+    def __init__(self, config: VenueConfig) -> None:
+        if config.rpc_url is None:
             raise StrandlineError("there is no Solana node", "set STRANDLINE_SOLANA_RPC_URL")
-        self._access = access
-        self._rpc_url = access.rpc_url
+        self._config = config
+        self._rpc_url = config.rpc_url
         self._runner = asyncio.Runner()
         self._open: tuple[aiohttp.ClientSession, AsyncClient] | None = None
 
@@ -44,7 +44,7 @@ class Clients:
             session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
             self._open = session, AsyncClient(self._rpc_url, timeout=_ANSWER_SECONDS)
         session, client = self._open
-        return await ask(Jupiter(session, self._access.url, self._access.api_key), Node(client))
+        return await ask(Jupiter(session, self._config.url, self._config.api_key), Node(client))
 
     @staticmethod
     async def _shut(session: aiohttp.ClientSession, client: AsyncClient) -> None:

@@ -9,10 +9,10 @@ from typing import Final
 
 import aiohttp
 
-from strandline.model.venue import SOLANA_ONCHAIN
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.pace import Pace
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.prices import Price, read_prices, read_tokens
 
 _log = logging.getLogger(__name__)

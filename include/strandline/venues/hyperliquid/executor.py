@@ -5,8 +5,9 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, StillUnknown
-from strandline.model.venue import HYPERLIQUID_PERPS, VenueKey
-from strandline.venues.access import Access
+from strandline.model.venue import VenueKey
+from strandline.venues.config import VenueConfig
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.plan_details import PlanDetails
 from strandline.venues.hyperliquid.preparation import Preparation
 from strandline.venues.hyperliquid.rest import Rest
@@ -21,11 +22,11 @@ class HyperliquidExecutor:
 
     takes_nonce = True
 
-    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
-        self._access = access
+    def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
+        self._config = config
         self._patience = timeouts or Timeouts()
-        self._signer = Signer(wallet(access.key), access.mainnet)
-        self._rest = Rest(access.url, self._patience)
+        self._signer = Signer(wallet(config.key), config.mainnet)
+        self._rest = Rest(config.url, self._patience)
 
     @property
     def venue(self) -> VenueKey:
@@ -35,11 +36,11 @@ class HyperliquidExecutor:
     @property
     def address(self) -> str:
         """The account's; an API wallet's own is never asked about."""
-        return self._access.address or self._signer.wallet.address
+        return self._config.address or self._signer.wallet.address
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
         """See `Preparation`."""
-        preparation = Preparation(self._rest, self._signer, self.address, self._access.limits, self._access.clock)
+        preparation = Preparation(self._rest, self._signer, self.address, self._config.limits, self._config.clock)
         return preparation.plan(intent, position, attempt)
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
@@ -70,4 +71,4 @@ class HyperliquidExecutor:
         self._rest.close()
 
     def _delivery(self, order: SignedOrder) -> Submission:
-        return Submission(self._rest, self._signer, order, self._patience, self._access.clock)
+        return Submission(self._rest, self._signer, order, self._patience, self._config.clock)

@@ -8,13 +8,13 @@ from typing import Final
 from strandline.model.exact import Amount, Money, Price, Ratio
 from strandline.model.fill import CashCause, CashEvent
 from strandline.model.mark import Mark, Quote
-from strandline.model.venue import SOLANA_ONCHAIN
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 from strandline.venues.solana import units
 from strandline.venues.solana.addresses import USDC, token_account
 from strandline.venues.solana.balances import tokens_in
 from strandline.venues.solana.clients import Clients
 from strandline.venues.solana.jupiter import Jupiter
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.node import Node
 from strandline.venues.solana.prices import WRAPPED_SOL
 
@@ -26,9 +26,9 @@ _SOURCE: Final = "jupiter"
 class SolanaObserver:
     """Prices and balances."""
 
-    def __init__(self, access: Access) -> None:
-        self._clock = access.clock
-        self._line = Clients(access)
+    def __init__(self, config: VenueConfig) -> None:
+        self._clock = config.clock
+        self._line = Clients(config)
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         """Jupiter's price of each token that it has one for."""

@@ -12,12 +12,13 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, StillUnknown
-from strandline.model.venue import SOLANA_ONCHAIN, VenueKey
-from strandline.venues.access import Access
+from strandline.model.venue import VenueKey
+from strandline.venues.config import VenueConfig
 from strandline.venues.solana.addresses import MAINNET
 from strandline.venues.solana.checks import UnsafeTransactionError, checked
 from strandline.venues.solana.clients import Clients
 from strandline.venues.solana.jupiter import Jupiter, JupiterError
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.node import Node, NodeError
 from strandline.venues.solana.plan_details import PlanDetails
 from strandline.venues.solana.preparation import Preparation
@@ -33,16 +34,16 @@ class SolanaExecutor:
 
     takes_nonce = False
 
-    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
-        self._access = access
+    def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
+        self._config = config
         self._patience = timeouts or Timeouts()
-        self._key = keypair(access.key)
-        if access.address not in {None, self.address}:
+        self._key = keypair(config.key)
+        if config.address not in {None, self.address}:
             raise StrandlineError(
-                f"the key of the Solana wallet is that of {self.address}, not of {access.address}",
+                f"the key of the Solana wallet is that of {self.address}, not of {config.address}",
                 "set STRANDLINE_SOLANA_KEY to that wallet's key",
             )
-        self._line = Clients(access)
+        self._line = Clients(config)
         self._cluster_known = False
 
     @property
@@ -62,7 +63,7 @@ class SolanaExecutor:
         """
 
         async def ask(jupiter: Jupiter, node: Node) -> ExecutionPlan:
-            preparation = Preparation(jupiter, node, self.address, self._access.limits, self._access.clock)
+            preparation = Preparation(jupiter, node, self.address, self._config.limits, self._config.clock)
             tries = 1
             while True:
                 try:
@@ -106,15 +107,15 @@ class SolanaExecutor:
         self._line.close()
 
     def _delivery(self, node: Node, order: SignedOrder) -> Submission:
-        return Submission(node, order, self._patience, self._access.clock)
+        return Submission(node, order, self._patience, self._config.clock)
 
     async def _refuse_other_cluster(self, node: Node) -> None:
         """Real money moves on mainnet only when that is meant, and nothing else is taken for it."""
         if self._cluster_known:
             return
         mainnet = await node.genesis() == MAINNET
-        if mainnet is not self._access.mainnet:
-            expected, found = ("mainnet", "another cluster") if self._access.mainnet else ("a test cluster", "mainnet")
+        if mainnet is not self._config.mainnet:
+            expected, found = ("mainnet", "another cluster") if self._config.mainnet else ("a test cluster", "mainnet")
             raise StrandlineError(
                 f"the Solana node is one of {found}, and {expected} is what this mode trades on",
                 "set STRANDLINE_SOLANA_RPC_URL to another node, or STRANDLINE_MODE to what is meant",

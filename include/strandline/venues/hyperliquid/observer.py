@@ -9,7 +9,7 @@ from strandline.model.errors import StrandlineError
 from strandline.model.exact import Price
 from strandline.model.fill import CashCause, CashEvent
 from strandline.model.mark import Mark, Quote
-from strandline.venues.access import Access
+from strandline.venues.config import VenueConfig
 from strandline.venues.hyperliquid.answers import Account, Book, FundingRow, LedgerRow, Market
 from strandline.venues.hyperliquid.cash import cash_event, funding, transfer
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
@@ -23,9 +23,9 @@ _MOST_AT_ONCE: Final = 500
 class HyperliquidObserver:
     """Prices and accounts."""
 
-    def __init__(self, access: Access, timeouts: Timeouts | None = None) -> None:
-        self._clock = access.clock
-        self._rest = Rest(access.url, timeouts or Timeouts())
+    def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
+        self._clock = config.clock
+        self._rest = Rest(config.url, timeouts or Timeouts())
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         """The prices that positions are margined and liquidated at."""

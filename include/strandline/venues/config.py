@@ -9,7 +9,7 @@ from strandline.model.strategy import Execution
 
 
 @dataclass(frozen=True)
-class Access:
+class VenueConfig:
     """One per venue. `key` is None wherever orders are not signed; it is kept out of every repr.
 
     `url` is the venue's API, or Jupiter's; `rpc_url` is Solana's node. `opening_cash` is what a paper account

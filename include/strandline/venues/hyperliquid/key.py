@@ -1,0 +1,7 @@
+"""Which venue this is."""
+
+from typing import Final
+
+from strandline.model.venue import VenueKey
+
+HYPERLIQUID_PERPS: Final = VenueKey(token_chain="hyperliquid", book_id="perps")  # noqa: S106  no password

@@ -1,0 +1,33 @@
+"""The descriptor that each venue's folder exports: everything that the rest of the pipeline has to know about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strandline.model.venue import VenueKey
+from strandline.venues.config import VenueConfig
+from strandline.venues.paper.costs import PaperCosts
+
+if TYPE_CHECKING:
+    from strandline.venues.executor import Executor, Observer
+    from strandline.venues.feed import Feed, Sink
+    from strandline.venues.history import History
+
+
+@dataclass(frozen=True, kw_only=True)
+class Venue:
+    """One venue. The callables import what they need when they are called: an SDK takes longer to load than a DAG
+    may take to parse.
+    """
+
+    key: VenueKey
+    executor: Callable[[VenueConfig], "Executor"]
+    observer: Callable[[VenueConfig], "Observer"]
+    feed: Callable[[VenueConfig, "Sink"], "Feed"]
+    history: Callable[[VenueConfig], "History"] | None = None
+    """None where the venue keeps no candles: its instruments start without a past."""
+    preload: Callable[[], None]
+    """Imports all of it, in a process that forks tasks."""
+    paper_costs: PaperCosts
+    always_watched: frozenset[str] = frozenset()
+    """Tokens whose market data is needed whatever is traded."""
