@@ -53,6 +53,20 @@ def assert_chains_are_whole(connection: Connection) -> None:
         last[strand.chain] = stored
 
 
+def assert_strands_name_their_token(connection: Connection) -> None:
+    """Decisions, outcomes and holds alike: by contract and by symbol."""
+    strands = rows(
+        connection,
+        """
+        SELECT s.kind, (r.token, r.symbol) IS NOT DISTINCT FROM (i.token_contract, i.symbol) AS named
+        FROM strands s JOIN strand_records r USING (strand_id) JOIN positions p USING (position_id)
+        JOIN instruments i USING (token_chain, book_id, token_contract)
+        """,
+    )
+    assert {kind for kind, _ in strands} >= {"decision", "hold"}
+    assert all(named for _, named in strands)
+
+
 def test_an_hour_of_trading(town: Town) -> None:
     cycles = [MOMENT + number * CYCLE_LENGTH for number in range(CYCLES)]
     for cycle in cycles:
@@ -77,6 +91,7 @@ def test_an_hour_of_trading(town: Town) -> None:
         assert rows(connection, "SELECT 1 FROM trades")
         assert not rows(connection, "SELECT 1 FROM intents WHERE status IN ('ready', 'sent', 'unknown')")
         assert_chains_are_whole(connection)
+        assert_strands_name_their_token(connection)
         for cycle in cycles:
             decided, told = rows(
                 connection,

@@ -66,6 +66,7 @@ class BookRoom:
                     token_chain=venue.token_chain,
                     book_id=venue.book_id,
                     token_contract=token,
+                    symbol=f"{token}-USD",
                     lot=LOT.decimal,
                     min_notional=MINIMUM.decimal,
                 )

@@ -60,7 +60,12 @@ def test_an_entry_becomes_a_holding_and_its_strand_tells_everything(room: BookRo
     assert strand.result is not None
     assert (strand.intent.intent_id, strand.plan.intent_id) == (intent_id, intent_id)
     assert (strand.result.status, strand.executed_at) == (OrderStatus.FILLED, strand.result.seen_at)
-    assert (strand.cycle, strand.token, strand.rule) == (strand.intent.cycle, "BTC", 8)
+    assert (strand.cycle, strand.token_contract, strand.symbol, strand.rule) == (
+        strand.intent.cycle,
+        "BTC",
+        "BTC-USD",
+        8,
+    )
     room.check_settled()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from strandline.ledger.strands import ChainEnd, append, of_cycle
 from strandline.model.canonical import from_json
 from strandline.model.ids import derived_id
-from strandline.model.strand import GENESIS, Draft, Strand, StrandKind
+from strandline.model.strand import GENESIS, Strand, StrandDraft, StrandKind
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
 from tests.store.concurrency import at_once
@@ -18,9 +18,9 @@ CHAIN = "hyperliquid/perps"
 CYCLE = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
 
-def draft(number: int, cycle: datetime = CYCLE) -> Draft:
+def draft(number: int, cycle: datetime = CYCLE) -> StrandDraft:
     """A strand to be."""
-    return Draft(
+    return StrandDraft(
         strand_id=derived_id("test", number),
         kind=StrandKind.HOLD,
         ts=CYCLE,

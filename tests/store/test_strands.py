@@ -77,7 +77,11 @@ def test_any_strands_make_a_chain_whose_hashes_are_the_types_own(
                 strand.cycle,
             )
             assert row.intent_id == (strand.intent.intent_id if strand.intent else None)
-            assert (record.token, record.a_value) == (strand.token, strand.appetite)
+            assert (record.token, record.symbol, record.a_value) == (
+                strand.token_contract,
+                strand.symbol,
+                strand.appetite,
+            )
     finally:
         server.drop(database)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from strandline.cycle.position_rows import PositionRow
 from strandline.model.ids import derived_id
-from strandline.model.strand import Draft, StrandKind
+from strandline.model.strand import StrandDraft, StrandKind
 from strandline.pm.decisions import Decided, Plan
 
 
@@ -23,11 +23,11 @@ class _Told(NamedTuple):
 
 def hold_drafts(
     connection: Connection, plan: Plan, watched: Mapping[UUID, PositionRow], now: datetime, code_version: str
-) -> Mapping[str, list[Draft]]:
+) -> Mapping[str, list[StrandDraft]]:
     """By chain, the holds that say something else than their row's last strand."""
     holds = [decided for decided in plan.decisions if decided.intent is None]
     last = dict(_last_told(connection, [decided.position_id for decided in holds]))
-    drafts: dict[str, list[Draft]] = {}
+    drafts: dict[str, list[StrandDraft]] = {}
     for decided in holds:
         if last.get(decided.position_id) != _told(decided):
             row = watched[decided.position_id]
@@ -57,15 +57,16 @@ def _last_told(connection: Connection, positions: Iterable[UUID]) -> Iterator[tu
         yield row.position_id, told if row.kind == StrandKind.HOLD else None
 
 
-def _draft(decided: Decided, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> Draft:
+def _draft(decided: Decided, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> StrandDraft:
     evidence = decided.evidence
-    return Draft(
+    return StrandDraft(
         strand_id=derived_id("hold", str(decided.position_id), plan.cycle.isoformat()),
         kind=StrandKind.HOLD,
         ts=now,
         cycle=plan.cycle,
         position_id=decided.position_id,
-        token=row.instrument.symbol,
+        token_contract=row.instrument.token_contract,
+        symbol=row.instrument.symbol,
         rule=decided.rule,
         reasons=decided.reasons,
         rules_not_fired=evidence.rules_not_fired,

@@ -23,6 +23,7 @@ class OutboxIntent(NamedTuple):
     """An intent, what it rests on, and where it stands."""
 
     intent: ExecutionIntent
+    symbol: str | None
     evidence: Evidence
     status: IntentStatus
     epoch: int
@@ -32,8 +33,9 @@ def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxInte
     """These intents, exits first, then as they were planned."""
     rows = connection.execute(
         text("""
-        SELECT i.*, i.evidence::text AS evidence_json, p.token_chain, p.book_id, p.token_contract, p.timeframe
-        FROM intents i JOIN positions p USING (position_id) WHERE intent_id = ANY(:ids)
+        SELECT i.*, i.evidence::text AS evidence_json, p.token_chain, p.book_id, p.token_contract, p.timeframe, t.symbol
+        FROM intents i JOIN positions p USING (position_id)
+        LEFT JOIN instruments t USING (token_chain, book_id, token_contract) WHERE intent_id = ANY(:ids)
         ORDER BY side = 'buy', cycle_t, rule, i.appetite DESC, position_id, intent_id
         """),
         {"ids": list(intent_ids)},
@@ -117,7 +119,7 @@ def _planned(row: Row[Any]) -> OutboxIntent:
         expires_at=row.expires_at,
         strategy_hash=row.strategy_hash,
     )
-    return OutboxIntent(intent, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
+    return OutboxIntent(intent, row.symbol, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
 
 
 def _evidence(stored: str, intent: ExecutionIntent) -> Evidence:

@@ -12,7 +12,7 @@ from strandline.model.exact import Money
 from strandline.model.ids import derived_id
 from strandline.model.plan import ExecutionPlan
 from strandline.model.result import ExecutionResult
-from strandline.model.strand import Draft, StrandKind
+from strandline.model.strand import StrandDraft, StrandKind
 
 
 def tell_skips(
@@ -43,14 +43,15 @@ def tell_result(
     if not told:
         draft = _decision(planned, now, code_version, plan=plan, result=result, pnl=pnl)
     else:
-        draft = Draft(
+        draft = StrandDraft(
             strand_id=derived_id("strand", "outcome", str(parent), told),
             kind=StrandKind.OUTCOME,
             ts=now,
             parent=parent,
             cycle=planned.intent.cycle,
             position_id=planned.intent.position_id,
-            token=planned.intent.token_contract,
+            token_contract=planned.intent.token_contract,
+            symbol=planned.symbol,
             rule=planned.intent.rule,
             result=result,
             pnl=pnl,
@@ -78,15 +79,16 @@ def _decision(
     result: ExecutionResult | None = None,
     skip_reason: str | None = None,
     pnl: Money | None = None,
-) -> Draft:
+) -> StrandDraft:
     intent, evidence = planned.intent, planned.evidence
-    return Draft(
+    return StrandDraft(
         strand_id=_decision_id(planned),
         kind=StrandKind.DECISION,
         ts=now,
         cycle=intent.cycle,
         position_id=intent.position_id,
-        token=intent.token_contract,
+        token_contract=intent.token_contract,
+        symbol=planned.symbol,
         rule=intent.rule,
         reasons=intent.reasons,
         rules_not_fired=evidence.rules_not_fired,

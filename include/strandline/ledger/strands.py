@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
 from strandline.model.canonical import canonical_bytes
-from strandline.model.strand import GENESIS, Draft, Strand
+from strandline.model.strand import GENESIS, Strand, StrandDraft
 
 
 class ChainEnd(NamedTuple):
@@ -19,7 +19,7 @@ class ChainEnd(NamedTuple):
     last_hash: str | None
 
 
-def append(connection: Connection, chain: str, drafts: Sequence[Draft]) -> tuple[Strand, ...]:
+def append(connection: Connection, chain: str, drafts: Sequence[StrandDraft]) -> tuple[Strand, ...]:
     """Give each draft its place, and store it; those that are stored already stay out. What was added.
 
     Locks the chain's end until the transaction is over, so it comes last: whoever waits for it holds nothing that the

@@ -16,14 +16,14 @@ from strandline.model.record import Record, require
 from strandline.model.result import ExecutionResult
 
 GENESIS: Final = "0" * 64
-"""What the first strand of a chain names as its predecessor."""
+"""The `previous` of the first strand of a chain."""
 
 SYSTEM_CHAIN: Final = "system"
-"""The chain of what belongs to no venue: controls."""
+"""The chain of strands that belong to no venue: controls."""
 
 
 class StrandKind(StrEnum):
-    """What a strand tells."""
+    """What a strand is about."""
 
     DECISION = "decision"
     HOLD = "hold"
@@ -32,8 +32,8 @@ class StrandKind(StrEnum):
     CONTROL = "control"
 
 
-class Draft(Record, frozen=True, kw_only=True):
-    """All that a strand tells, before it has its place in a chain."""
+class StrandDraft(Record, frozen=True, kw_only=True):
+    """A strand before it has its place in a chain."""
 
     strand_id: UUID
     kind: StrandKind
@@ -41,7 +41,8 @@ class Draft(Record, frozen=True, kw_only=True):
     parent: UUID | None = None
     cycle: datetime | None = None
     position_id: UUID | None = None
-    token: str | None = None
+    token_contract: str | None = None
+    symbol: str | None = None
     rule: int | None = None
     reasons: tuple[str, ...] = ()
     rules_not_fired: Mapping[str, str] = field(default_factory=dict)
@@ -62,11 +63,11 @@ class Draft(Record, frozen=True, kw_only=True):
         require(self.kind is not StrandKind.HOLD or self.intent is None, "a hold has no intent")
 
 
-class Strand(Draft, frozen=True, kw_only=True):
-    """Written once. What changes later is a child strand that names this one as its parent.
+class Strand(StrandDraft, frozen=True, kw_only=True):
+    """Written once. What happens later is another strand that names this one as its parent.
 
     A chain is a venue key's text, or `system`; `seq` counts from 1 without holes. `previous` is the hash of the strand
-    before it, so that its own hash vouches for all of the past.
+    before it, so that its own hash covers the whole chain up to here.
     """
 
     chain: str

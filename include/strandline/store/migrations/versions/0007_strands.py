@@ -101,7 +101,8 @@ def upgrade() -> None:
     ALTER TABLE strand_heads ENABLE ALWAYS TRIGGER keep_rows;
 
     CREATE VIEW strand_records AS
-      SELECT told ->> 'token' AS token,
+      SELECT told ->> 'token_contract' AS token,
+             told ->> 'symbol' AS symbol,
              ts,
              COALESCE(told -> 'intent' ->> 'decision', kind::text) AS decision_type,
              (told -> 'intent' ->> 'size_frac')::numeric AS size_frac,
