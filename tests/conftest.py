@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -16,9 +16,6 @@ from strandline.store.migrate import migrate
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # `ci` is quick and finds the same examples every time; `long` is for a night: HYPOTHESIS_PROFILE=long make test
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
@@ -27,6 +24,17 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _numbers = count(1)
+_TESTS = Path(__file__).parent
+_RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The tests of a file share their fixtures, so they run in one process; so do all that start a whole system, since
+    two at once would only slow each other down.
+    """
+    for item in items:
+        file = item.path.relative_to(_TESTS).as_posix()
+        item.add_marker(pytest.mark.xdist_group("system" if file.startswith(_RUN_A_WHOLE_SYSTEM) else file))
 
 
 class Database:
