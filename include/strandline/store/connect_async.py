@@ -1,4 +1,4 @@
-"""Connections for the event loop, as `connect` makes them for everybody else."""
+"""Connections for the event loop, with the same role and time limits as those of `connect`."""
 
 from typing import Any
 
@@ -6,17 +6,23 @@ import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
 from strandline.store.roles import Role
+from strandline.store.timeouts import OF_ROLE
 
 Connection = Any
 """asyncpg's, which has no types."""
 
 
 async def connect_async(url: URL, role: Role) -> Connection:
-    """A session that holds this role's privileges and no others."""
+    """Open a session that holds this role's privileges and no others."""
     # asyncpg prefers the host in the address to the socket's directory behind it, libpq the other way round.
     return await asyncpg.connect(
         dsn=url.set(drivername="postgresql").render_as_string(hide_password=False),
         host=url.query.get("host"),
         timeout=10,
-        server_settings={"role": role.value, "timezone": "UTC", "application_name": role.value},
+        server_settings={
+            "role": role.value,
+            "timezone": "UTC",
+            "application_name": role.value,
+            **OF_ROLE[role].parameters,
+        },
     )
