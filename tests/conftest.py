@@ -28,6 +28,7 @@ _TESTS = Path(__file__).parent
 _RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The tests of a file share their fixtures, so they run in one process; so do all that start a whole system, since
     two at once would only slow each other down.
