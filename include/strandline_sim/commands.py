@@ -1,5 +1,7 @@
-"""What was done to the box from outside. The same seed and the same commands at the same times give the same box, so a
-box that was stopped, or killed, is built again from them."""
+"""Records every command from outside, and restores a simulation from them.
+
+The same seed and the same commands at the same times give the same simulation, however the last process ended.
+"""
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -13,63 +15,64 @@ from strandline_sim.clock import Clock
 
 
 class Command(NamedTuple):
-    """One of them; `data` is plain JSON."""
+    """One command; `data` is plain JSON."""
 
     at: int
     kind: str
     data: dict[str, Any]
     tape: int = 0
-    """How many lines the tape had then: a box that has another number is not the same."""
+    """The length of the tape before the command: a replay with another length is not the same simulation."""
 
 
 T = TypeVar("T")
 _GENESIS: Final = "genesis"
-_OTHERWISE: Final = "the version that wrote it acts otherwise; go on with that one, or begin another"
+_OTHER_VERSION: Final = "another version wrote it; use that version, or start with a new file"
 
 
 class Commands:
-    """Writes each down before it acts, and gives it one instant to act in."""
+    """Writes each command to the file before it is executed, and executes it at one instant."""
 
     def __init__(self, clock: Clock, file: BinaryIO | None = None, settled: Callable[[], int] = lambda: 0) -> None:
-        """`settled` lets happen what was due, and counts the lines of the tape."""
+        """`settled` brings the venues to the clock's time and returns the length of the tape."""
         self._clock = clock
         self._file = file
         self._settled = settled
-        self._acts: dict[str, Callable[[dict[str, Any]], object]] = {}
+        self._handlers: dict[str, Callable[[dict[str, Any]], object]] = {}
 
-    def serve(self, kind: str, act: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
-        """What a command of this kind does; gives back how to do it from outside."""
-        self._acts[kind] = act
+    def serve(self, kind: str, handler: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
+        """Register the handler of a kind of command; returns the function that records and executes one."""
+        self._handlers[kind] = handler
 
         def do(data: dict[str, Any]) -> T:
             now = self._clock.now()
             with self._clock.pinned(now):
                 if self._file is not None:
                     write_command(self._file, Command(now, kind, data, self._settled()))
-                return act(data)
+                return handler(data)
 
         return do
 
     def repeat(self, commands: Iterable[Command]) -> None:
-        """Do again what was done; what was refused then is refused again."""
+        """Execute recorded commands again; those that were refused are refused again."""
         for command in commands:
             with self._clock.pinned(command.at):
                 lines = self._settled()
                 require(
-                    lines == command.tape, f"its tape had {command.tape} lines where it has {lines} now: {_OTHERWISE}"
+                    lines == command.tape,
+                    f"the tape had {command.tape} lines here and has {lines} now: {_OTHER_VERSION}",
                 )
                 with suppress(ValueError, KeyError):
-                    self._acts[command.kind](command.data)
+                    self._handlers[command.kind](command.data)
 
 
 def write_command(file: BinaryIO, command: Command) -> None:
-    """A line, handed to the system at once: it outlives this process."""
+    """Append a line and flush it, so that it survives this process."""
     file.write(canonical_bytes(command._asdict()) + b"\n")
     file.flush()
 
 
 def read_commands(file: BinaryIO) -> list[Command]:
-    """All of a file, which is left at the end of its last whole line: one that was cut short never acted."""
+    """All commands of a file. An unfinished last line is cut off: its command was never executed."""
     commands, end = [], 0
     for line in file:
         if not line.endswith(b"\n"):
@@ -81,10 +84,10 @@ def read_commands(file: BinaryIO) -> list[Command]:
     return commands
 
 
-def rebuilt(file: BinaryIO, clock: Clock, options: dict[str, Any], make: Callable[[], T]) -> tuple[T, list[Command]]:
-    """What `make` makes, as of when the file was begun, and the commands to repeat on it.
+def restore(file: BinaryIO, clock: Clock, options: dict[str, Any], make: Callable[[], T]) -> tuple[T, list[Command]]:
+    """Call `make` at the time when the file was started, and return what it makes with the commands to repeat on it.
 
-    A file that is empty begins now. `options` are what the box is made of: the same as when the file was begun.
+    An empty file starts now. `options` must be those that the file was started with.
     """
     commands = read_commands(file)
     if not commands:
@@ -92,6 +95,6 @@ def rebuilt(file: BinaryIO, clock: Clock, options: dict[str, Any], make: Callabl
         write_command(file, commands[0])
     first = commands[0]
     if first.data != options:
-        raise ValueError(f"it holds a box that was made of {first.data}, not of {options}")
+        raise ValueError(f"it was started with {first.data}, not with {options}")
     with clock.pinned(first.at):
         return make(), commands[1:]

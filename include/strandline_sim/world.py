@@ -1,4 +1,4 @@
-"""The whole box: one market, one clock, one tape, and the venues that share them."""
+"""The whole simulation: one market, one clock, one tape, and the venues that share them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -50,7 +50,7 @@ class World:
         scenario: Scenario | None = None,
         rules: Iterable[Rule] = (),
         tape: BinaryIO | None = None,
-        newcomers_get: Decimal | None = None,
+        starting_usdc: Decimal | None = None,
         real_time: bool = True,
         limited: bool = True,
         shifts: Mapping[str, int] | None = None,
@@ -68,12 +68,12 @@ class World:
             clock,
             self.tape,
             self.faults,
-            newcomers_get=newcomers_get,
+            starting_usdc=starting_usdc,
             limits=Limits() if limited else Limits.none(),
             nonce_window=real_time,
             commands=self.commands,
         )
-        plans = Plans() if limited else Plans(keyless=None, execute_keyless=None, execute=None)
+        plans = Plans() if limited else Plans(keyless=None)
         self.solana = SolanaVenue(
             self.market,
             clock,

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cli.conftest import IN_A_PROCESS, Command
-from tests.cli.test_sim import box
+from tests.cli.test_sim import running
 from tests.conftest import Database
 
 
@@ -29,7 +29,7 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
         with database.session() as session:
             return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
-    with box() as (_, at):
+    with running() as (_, at):
         settings = {
             "STRANDLINE_DATABASE_URL": database.url.render_as_string(hide_password=False),
             "STRANDLINE_HYPERLIQUID_URL": at["hyperliquid"],

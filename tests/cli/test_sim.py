@@ -18,14 +18,14 @@ ANY_PORTS = [f"--{name}-port=0" for name in ("hyperliquid", "solana", "jupiter",
 
 
 @contextmanager
-def box(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The command in a process of its own, once it listens; and where."""
     with subprocess.Popen([*IN_A_PROCESS, "sim", *ANY_PORTS, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             endpoints = {}
             for line in process.stdout:
-                if "box is open" in line:
+                if "Ready" in line:
                     break
                 name, url = line.split()
                 endpoints[name] = url
@@ -45,7 +45,7 @@ def post(url: str, body: object) -> object:
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM])
 def test_it_opens_answers_and_closes(tmp_path: Path, ended_by: signal.Signals) -> None:
     tape = tmp_path / "tape.jsonl"
-    with box(
+    with running(
         "--stepped", "--symbols", "ETH,BTC", "--made-up", "300", "--start", "2026-03-01T00:00:00", "--tape", str(tape)
     ) as (
         process,
@@ -70,7 +70,7 @@ def test_it_opens_answers_and_closes(tmp_path: Path, ended_by: signal.Signals) -
 def test_a_script_of_faults_is_obeyed(tmp_path: Path) -> None:
     script = tmp_path / "faults.toml"
     script.write_text('[[fault]]\nroute = "hyperliquid/info/meta"\nkind = "status"\nvalue = 502\n')
-    with box("--stepped", "--faults", str(script)) as (_, at):
+    with running("--stepped", "--faults", str(script)) as (_, at):
         with pytest.raises(urllib.error.HTTPError, match="502"):
             post(f"{at['hyperliquid']}/info", {"type": "meta"})
         post(f"{at['hyperliquid']}/info", {"type": "meta"})
@@ -78,7 +78,7 @@ def test_a_script_of_faults_is_obeyed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_port_that_is_taken_is_one_line() -> None:
-    with box("--stepped") as (_, at):
+    with running("--stepped") as (_, at):
         port = re.search(r"\d+$", at["control"])
         assert port is not None
         again = [*IN_A_PROCESS, "sim", *ANY_PORTS, "--control-port", port[0]]
@@ -92,8 +92,8 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     [
         (["--symbols", "ABC"], "ABC not known, only BTC, ETH"),
         (["--speed", "0"], "speed must be above zero"),
-        (["--newcomers", "plenty"], "--newcomers"),
-        (["--newcomers", "-5"], "--newcomers"),
+        (["--starting-usdc", "plenty"], "--starting-usdc"),
+        (["--starting-usdc", "-5"], "--starting-usdc"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(strandline: Command, arguments: list[str], told: str) -> None:

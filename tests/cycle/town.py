@@ -36,7 +36,7 @@ from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline_sim.clock import RunningClock
 from strandline_sim.market.regime import MINUTE_MS
-from strandline_sim.scenes import staged
+from strandline_sim.prepared_markets import prepared_market
 from strandline_sim.solana import DEFAULT_TOKENS
 from strandline_sim.world import Endpoints, World
 from tests.conftest import Database
@@ -206,7 +206,7 @@ class Town:
 @contextmanager
 def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -> Iterator[Town]:
     """At the scene's moment, with accounts that have 5,000 dollars each."""
-    scene = staged("demo", int(MOMENT.timestamp() * 1000))
+    scene = prepared_market("demo", int(MOMENT.timestamp() * 1000))
     clock = JumpingClock(int((MOMENT - timedelta(seconds=30)).timestamp() * 1000))
     world = World(
         clock, seed=1, perps=scene.perps, scenario=scene.scenario, shifts=scene.shifts, real_time=False, limited=False

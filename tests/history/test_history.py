@@ -114,7 +114,7 @@ def _bars(database: Database, instrument: int, count: int) -> None:
         )
 
 
-def test_newcomers_get_their_past_then_the_minute_in_which_they_came(
+def test_starting_usdc_their_past_then_the_minute_in_which_they_came(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a venue that fails at first is asked again."""

@@ -12,7 +12,7 @@ from hyperliquid.exchange import Exchange  # type: ignore[import-untyped]
 from solders.keypair import Keypair
 
 from strandline_sim.clock import RunningClock
-from strandline_sim.commands import read_commands, rebuilt
+from strandline_sim.commands import read_commands, restore
 from strandline_sim.world import World
 
 START = 1_790_000_000_000
@@ -27,7 +27,7 @@ def opened(path: Path, at: int = START) -> Iterator[World]:
     path.touch()
     with path.open("r+b") as file:
         clock = RunningClock(at)
-        world, commands = rebuilt(
+        world, commands = restore(
             file, clock, OPTIONS, lambda: World(clock, seed=5, real_time=False, limited=False, commands=file)
         )
         world.commands.repeat(commands)
@@ -92,7 +92,7 @@ def test_a_version_that_acts_otherwise_is_refused(tmp_path: Path) -> None:
         first.hyperliquid.deposit(ACCOUNT.address, Decimal(1))
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join([lines[0], lines[2]]))
-    with pytest.raises(ValueError, match="the version that wrote it acts otherwise"), opened(path, START + 1):
+    with pytest.raises(ValueError, match="another version wrote it"), opened(path, START + 1):
         pass
 
 
@@ -100,5 +100,5 @@ def test_a_file_of_another_box_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "box.jsonl"
     with opened(path):
         pass
-    with path.open("r+b") as file, pytest.raises(ValueError, match="it holds a box that was made of"):
-        rebuilt(file, RunningClock(START), {"seed": 6}, lambda: None)
+    with path.open("r+b") as file, pytest.raises(ValueError, match="it was started with"):
+        restore(file, RunningClock(START), {"seed": 6}, lambda: None)

@@ -1,7 +1,7 @@
 """Who listens to what, and the faults on the way to them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -76,12 +76,6 @@ class Broadcaster:
         for topic in list(socket.topics):
             self.unsubscribe(socket, topic)
         self.sockets.discard(socket)
-
-    def broadcast(self, topic: Topic, frames: Sequence[bytes]) -> None:
-        """Frames that were built before, to all who listen: the fast way, without faults."""
-        for socket in self._listeners.get(topic, ()):
-            for frame in frames:
-                socket.send(frame)
 
     def publish(self, topic: Topic, data: object) -> None:
         """To all who listen, unless a fault is in the way."""

@@ -1,19 +1,17 @@
 """What the feeds say: the first message to a new subscriber, and what follows as time goes on."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from strandline_sim.hyperliquid import shapes
 from strandline_sim.hyperliquid.account import Fill, FundingPayment, OrderUpdate
-from strandline_sim.hyperliquid.broadcaster import Broadcaster, frame_of
+from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
 from strandline_sim.hyperliquid.orders import Status
 from strandline_sim.hyperliquid.public import INTERVALS, Public, candle_json, trade_json
 from strandline_sim.hyperliquid.topics import Topic
-from strandline_sim.market.trades import Trade
 
 _REPLAYED: Final = 30
 _FAST_DEPTH: Final = 5
@@ -28,14 +26,6 @@ _NOT_BY_USER: Final = frozenset(
         Status.LIQUIDATED_CANCELED,
     }
 )
-
-
-def trade_frames(coin: str, trades: Sequence[Trade], per_frame: int = 10) -> list[bytes]:
-    """Frames of a trades feed, ready to be sent."""
-    return [
-        frame_of("trades", [trade_json(coin, trade) for trade in trades[first : first + per_frame]])
-        for first in range(0, len(trades), per_frame)
-    ]
 
 
 class Feeds:

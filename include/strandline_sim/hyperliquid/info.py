@@ -30,15 +30,15 @@ _USDC: Final = {
 
 
 class Info:
-    """Looks things up; `newcomers_get` is what an address that nobody knew has when it is first asked about."""
+    """Answers `/info`; `starting_usdc` is deposited for an unknown address when a client first asks about it."""
 
     def __init__(
-        self, exchange: Exchange, gate: RequestAuth, public: Public, newcomers_get: Decimal | None = None
+        self, exchange: Exchange, gate: RequestAuth, public: Public, starting_usdc: Decimal | None = None
     ) -> None:
         self._exchange = exchange
         self._gate = gate
         self._public = public
-        self._newcomers_get = newcomers_get
+        self._starting_usdc = starting_usdc
         self._answers: dict[str, Callable[[Query], object]] = {
             "meta": lambda _: public.meta(),
             "spotMeta": lambda _: {"universe": [], "tokens": [_USDC]},
@@ -99,8 +99,8 @@ class Info:
     def account_of(self, user: str) -> Account:
         """The account, or an empty one that nobody keeps."""
         known = self._exchange.account(user)
-        if known is None and self._newcomers_get is not None and not self._gate.agents.is_agent(user):
-            self._exchange.deposit(user, self._newcomers_get)
+        if known is None and self._starting_usdc is not None and not self._gate.agents.is_agent(user):
+            self._exchange.deposit(user, self._starting_usdc)
             known = self._exchange.account(user)
         return known or Account(user)
 

@@ -37,7 +37,6 @@ class Status(StrEnum):
     POST_ONLY_REJECTED = "badAloPxRejected"
     IOC_REJECTED = "iocCancelRejected"
     TRIGGER_REJECTED = "badTriggerPxRejected"
-    NO_LIQUIDITY_REJECTED = "marketOrderNoLiquidityRejected"
     ORACLE_REJECTED = "oracleRejected"
 
 

@@ -48,10 +48,6 @@ class RequestAuth:
             request = msgspec.json.decode(body, type=Request)
         except msgspec.DecodeError as error:
             raise MalformedError(str(error)) from error
-        return self.handle_request(request, skew_ms, share)
-
-    def handle_request(self, request: Request, skew_ms: int = 0, share: Decimal = WHOLE) -> Answer:
-        """As `handle`, already read."""
         action = decode_action(request.action)
         try:
             signer = self._signer(request)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +13,7 @@ from strandline_sim.commands import Commands
 from strandline_sim.faults import Faults
 from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
-from strandline_sim.hyperliquid.feeds import Feeds, trade_frames
+from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.info import Info
 from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.market import Listing, MarketData, perpetuals
@@ -22,7 +22,6 @@ from strandline_sim.hyperliquid.request_auth import RequestAuth
 from strandline_sim.hyperliquid.rest import Reply, Rest, route_of
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.hyperliquid.stream import Stream
-from strandline_sim.hyperliquid.topics import Topic
 from strandline_sim.tape import Tape
 from strandline_sim.web import fault_middleware, json_response
 
@@ -30,8 +29,8 @@ from strandline_sim.web import fault_middleware, json_response
 class HyperliquidVenue:
     """REST and WebSocket in front of one exchange.
 
-    `deposits` are the balances that accounts start with; `newcomers_get` is what any other address has when it is
-    first asked about. With `nonce_window` nonces must be near the venue's time, which a fast clock makes impossible.
+    `deposits` are the balances that accounts start with; any other address gets `starting_usdc` when a client first
+    asks about it. With `nonce_window` nonces must be near the venue's time, which a fast clock makes impossible.
     """
 
     def __init__(
@@ -43,7 +42,7 @@ class HyperliquidVenue:
         *,
         listings: Sequence[Listing] | None = None,
         deposits: Mapping[str, Decimal] | None = None,
-        newcomers_get: Decimal | None = None,
+        starting_usdc: Decimal | None = None,
         rules: Rules | None = None,
         limits: Limits | None = None,
         nonce_window: bool = True,
@@ -59,7 +58,7 @@ class HyperliquidVenue:
         self._gate = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
         self._hub = Broadcaster(clock, self._faults)
         self._feeds = Feeds(self.exchange, self._public, self._hub)
-        info = Info(self.exchange, self._gate, self._public, newcomers_get)
+        info = Info(self.exchange, self._gate, self._public, starting_usdc)
         self._rest = Rest(self.exchange, self._gate, info, self._feeds, clock, self._faults, limits, commands)
         coins = set(self.exchange.by_name)
         self._stream = Stream(self._hub, self._feeds, self._rest, clock, coins, limits)
@@ -104,17 +103,6 @@ class HyperliquidVenue:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-
-    def trade_frames(self, coin: str, start: int, end: int, per_frame: int = 10) -> list[bytes]:
-        """Frames of the market's trades in [start, end), built before they are needed."""
-        return trade_frames(coin, self.exchange.market.trades(coin, start, end), per_frame)
-
-    async def play(self, coin: str, frames: Iterable[Sequence[bytes]]) -> None:
-        """Send built frames to whoever listens to the coin's trades, a batch at a time, as fast as it can."""
-        topic = Topic("trades", coin=coin)
-        for batch in frames:
-            self._hub.broadcast(topic, batch)
-            await asyncio.sleep(0)
 
     def _deposit(self, command: dict[str, Any]) -> None:
         self.advance()

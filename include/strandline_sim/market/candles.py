@@ -21,11 +21,6 @@ class Candle(NamedTuple):
     volume: Decimal
     trades: int
 
-    @property
-    def last_ms(self) -> int:
-        """The candle's last millisecond."""
-        return self.time + self.interval - 1
-
 
 class Columns(NamedTuple):
     """Candles in whole units; `bucket` counts intervals from the first minute that was given."""

@@ -2,34 +2,24 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Final, NamedTuple
-
-import numpy as np
+from typing import Final
 
 from strandline.model.record import require
 from strandline.model.side import Side
 from strandline_sim.market.book import Book, best, make_book
 from strandline_sim.market.candles import Candle, aggregate
 from strandline_sim.market.draws import Draws
-from strandline_sim.market.grid import Ints
 from strandline_sim.market.regime import MINUTE_MS, Leg
 from strandline_sim.market.shifted_path import ShiftedPath
 from strandline_sim.market.spec import SymbolSpec
 from strandline_sim.market.symbol_path import Path, SymbolPath
-from strandline_sim.market.trades import Trade, Trades
+from strandline_sim.market.trades import Trade
 from strandline_sim.market.valuation import hourly_rate, mark_price, oracle_price, premium
 
 Scenario = Mapping[str, Sequence[Leg]]
 
 _MINUTES_AT_ONCE: Final = 2**17
 _BLOCKS_KEPT: Final = 512
-
-
-class Rendered(NamedTuple):
-    """Trades of several symbols in the order of time; `symbol` counts in the order that they were asked for."""
-
-    symbol: Ints
-    trades: Trades
 
 
 class Market:
@@ -79,17 +69,6 @@ class Market:
             for time, price, size, bought, number in zip(*(column.tolist() for column in piece), strict=True)
         ]
 
-    def render_trades(self, symbols: Sequence[str], from_ms: int, to_ms: int) -> Rendered:
-        """The trades of several symbols as columns: the fast way to many of them."""
-        require(bool(symbols), "name the symbols")
-        pieces = [
-            (index, piece) for index, name in enumerate(symbols) for piece in self._paths[name].trades(from_ms, to_ms)
-        ]
-        symbol = np.concatenate([np.full(len(piece.time), index) for index, piece in pieces])
-        columns = [np.concatenate(column) for column in zip(*(piece for _, piece in pieces), strict=True)]
-        order = np.argsort(columns[0], kind="stable")
-        return Rendered(symbol[order], Trades(*(column[order] for column in columns)))
-
     def candle(self, symbol: str, interval_ms: int, start_ms: int, until_ms: int | None = None) -> Candle | None:
         """The candle that starts here; None without a trade. See `candles` for `until_ms`."""
         require(start_ms % interval_ms == 0, "no candle starts here")
@@ -118,12 +97,6 @@ class Market:
         path = self._paths[symbol]
         bid, ask = best(path, at_ms)
         return (path.grid.price(bid) + path.grid.price(ask)) / 2
-
-    def spread(self, symbol: str, at_ms: int) -> Decimal:
-        """The best ask less the best bid."""
-        path = self._paths[symbol]
-        bid, ask = best(path, at_ms)
-        return path.grid.price(ask - bid)
 
     def book(self, symbol: str, at_ms: int, levels: int = 20) -> Book:
         """What rests in the book, best prices first; sizes change twice a second."""

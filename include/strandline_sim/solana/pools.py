@@ -51,8 +51,6 @@ class Price(NamedTuple):
     arrives: int
     hops: list[Hop]
     impact: Decimal
-    usd_in: Decimal
-    usd_out: Decimal
 
 
 class Pools:
@@ -99,9 +97,7 @@ class Pools:
         arrives = left - (token_out.transfer_fee.on(left) if token_out.transfer_fee else 0)
         if arrives <= 0:
             raise NoRouteError("COULD_NOT_FIND_ANY_ROUTE", "Could not find any route")
-        usd_in = self.usd(token_in, instant) * Decimal(amount).scaleb(-token_in.decimals)
-        usd_out = self.usd(token_out, instant) * Decimal(arrives).scaleb(-token_out.decimals)
-        return Price(amount, left, arrives, hops, 1 - kept, usd_in, usd_out)
+        return Price(amount, left, arrives, hops, 1 - kept)
 
     def prepare(self, calls: list[Call], instant: int) -> list[dict[str, str]]:
         """Write what the market pays where the swap program reads it."""

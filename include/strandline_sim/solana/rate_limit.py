@@ -12,20 +12,14 @@ from strandline_sim.clock import Clock
 from strandline_sim.web import json_response
 
 _WINDOW_MS: Final = 60_000
-_EXECUTE: Final = "/execute"
 _TOO_MANY: Final = "[API Gateway] Too many requests"
 
 
 class Plans(NamedTuple):
-    """Requests a second: of each API key, of those without a key, and of `/execute`, which is counted apart.
-
-    None is no limit.
-    """
+    """Requests a second of each API key, and of those without a key. None is no limit."""
 
     keys: Mapping[str, float | None] = {}
     keyless: float | None = 0.5
-    execute_keyless: float | None = 20
-    execute: float | None = 50
 
 
 class Gateway:
@@ -34,7 +28,7 @@ class Gateway:
     def __init__(self, plans: Plans, clock: Clock) -> None:
         self._plans = plans
         self._clock = clock
-        self._asked: dict[tuple[str, bool], deque[int]] = {}
+        self._asked: dict[str | None, deque[int]] = {}
         self._count = 0
 
     def middleware(self) -> Middleware:
@@ -46,7 +40,7 @@ class Gateway:
             key = request.headers.get("x-api-key")
             if key is not None and key not in self._plans.keys:
                 return self._signed(json_response({"code": 401, "message": "Unauthorized"}, 401), {})
-            headers = self._headers(key, executing=request.path.endswith(_EXECUTE))
+            headers = self._headers(key)
             if int(headers.get("x-ratelimit-remaining", "0")) < 0:
                 return self._signed(web.Response(text=_TOO_MANY, status=429), headers)
             answer = await handler(request)
@@ -56,13 +50,13 @@ class Gateway:
 
         return guard
 
-    def _headers(self, key: str | None, *, executing: bool) -> dict[str, str]:
+    def _headers(self, key: str | None) -> dict[str, str]:
         """What is left of the minute; nothing when there is no limit."""
-        rate = self._rate(key, executing=executing)
+        rate = self._plans.keyless if key is None else self._plans.keys[key]
         if rate is None:
             return {}
         now = self._clock.now()
-        asked = self._asked.setdefault((key or "", executing), deque())
+        asked = self._asked.setdefault(key, deque())
         while asked and asked[0] <= now - _WINDOW_MS:
             asked.popleft()
         limit = int(rate * _WINDOW_MS / 1000)
@@ -75,11 +69,6 @@ class Gateway:
             "x-ratelimit-current": str(len(asked)),
             "x-ratelimit-reset": str(math.ceil(free / 1000)),
         }
-
-    def _rate(self, key: str | None, *, executing: bool) -> float | None:
-        if executing:
-            return self._plans.execute_keyless if key is None else self._plans.execute
-        return self._plans.keyless if key is None else self._plans.keys[key]
 
     def _signed(self, answer: web.StreamResponse, headers: Mapping[str, str]) -> web.StreamResponse:
         answer.headers.update({**headers, "x-api-gateway-request-id": f"{self._count:032x}"})

@@ -43,7 +43,7 @@ class SolanaVenue:
     """`start` serves it; `fund` gives wallets something to trade with.
 
     Faults are asked for on the routes `solana/rpc/<method>` (besides those of every server: `lag` hides statuses and
-    transactions, `node_behind`, `clock_skew`), `solana/jupiter/<quote|swap|order|execute|price|…>` (`lag`: quotes of
+    transactions, `node_behind`, `clock_skew`), `solana/jupiter/<quote|swap|price|tokens>` (`lag`: quotes of
     `value` ms ago) and `solana/landing` (see `chain`).
     """
 
@@ -62,7 +62,6 @@ class SolanaVenue:
     ) -> None:
         commands = commands or Commands(clock)
         self._plans = plans or Plans()
-        self._seed = seed
         self.tokens = tuple(tokens)
         self._by_symbol = {token.symbol: token for token in self.tokens}
         self._clock = clock
@@ -89,7 +88,7 @@ class SolanaVenue:
     def jupiter_app(self) -> web.Application:
         """Jupiter's APIs, under the paths that they have."""
         jupiter = Jupiter(self.chain, self.pools, self._clock, self._faults)
-        return jupiter_app(jupiter, self._plans, self._seed)
+        return jupiter_app(jupiter, self._plans)
 
     async def start(self, host: str = "127.0.0.1", rpc_port: int = 0, jupiter_port: int = 0) -> Addresses:
         """Listen; port 0 is any free one."""

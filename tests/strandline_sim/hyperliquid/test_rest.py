@@ -183,7 +183,7 @@ def test_hours_in_a_second() -> None:
 
 
 def test_newcomers_have_money_once_they_are_asked_about() -> None:
-    one, tape = venue(newcomers_get=Decimal(500))
+    one, tape = venue(starting_usdc=Decimal(500))
     with served(one) as url:
         client = Exchange(STRANGER, url, timeout=10)
         assert client.noop(wall_clock().now())["response"].endswith("does not exist.")

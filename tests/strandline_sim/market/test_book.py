@@ -22,7 +22,7 @@ def test_the_book_lies_around_the_last_price(symbol: str, now: int) -> None:
     assert bids == sorted(set(bids), reverse=True)
     assert asks == sorted(set(asks))
     assert bids[0] <= MARKET.price(symbol, now) <= asks[0]
-    assert MARKET.spread(symbol, now) == asks[0] - bids[0] > 0
+    assert asks[0] > bids[0]
     assert MARKET.mid(symbol, now) == (bids[0] + asks[0]) / 2
     for level in (*book.bids, *book.asks):
         assert spec.grid.price(spec.grid.units(level.price)) == level.price
@@ -36,7 +36,8 @@ def test_even_without_a_spread_bid_and_ask_are_a_step_apart() -> None:
     for second in range(20):
         now = START + second * 1000
         step = market.symbols["SOL"].grid.step(int(market.price("SOL", now) * 10**4))
-        assert market.spread("SOL", now) == Decimal(step).scaleb(-4)
+        book = market.book("SOL", now, 1)
+        assert book.asks[0].price - book.bids[0].price == Decimal(step).scaleb(-4)
 
 
 def test_a_deeper_market_has_more_in_its_book() -> None:

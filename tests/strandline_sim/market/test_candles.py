@@ -45,7 +45,7 @@ def test_longer_candles_are_what_their_trades_amount_to(symbol: str, interval: i
 def test_longer_candles_are_made_of_whole_minutes(symbol: str, interval: int) -> None:
     minutes = MARKET.candles(symbol, MINUTE, START, START + DAY)
     for candle in MARKET.candles(symbol, interval, START, START + DAY):
-        inside = [minute for minute in minutes if candle.time <= minute.time <= candle.last_ms]
+        inside = [minute for minute in minutes if candle.time <= minute.time < candle.time + interval]
         assert (candle.open, candle.close) == (inside[0].open, inside[-1].close)
         assert candle.high == max(minute.high for minute in inside)
         assert candle.low == min(minute.low for minute in inside)

@@ -58,28 +58,8 @@ def test_sizes_have_a_heavy_tail() -> None:
     assert sizes[-1] > 15 * mean
 
 
-def test_rendered_columns_are_the_same_trades_in_the_order_of_time() -> None:
-    names = ["SOL", "BTC", "SLEEPY"]
-    rendered = MARKET.render_trades(names, START + 1, START + HOUR)
-    assert rendered.trades.time.tolist() == sorted(rendered.trades.time.tolist())
-    for index, name in enumerate(names):
-        spec, mine = MARKET.symbols[name], rendered.symbol == index
-        columns = (column[mine].tolist() for column in rendered.trades)
-        assert [
-            (
-                time,
-                spec.grid.price(price),
-                Decimal(size).scaleb(-spec.size_decimals),
-                Side.BUY if buys else Side.SELL,
-                i,
-            )
-            for time, price, size, buys, i in zip(*columns, strict=True)
-        ] == MARKET.trades(name, START + 1, START + HOUR)
-
-
 def test_an_empty_range_is_empty() -> None:
     assert MARKET.trades("BTC", START, START) == []
-    assert len(MARKET.render_trades(["BTC"], START, START).symbol) == 0
 
 
 @pytest.mark.parametrize("bounds", [(START + 1, START), (-1, START), (START, 200 * 365 * DAY)])

@@ -37,7 +37,7 @@ TOLL = Token(
 )
 UNPRICED = Token("NONE", "Unpriced", Pubkey.from_bytes(b"none" * 8), 6, "NONE")
 TOKENS = (*DEFAULT_TOKENS, TOLL, UNPRICED)
-UNLIMITED = Plans({"right": None, "slow": 1.0}, keyless=None, execute_keyless=None, execute=None)
+UNLIMITED = Plans({"right": None, "slow": 1.0}, keyless=None)
 
 
 class TinyMarket:

@@ -1,24 +1,21 @@
 """A swap's whole life with the real client, and what the chain says about it."""
 
-import asyncio
-import base64
-from typing import Any
-
 import pytest
 from solana.rpc.commitment import Confirmed, Finalized, Processed
 from solana.rpc.core import RPCException
 from solders.instruction import AccountMeta, Instruction
-from solders.keypair import Keypair
+from solders.message import MessageV0
 from solders.pubkey import Pubkey
+from solders.transaction import VersionedTransaction
 from solders.transaction_status import (
     InstructionErrorCustom,
     TransactionConfirmationStatus,
     TransactionErrorInstructionError,
 )
 
-from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.solana.swap_program import POOL
 from strandline_sim.solana.token_accounts import TOKEN_2022_PROGRAM, TOKEN_PROGRAM, associated_address
-from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC, Box, deltas, run, signed
+from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC, Box, deltas, run
 
 RENT = 2_039_280
 
@@ -175,133 +172,28 @@ def test_a_stale_quote_fails_where_the_market_has_moved() -> None:
 def test_the_user_cannot_be_paid_by_a_pool_of_his_own() -> None:
     async def story(box: Box) -> None:
         key = box.wallet(USDC=1_000_000_000)
-        body = {"quoteResponse": await box.quote(USDC, BONK, 1_000_000), "taker": str(key.pubkey())}
-        parts = await box.post("/swap/v2/swap-instructions", body)
-        swap = instruction(parts["swapInstruction"])
+        built, _ = await box.swap(await box.quote(USDC, BONK, 1_000_000), key)
+        *setup, swap = instructions_of(built)
         accounts = list(swap.accounts)
-        accounts[9] = AccountMeta(key.pubkey(), is_signer=True, is_writable=True)
+        accounts[POOL] = AccountMeta(key.pubkey(), is_signer=True, is_writable=True)
+        honest = await box.send(await box.compose(key, [*setup, swap]), skip_preflight=True)
+        assert (await box.status(honest)).err is None
+        await box.blocks(1)
         forged = Instruction(swap.program_id, bytes(swap.data), accounts)
-        setup = [instruction(one) for one in parts["setupInstructions"]]
         signature = await box.send(await box.compose(key, [*setup, forged]), skip_preflight=True)
         assert (await box.status(signature)).err is not None
 
     run(story)
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-def test_instructions_make_a_transaction_of_ones_own(version: str) -> None:
-    async def story(box: Box) -> None:
-        key = box.wallet(USDC=1_000_000_000)
-        quote = await box.quote(USDC, SOL, 50_000_000)
-        body = {"quoteResponse": quote, "taker": str(key.pubkey()), "userPublicKey": str(key.pubkey())}
-        parts = await box.post(f"/swap/{version}/swap-instructions", body)
-        names = ("computeBudgetInstructions", "setupInstructions", "otherInstructions")
-        budget, setup, other = ([instruction(one) for one in parts[name]] for name in names)
-        swap, cleanup = instruction(parts["swapInstruction"]), instruction(parts["cleanupInstruction"])
-        transaction = await box.compose(key, [*budget, *setup, swap, cleanup, *other])
-        signature = await box.send(transaction)
-        await box.blocks(1)
-        landed = await box.transaction(signature)
-        assert deltas(landed, key.pubkey()) == {USDC: -50_000_000}
-        meta = landed.transaction.meta
-        assert meta.post_balances[0] - meta.pre_balances[0] + meta.fee == int(quote["outAmount"])
-
-    run(story)
-
-
-def test_the_v1_api_builds_the_same_swap() -> None:
-    async def story(box: Box) -> None:
-        key = box.wallet(USDC=1_000_000_000)
-        query = {"inputMint": USDC, "outputMint": SOL, "amount": "1000000", "slippageBps": "100"}
-        quote = await box.get("/swap/v1/quote", **query)
-        body = {"userPublicKey": str(key.pubkey()), "quoteResponse": quote, "prioritizationFeeLamports": 14_000}
-        answer = await box.post("/swap/v1/swap", body)
-        assert answer["prioritizationFeeLamports"] == 14_000
-        transaction = signed(answer["swapTransaction"], key)
-        signature = await box.send(transaction)
-        await box.blocks(1)
-        assert (await box.transaction(signature)).transaction.meta.fee == 19_000
-
-    run(story)
-
-
-def test_order_and_execute() -> None:
-    async def story(box: Box) -> None:
-        key = box.wallet(USDC=1_000_000_000)
-        query = {"inputMint": USDC, "outputMint": SOL, "amount": "150000000"}
-        priced = await box.get("/swap/v2/order", **query)
-        assert priced["transaction"] is None
-        order = await box.get("/swap/v2/order", taker=str(key.pubkey()), **query)
-        assert order["signatureFeePayer"] == str(key.pubkey())
-        assert order["rentFeeLamports"] == RENT
-        transaction = signed(order["transaction"], key)
-        body = {"signedTransaction": base64.b64encode(bytes(transaction)).decode(), "requestId": order["requestId"]}
-        answer = await box.post("/swap/v2/execute", body)
-        assert (answer["status"], answer["code"]) == ("Success", 0)
-        assert answer["totalOutputAmount"] == order["outAmount"]
-        await box.blocks(10)
-        assert await box.post("/swap/v2/execute", body) == answer  # posted again: says the same, does nothing
-        assert box.kinds() == ["received", "landed"]
-        other = await box.pay(key, Keypair.from_seed(b"o" * 32).pubkey(), 1)
-        tampered = {**body, "signedTransaction": base64.b64encode(bytes(other)).decode()}
-        assert (await box.post("/swap/v2/execute", tampered, 400))["code"] == -3
-        assert (await box.post("/swap/v2/execute", {**body, "signedTransaction": "AA"}, 400))["code"] == -2
-        unsigned = {**body, "signedTransaction": order["transaction"]}
-        assert (await box.post("/swap/v2/execute", unsigned, 400))["code"] == -1003
-        assert (await box.post("/swap/v2/execute", {"signedTransaction": "AA"}, 400))["code"] == -4
-        assert (await box.post("/swap/v2/execute", {"requestId": "x"}, 400))["code"] == -5
-        await box.clock.step(120_001)
-        assert (await box.post("/swap/v2/execute", body, 400))["code"] == -1
-
-    run(story)
-
-
-def test_execute_says_why_it_failed_and_waits_for_what_is_late() -> None:
-    async def story(box: Box) -> None:
-        key = box.wallet(USDC=1_000_000_000)
-        query = {"inputMint": USDC, "outputMint": SOL, "amount": "150000000", "taker": str(key.pubkey())}
-
-        async def execute(order: dict[str, Any]) -> Any:
-            transaction = base64.b64encode(bytes(signed(order["transaction"], key))).decode()
-            body = {"signedTransaction": transaction, "requestId": order["requestId"]}
-            return await box.post("/swap/v2/execute", body)
-
-        order = await box.get("/swap/v2/order", **query)
-        box.market.prices["SOL"] *= 2
-        failed = await execute(order)
-        assert (failed["status"], failed["code"], failed["error"]) == ("Failed", 6001, "Slippage tolerance exceeded")
-
-        async def execute_while_time_goes_on(blocks: int) -> Any:
-            waiting = asyncio.create_task(execute(await box.get("/swap/v2/order", **query)))
-            for _ in range(blocks):
-                await asyncio.sleep(0.002)
-                await box.blocks(1)
-            return await waiting
-
-        box.faults.add(Rule(route="solana/landing", kind=FaultKind.DELAY, value=2000))
-        assert (await execute_while_time_goes_on(20))["code"] == 0
-        box.faults.add(Rule(route="solana/landing", kind=FaultKind.DROP_REQUEST, times=None))
-        assert (await execute_while_time_goes_on(200))["code"] in {-1005, -1006}
-
-    run(story)
-
-
-def test_an_order_that_cannot_be_paid() -> None:
-    async def story(box: Box) -> None:
-        poor, gasless = box.wallet(1, USDC=5), box.wallet(2, sol=0.0001, USDC=10_000_000)
-        query = {"inputMint": USDC, "outputMint": BONK, "amount": "1000000"}
-        short = await box.get("/swap/v2/order", taker=str(poor.pubkey()), **query)
-        assert (short["transaction"], short["errorCode"]) == ("", 1)
-        dry = await box.get("/swap/v2/order", taker=str(gasless.pubkey()), **query)
-        assert (dry["transaction"], dry["errorCode"]) == ("", 2)
-
-    run(story)
-
-
-def instruction(described: dict[str, Any]) -> Instruction:
-    """From Jupiter's JSON."""
-    accounts = [
-        AccountMeta(Pubkey.from_string(one["pubkey"]), one["isSigner"], one["isWritable"])
-        for one in described["accounts"]
+def instructions_of(transaction: VersionedTransaction) -> list[Instruction]:
+    """The instructions of a transaction without lookup tables, to be changed and compiled again."""
+    message = transaction.message
+    assert isinstance(message, MessageV0)
+    keys = message.account_keys
+    signers = message.header.num_required_signatures
+    metas = [AccountMeta(key, place < signers, message.is_maybe_writable(place)) for place, key in enumerate(keys)]
+    return [
+        Instruction(keys[one.program_id_index], bytes(one.data), [metas[place] for place in one.accounts])
+        for one in message.instructions
     ]
-    return Instruction(Pubkey.from_string(described["programId"]), base64.b64decode(described["data"]), accounts)

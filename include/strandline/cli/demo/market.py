@@ -14,7 +14,7 @@ from strandline.model.timeframe import Timeframe
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 
-SCENE: Final = "demo"
+SCENARIO: Final = "demo"
 SEED: Final = 1
 
 _PERPS: Final = ("BTC", "ETH", "SOL", "HYPE", "BNB", "XRP", "DOGE", "LINK", "kPEPE")

@@ -58,12 +58,12 @@ def _engine(settings: "Settings", role: Role) -> Iterator[Engine]:
 
 def _market(moment: datetime) -> "Market":
     """The very market that the simulated venues show."""
-    from strandline.cli.demo.market import SCENE, SEED
-    from strandline_sim.scenes import staged
+    from strandline.cli.demo.market import SCENARIO, SEED
+    from strandline_sim.prepared_markets import prepared_market
     from strandline_sim.world import market_of
 
-    scene = staged(SCENE, int(moment.timestamp() * 1000))
-    return market_of(SEED, scene.perps, scene.scenario, scene.shifts)
+    prepared = prepared_market(SCENARIO, int(moment.timestamp() * 1000))
+    return market_of(SEED, prepared.perps, prepared.scenario, prepared.shifts)
 
 
 def recorded(

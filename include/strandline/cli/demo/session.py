@@ -48,7 +48,7 @@ def demo_session() -> Iterator["Session"]:
     place = Paths(settings.home)
     place.make()
     begins = market.moment(place.state / "demo.json")
-    told = [f"--seed={market.SEED}", f"--scene={market.SCENE}", f"--moment={begins:%Y-%m-%dT%H:%M:%S}"]
+    told = [f"--seed={market.SEED}", f"--scenario={market.SCENARIO}", f"--scenario-start={begins:%Y-%m-%dT%H:%M:%S}"]
     stack = Stack(
         settings,
         market=told,

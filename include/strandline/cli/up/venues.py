@@ -45,8 +45,8 @@ class SimulatedVenues:
     def program(self, market: Sequence[str]) -> Program:
         """The command; `market` is what else `strandline sim` is told."""
         ports = [f"--{name}-port={self._ports[name]}" for name in VENUE_PORTS]
-        # Nobody has money but those who are given it.
-        return Program("venues", [*STRANDLINE, "sim", "--newcomers=0", f"--state={self._state}", *market, *ports])
+        # Only the accounts that `_fund` pays into have money.
+        return Program("venues", [*STRANDLINE, "sim", "--starting-usdc=0", f"--state={self._state}", *market, *ports])
 
     def ready(self, pid: int) -> bool:
         """They answer, and the accounts have their money."""

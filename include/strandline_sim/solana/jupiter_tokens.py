@@ -1,4 +1,4 @@
-"""Price V3 and Tokens V2: what tokens are, and what they cost."""
+"""Price V3 and Tokens V2: prices and descriptions of tokens."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -16,8 +16,8 @@ _DAY_MS: Final = 86_400_000
 _CREATED: Final = datetime(2024, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
 
 
-class Catalogue:
-    """The handlers."""
+class TokenHandlers:
+    """Answers `/price` and `/tokens`."""
 
     def __init__(self, jupiter: Jupiter) -> None:
         self._jupiter = jupiter
@@ -42,12 +42,6 @@ class Catalogue:
             low = query.lower()
             found = [token for token in tokens if low in token.symbol.lower() or low in token.name.lower()]
         return [self._described(token) for token in found]
-
-    async def tag(self, request: web.Request) -> list[dict[str, Any]]:
-        """Those with a tag, `verified` for one."""
-        wanted = request.query.get("query", "")
-        tokens = self._jupiter.pools.tokens.values()
-        return [self._described(token) for token in tokens if wanted in token.tags]
 
     def _price(self, mint: str, instant: int) -> dict[str, Any] | None:
         try:
