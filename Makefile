@@ -32,7 +32,7 @@ demo: setup ## the whole pipeline on simulated venues; ONCE=1 ends after the fir
 	@exec $(BIN)/strandline demo $(if $(ONCE),--once)
 
 test: setup ## every test, on an embedded Postgres of its own
-	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadgroup
+	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 test-ui: ## not built yet: the pages in a real browser
 	@echo "strandline: 'make test-ui' is not built yet; README.md says what works today" >&2; exit 2

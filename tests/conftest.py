@@ -10,6 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from strandline.store.connect import connect
 from strandline.store.migrate import migrate
@@ -24,18 +26,21 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _numbers = count(1)
-_TESTS = Path(__file__).parent
 _RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _ByFile(LoadScopeScheduling):
     """The tests of a file share their fixtures, so they run in one process; so do all that start a whole system, since
     two at once would only slow each other down.
     """
-    for item in items:
-        file = item.path.relative_to(_TESTS).as_posix()
-        item.add_marker(pytest.mark.xdist_group("system" if file.startswith(_RUN_A_WHOLE_SYSTEM) else file))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "system" if file.removeprefix("tests/").startswith(_RUN_A_WHOLE_SYSTEM) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
+    return _ByFile(config, log)
 
 
 class Database:
