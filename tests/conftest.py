@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +17,9 @@ from strandline.store.connect import connect
 from strandline.store.migrate import migrate
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # `ci` is quick and finds the same examples every time; `long` is for a night: HYPOTHESIS_PROFILE=long make test
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
