@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
+from xdist.remote import Producer  # type: ignore[import-untyped]
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from strandline.store.connect import connect
 from strandline.store.migrate import migrate
@@ -32,7 +32,7 @@ _numbers = count(1)
 _RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
 
 
-class _ByFile(LoadScopeScheduling):
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
     """The tests of a file share their fixtures, so they run in one process; so do all that start a whole system, since
     two at once would only slow each other down.
     """
