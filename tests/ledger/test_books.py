@@ -7,9 +7,10 @@ from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from strandline.ledger.account import Account
-from strandline.ledger.books import Books, Entry, cost_of
+from strandline.ledger.books import Books, FillEntry, cost_of
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.side import Side
@@ -66,11 +67,11 @@ class Desk:
         if not quantity:
             return
         self.count += 1
-        entry = Entry(
+        entry = FillEntry(
             account=self.account,
             position_id=row,
             order_id=UUID(int=100 * step.row + 10 * (step.side is Side.BUY) + step.order),
-            token=TOKEN,
+            token_contract=TOKEN,
             side=step.side,
             price=Price(step.price),
             quantity=quantity,
@@ -86,9 +87,9 @@ class Desk:
         self.fees += step.fee
         self.bought += moved if sign > 0 else 0
         self.sold += moved if sign < 0 else 0
-        self.books.fill(entry)
+        self.books.post_fill(entry)
         if step.ends:
-            self.books.finish(row, entry.order_id)
+            self.books.end_order(row, entry.order_id)
 
     @property
     def cash(self) -> Decimal:
@@ -155,7 +156,7 @@ def test_a_sell_that_leaves_too_little_closes_the_trade_as_dust() -> None:
     _fill(desk, Side.SELL, "9.4", "110", ends=False)
     _fill(desk, Side.SELL, "0.2", "110", ends=False)
     assert desk.books.holdings[ROWS[0]].quantity == Quantity("0.4"), "the order was not over yet"
-    desk.books.finish(ROWS[0], desk.books.last[ROWS[0]].order_id)
+    desk.books.end_order(ROWS[0], desk.books.last_fill[ROWS[0]].order_id)
     assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.4")}
     (trade,) = desk.books.trades.values()
     assert (trade.close_reason, trade.net_pnl) == ("dust", Money("56"))
@@ -179,10 +180,14 @@ def test_what_was_taken_for_dust_too_early_can_still_be_sold() -> None:
     _fill(desk, Side.SELL, "9.8", "100", ends=False)
     _fill(desk, Side.BUY, "0.05", "100", order=1)
     assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.2")}
-    sell = desk.books.last[ROWS[0]]._replace(
-        order_id=UUID(int=0), side=Side.SELL, quantity=Quantity("0.2"), ts=START + timedelta(hours=1)
+    sell = replace(
+        desk.books.last_fill[ROWS[0]],
+        order_id=UUID(int=0),
+        side=Side.SELL,
+        quantity=Quantity("0.2"),
+        ts=START + timedelta(hours=1),
     )
-    desk.books.fill(sell)
+    desk.books.post_fill(sell)
     assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.05")}
     assert not desk.books.holdings[ROWS[0]].quantity
     assert desk.cash == -1000 + 980 - 5 + 20

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from strandline.ledger.cash import free_cash
 from strandline.ledger.equity import Equity, record, value
-from strandline.ledger.trades import last_trades, losing_streak
+from strandline.ledger.trades import losing_streak
 from strandline.model.exact import Money, Price
 from strandline.model.mark import Mark
 from strandline.model.position import PositionKey
@@ -175,5 +175,3 @@ def test_the_losing_streak_is_counted_back_from_the_last_trade(
     portfolio.close_trades(*results)
     with portfolio.database.session(Role.UI) as connection:
         assert losing_streak(connection) == streak
-        last = last_trades(connection)
-    assert [trade.trade_no for trade in last.values()] == ([len(results)] if results else [])

@@ -6,9 +6,9 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
-from strandline.model.exact import Price
 from strandline.model.mark import Mark
 from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row
 
 _LOOKED_BACK: Final = timedelta(days=2)
 
@@ -71,14 +71,4 @@ def newest_marks(connection: Connection, cycle: datetime) -> Mapping[int, SeenMa
         """),
         {"cycle": cycle, "oldest": cycle - _LOOKED_BACK},
     )
-    return {
-        row.instrument_id: SeenMark(
-            token_contract=row.token_contract,
-            venue=VenueKey(token_chain=row.token_chain, book_id=row.book_id),
-            symbol=row.symbol,
-            price=Price(row.price),
-            source=row.source,
-            observed_at=row.observed_at,
-        )
-        for row in rows
-    }
+    return {row.instrument_id: from_row(SeenMark, row) for row in rows}

@@ -7,11 +7,10 @@ from uuid import UUID
 from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
-from strandline.model.canonical import canonical_bytes
-from strandline.model.exact import Exact
-from strandline.model.intent import ExecutionIntent
+from strandline.execution.intents import outbox_row
 from strandline.pm.decisions import Decided, Plan
 from strandline.pm.inputs import Memory
+from strandline.store.rows import values
 
 
 def insert_cycle(
@@ -39,22 +38,9 @@ def insert_cycle(
 
 def insert_intents(connection: Connection, decisions: Iterable[Decided], now: datetime) -> None:
     """Each with what it rests on."""
-    rows = [_intent_row(decided.intent, decided, now) for decided in decisions if decided.intent is not None]
+    rows = [outbox_row(one.intent, one.evidence, now) for one in decisions if one.intent is not None]
     if rows:
-        connection.execute(
-            text("""
-            INSERT INTO intents
-              (intent_id, cycle_t, position_id, decision, exit_reason, rule, trade_no, attempt_no, size_frac, notional,
-               quantity, urgency, max_slippage_bps, reduce_only, reasons, state, appetite, exit_urgency, decision_price,
-               source_bar, source_revision, expires_at, strategy_hash, status_at, evidence)
-            VALUES
-              (:intent_id, :cycle, :position_id, :decision, :exit_reason, :rule, :trade_no, :attempt_no, :size_frac,
-               :notional, :quantity, :urgency, :max_slippage_bps, :reduce_only, :reasons, :state, :appetite,
-               :exit_urgency, :decision_price, :source_bar, :source_revision, :expires_at, :strategy_hash, :now,
-               CAST(:evidence AS jsonb))
-            """),
-            rows,
-        )
+        connection.execute(text(f"INSERT INTO intents {values(rows[0])}"), rows)
 
 
 def keep_memories(connection: Connection, decisions: Iterable[Decided]) -> None:
@@ -75,16 +61,6 @@ def keep_memories(connection: Connection, decisions: Iterable[Decided]) -> None:
             """),
             rows,
         )
-
-
-def _intent_row(intent: ExecutionIntent, decided: Decided, now: datetime) -> dict[str, object]:
-    row = {name: value.decimal if isinstance(value, Exact) else value for name, value in asdict(intent).items()}
-    return {
-        **row,
-        "reasons": list(intent.reasons),
-        "now": now,
-        "evidence": canonical_bytes(decided.evidence).decode(),
-    }
 
 
 def _memory_row(position_id: UUID, memory: Memory) -> dict[str, object]:

@@ -1,17 +1,13 @@
 """The rows that may be traded, with what the ledger, the engine and the sidecar know of each."""
 
 from collections.abc import Sequence
-from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, text
 
-from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.instrument import Instrument
-from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
+from strandline.model.position import Position
 from strandline.model.record import Record
-from strandline.model.timeframe import Timeframe
-from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row
 
 
 class PositionRow(Record, frozen=True, kw_only=True):
@@ -36,7 +32,7 @@ def position_rows(connection: Connection) -> tuple[PositionRow, ...]:
         ORDER BY p.token_chain, p.book_id, p.token_contract, p.timeframe
         """)
     )
-    return tuple(_watched(row) for row in rows)
+    return tuple(from_row(PositionRow, row) for row in rows)
 
 
 def unregistered_rows(connection: Connection) -> Sequence[str]:
@@ -50,45 +46,3 @@ def unregistered_rows(connection: Connection) -> Sequence[str]:
         ORDER BY 1
         """)
     ).all()
-
-
-def _watched(row: Any) -> PositionRow:  # noqa: ANN401  a row of SQLAlchemy's
-    venue = VenueKey(token_chain=row.token_chain, book_id=row.book_id)
-    key = PositionKey(venue=venue, token_contract=row.token_contract, timeframe=Timeframe(row.timeframe))
-    return PositionRow(
-        position=Position(
-            key=key,
-            instrument_id=row.instrument_id,
-            desired_status=DesiredStatus(row.desired_status),
-            weight=Ratio(row.weight),
-            ready=row.ready,
-            holding=Holding() if row.trade_no is None else _holding(row),
-        ),
-        instrument=Instrument(
-            instrument_id=row.instrument_id,
-            venue=venue,
-            token_contract=row.token_contract,
-            symbol=row.symbol,
-            lot=Quantity(row.lot),
-            min_notional=Money(row.min_notional),
-            calendar=row.calendar,
-        ),
-    )
-
-
-def _holding(row: Any) -> Holding:  # noqa: ANN401
-    return Holding(
-        trade_no=row.trade_no,
-        quantity=Quantity(row.quantity),
-        average_entry=_price(row.average_entry),
-        invested=Money(row.invested),
-        extracted=Money(row.extracted),
-        realised_pnl=Money(row.realised_pnl),
-        fees=Money(row.fees),
-        first_fill_at=row.first_fill_at,
-        last_fill_at=row.last_fill_at,
-    )
-
-
-def _price(value: Decimal | None) -> Price | None:
-    return None if value is None else Price(value)

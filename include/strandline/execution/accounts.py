@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from strandline.ledger.account import Account
+from strandline.store.rows import to_row
 
 PATIENCE = timedelta(seconds=5)
 """How long to wait for another process that works the same account. It may be a dead one that is not gone yet."""
@@ -23,7 +24,7 @@ def register(connection: Connection, account: Account) -> None:
         INSERT INTO venue_accounts (token_chain, book_id, address) VALUES (:token_chain, :book_id, :address)
         ON CONFLICT DO NOTHING
         """),
-        account.columns,
+        to_row(account),
     )
 
 
@@ -35,7 +36,7 @@ def is_open(connection: Connection, account: Account) -> bool:
             SELECT EXISTS (SELECT FROM cash_events
                            WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address))
             """),
-            account.columns,
+            to_row(account),
         )
     )
 
@@ -52,7 +53,7 @@ def next_nonce(connection: Connection, account: Account, now: datetime) -> int:
             WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address)
             RETURNING last_nonce
             """),
-            {**account.columns, "now_ms": int(now.timestamp() * 1000)},
+            {**to_row(account), "now_ms": int(now.timestamp() * 1000)},
         ).scalar_one()
     )
 

@@ -9,12 +9,13 @@ from sqlalchemy import Connection, text
 from strandline.execution.intents import read
 from strandline.execution.strands import tell_result
 from strandline.ledger.account import Account, lock_venue
-from strandline.ledger.posting import post_events, post_order
+from strandline.ledger.posting import post_cash_events, post_order
 from strandline.model.fill import CashEvent, Fill
 from strandline.model.intent import IntentStatus
 from strandline.model.order import SignedOrder
 from strandline.model.record import require
 from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.store.rows import to_row, values
 
 _ENDS_AS: Final = {
     OrderStatus.FILLED: IntentStatus.DONE,
@@ -57,9 +58,9 @@ def book(
 
 def add_cash_events(connection: Connection, account: Account, events: Iterable[CashEvent]) -> int:
     """Store those that are new and bring the ledger up to date; how many. Under the venue's lock."""
-    added = [number for event in events if (number := _add_event(connection, account, event))]
+    added = [number for event in events if (number := _add_cash_event(connection, account, event))]
     if added:
-        post_events(connection, account, added)
+        post_cash_events(connection, account, added)
     return len(added)
 
 
@@ -104,45 +105,18 @@ def _in_order(fills: Iterable[Fill]) -> list[Fill]:
 
 
 def _add_fill(connection: Connection, account: Account, fill: Fill) -> int | None:
+    """Store the fill and return its `booked_no`; None if it was stored before."""
+    row = to_row(account) | to_row(fill)
     number: int | None = connection.scalar(
-        text("""
-        INSERT INTO fills (token_chain, book_id, venue_fill_id, address, order_id, token_contract, side, price,
-                           quantity, fee, cause, ts)
-        VALUES (:token_chain, :book_id, :venue_fill_id, :address, :order_id, :token, :side, :price,
-                :quantity, :fee, :cause, :ts)
-        ON CONFLICT DO NOTHING RETURNING booked_no
-        """),
-        {
-            **account.columns,
-            "venue_fill_id": fill.venue_fill_id,
-            "order_id": fill.order_id,
-            "token": fill.token_contract,
-            "side": fill.side,
-            "price": fill.price.decimal,
-            "quantity": fill.quantity.decimal,
-            "fee": fill.fee.decimal,
-            "cause": fill.cause,
-            "ts": fill.ts,
-        },
+        text(f"INSERT INTO fills {values(row)} ON CONFLICT DO NOTHING RETURNING booked_no"), row
     )
     return number
 
 
-def _add_event(connection: Connection, account: Account, event: CashEvent) -> int | None:
+def _add_cash_event(connection: Connection, account: Account, event: CashEvent) -> int | None:
+    """Store the event and return its `booked_no`; None if it was stored before."""
+    row = to_row(account) | to_row(event)
     number: int | None = connection.scalar(
-        text("""
-        INSERT INTO cash_events (token_chain, book_id, venue_event_id, address, cause, asset, amount, usd, ts)
-        VALUES (:token_chain, :book_id, :venue_event_id, :address, :cause, :asset, :amount, :usd, :ts)
-        ON CONFLICT DO NOTHING RETURNING booked_no
-        """),
-        {
-            **account.columns,
-            "venue_event_id": event.venue_event_id,
-            "cause": event.cause,
-            "asset": event.asset,
-            "amount": event.amount.decimal,
-            "usd": event.usd.decimal,
-            "ts": event.ts,
-        },
+        text(f"INSERT INTO cash_events {values(row)} ON CONFLICT DO NOTHING RETURNING booked_no"), row
     )
     return number

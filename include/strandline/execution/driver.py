@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from strandline.execution.accounts import account_lock, is_open, next_nonce, register
 from strandline.execution.booking import book
 from strandline.execution.intents import UNSENT, OutboxIntent, advance, claim, open_ids, read
-from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_down
+from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_order
 from strandline.execution.positions import position
 from strandline.execution.skipping import skip, skip_expired
 from strandline.ledger.account import Account
@@ -161,7 +161,7 @@ class _Driver:
                 connection.rollback()
                 return None
             order = self.executor.sign(plan, nonce)
-            write_down(connection, self.account, order, smallest_sellable(connection, claimed.intent), now)
+            write_order(connection, self.account, order, smallest_sellable(connection, claimed.intent), now)
             self.faults("writing")
         return order
 

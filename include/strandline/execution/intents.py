@@ -2,21 +2,23 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from strandline.model.canonical import from_json
+from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.evidence import Evidence
-from strandline.model.exact import Money, Price, Quantity, Ratio
-from strandline.model.intent import Decision, ExecutionIntent, ExitReason, IntentStatus, Urgency
-from strandline.model.signal import EngineState
-from strandline.model.timeframe import Timeframe
+from strandline.model.intent import ExecutionIntent, IntentStatus
 from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row, to_row
 
 UNSENT = (IntentStatus.PLANNED, IntentStatus.PREPARING)
 """Nothing is written down for such an intent, so nothing can have been sent."""
+
+
+_OF_POSITION: Final = frozenset({"token_chain", "book_id", "token_contract", "timeframe"})
+"""Columns of an intent's row in `positions`, which `intents` does not repeat."""
 
 
 class OutboxIntent(NamedTuple):
@@ -40,7 +42,13 @@ def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxInte
         """),
         {"ids": list(intent_ids)},
     )
-    return tuple(map(_planned, rows))
+    return tuple(map(_outbox_intent, rows))
+
+
+def outbox_row(intent: ExecutionIntent, evidence: Evidence, now: datetime) -> dict[str, Any]:
+    """The columns of a new intent; `read` makes the intent and its evidence of them again."""
+    row = to_row(intent) | {"status_at": now, "evidence": canonical_bytes(evidence).decode()}
+    return {column: value for column, value in row.items() if column not in _OF_POSITION}
 
 
 def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatus]) -> Sequence[UUID]:
@@ -90,35 +98,8 @@ def advance(
     return bool(moved)
 
 
-def _planned(row: Row[Any]) -> OutboxIntent:
-    intent = ExecutionIntent(
-        intent_id=row.intent_id,
-        position_id=row.position_id,
-        venue=VenueKey(token_chain=row.token_chain, book_id=row.book_id),
-        token_contract=row.token_contract,
-        timeframe=Timeframe(row.timeframe),
-        decision=Decision(row.decision),
-        exit_reason=None if row.exit_reason is None else ExitReason(row.exit_reason),
-        rule=row.rule,
-        trade_no=row.trade_no,
-        attempt_no=row.attempt_no,
-        size_frac=Ratio(row.size_frac),
-        notional=None if row.notional is None else Money(row.notional),
-        quantity=None if row.quantity is None else Quantity(row.quantity),
-        urgency=Urgency(row.urgency),
-        max_slippage_bps=row.max_slippage_bps,
-        reduce_only=row.reduce_only,
-        reasons=tuple(row.reasons),
-        state=EngineState(row.state),
-        appetite=row.appetite,
-        exit_urgency=row.exit_urgency,
-        decision_price=Price(row.decision_price),
-        source_bar=row.source_bar,
-        source_revision=row.source_revision,
-        cycle=row.cycle_t,
-        expires_at=row.expires_at,
-        strategy_hash=row.strategy_hash,
-    )
+def _outbox_intent(row: Row[Any]) -> OutboxIntent:
+    intent = from_row(ExecutionIntent, row)
     return OutboxIntent(intent, row.symbol, _evidence(row.evidence_json, intent), IntentStatus(row.status), row.epoch)
 
 

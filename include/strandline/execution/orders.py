@@ -13,44 +13,35 @@ from strandline.model.exact import Money, Quantity
 from strandline.model.intent import ExecutionIntent
 from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
+from strandline.store.rows import to_row, values
 
 _FINEST: Final = Quantity("1e-18")
 
 
-def write_down(
+def write_order(
     connection: Connection, account: Account, order: SignedOrder, dust_below: Quantity, now: datetime
 ) -> None:
     """Everything that it takes to send exactly these bytes, or to find out what became of them."""
     plan = order.plan
-    connection.execute(
-        text("""
-        INSERT INTO orders (order_id, intent_id, attempt, token_chain, book_id, address, side, kind, quantity,
-                            limit_price, client_order_id, nonce, signature, signed_bytes, deadline, last_valid_height,
-                            plan, dust_below, written_at)
-        VALUES (:order_id, :intent_id, :attempt, :token_chain, :book_id, :address, :side, :kind, :quantity,
-                :limit_price, :client_order_id, :nonce, :signature, :signed_bytes, :deadline, :last_valid_height,
-                :plan, :dust_below, :now)
-        """),
-        {
-            **account.columns,
-            "order_id": order.order_id,
-            "intent_id": plan.intent_id,
-            "attempt": plan.attempt,
-            "side": plan.side,
-            "kind": plan.kind,
-            "quantity": plan.quantity.decimal,
-            "limit_price": plan.limit_price.decimal,
-            "client_order_id": order.client_order_id,
-            "nonce": order.nonce,
-            "signature": order.signature,
-            "signed_bytes": order.signed_bytes,
-            "deadline": plan.deadline,
-            "last_valid_height": order.last_valid_height,
-            "plan": canonical_bytes(plan).decode(),
-            "dust_below": dust_below.decimal,
-            "now": now,
-        },
-    )
+    row = to_row(account) | {
+        "order_id": order.order_id,
+        "intent_id": plan.intent_id,
+        "attempt": plan.attempt,
+        "side": plan.side.value,
+        "kind": plan.kind.value,
+        "quantity": plan.quantity.decimal,
+        "limit_price": plan.limit_price.decimal,
+        "client_order_id": order.client_order_id,
+        "nonce": order.nonce,
+        "signature": order.signature,
+        "signed_bytes": order.signed_bytes,
+        "deadline": plan.deadline,
+        "last_valid_height": order.last_valid_height,
+        "plan": canonical_bytes(plan).decode(),
+        "dust_below": dust_below.decimal,
+        "written_at": now,
+    }
+    connection.execute(text(f"INSERT INTO orders {values(row)}"), row)
 
 
 def mark_sent(connection: Connection, order_id: UUID, now: datetime) -> bool:
@@ -71,7 +62,7 @@ def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder
           AND status IN ('ready', 'sent', 'unknown')
         ORDER BY written_at, order_id
         """),
-        account.columns,
+        to_row(account),
     )
     return tuple(map(_order, rows))
 

@@ -1,14 +1,11 @@
-"""The row that an intent is about, as the executor is to see it: what it holds is read now, not when it was planned."""
+"""Reads the row of an intent for the executor: what it holds now, not when the intent was planned."""
 
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.ledger.tables import holding_of
-from strandline.model.exact import Ratio
-from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
-from strandline.model.timeframe import Timeframe
-from strandline.model.venue import VenueKey
+from strandline.model.position import Position
+from strandline.store.rows import from_row
 
 
 def position(connection: Connection, position_id: UUID) -> Position:
@@ -24,12 +21,4 @@ def position(connection: Connection, position_id: UUID) -> Position:
         """),
         {"position_id": position_id},
     ).one()
-    venue = VenueKey(token_chain=row.token_chain, book_id=row.book_id)
-    return Position(
-        key=PositionKey(venue=venue, token_contract=row.token_contract, timeframe=Timeframe(row.timeframe)),
-        instrument_id=row.instrument_id,
-        desired_status=DesiredStatus(row.desired_status),
-        weight=Ratio(row.weight),
-        ready=row.ready,
-        holding=Holding() if row.trade_no is None else holding_of(row),
-    )
+    return from_row(Position, row)

@@ -10,6 +10,7 @@ from strandline.execution.booking import add_cash_events
 from strandline.ledger.account import Account, lock_venue
 from strandline.model.fill import CashEvent
 from strandline.model.venue import VenueKey
+from strandline.store.rows import to_row
 from strandline.venues.executor import Observer
 
 _OVERLAP: Final = timedelta(hours=1)
@@ -47,6 +48,6 @@ def _known(connection: Connection, account: Account) -> tuple[datetime | None, d
         SELECT min(ts) AS opened_at, max(ts) FILTER (WHERE cause NOT IN ('gas', 'rent')) AS newest FROM cash_events
         WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address)
         """),
-        account.columns,
+        to_row(account),
     ).one()
     return row.opened_at, row.newest

@@ -3,6 +3,7 @@
 from sqlalchemy import Connection, text
 
 from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row
 
 
 def venues_with_work(connection: Connection) -> set[VenueKey]:
@@ -16,4 +17,4 @@ def venues_with_work(connection: Connection) -> set[VenueKey]:
         UNION SELECT token_chain, book_id FROM dust WHERE quantity > 0
         """)
     )
-    return {VenueKey(token_chain=row.token_chain, book_id=row.book_id) for row in rows}
+    return {from_row(VenueKey, row) for row in rows}

@@ -1,22 +1,17 @@
 """An account of ours at a venue, and the lock that keeps its bookings in one order."""
 
-from typing import NamedTuple
-
 from sqlalchemy import Connection, text
 
+from strandline.model.record import Record
 from strandline.model.venue import VenueKey
+from strandline.store.rows import to_row
 
 
-class Account(NamedTuple):
-    """By its public address."""
+class Account(Record, frozen=True):
+    """Named by its public address."""
 
     venue: VenueKey
     address: str
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """As the tables name it, for a statement's parameters."""
-        return {"token_chain": self.venue.token_chain, "book_id": self.venue.book_id, "address": self.address}
 
 
 def lock_venue(connection: Connection, venue: VenueKey) -> None:
@@ -30,7 +25,7 @@ def lock_venue(connection: Connection, venue: VenueKey) -> None:
         SELECT FROM venue_accounts WHERE (token_chain, book_id) = (:token_chain, :book_id)
         ORDER BY address FOR NO KEY UPDATE
         """),
-        {"token_chain": venue.token_chain, "book_id": venue.book_id},
+        to_row(venue),
     )
 
 

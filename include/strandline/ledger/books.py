@@ -1,12 +1,11 @@
 """The arithmetic of the ledger: what each fill and cash event does to holdings, dust, cash and trades.
 
-Pure, and the only place that knows it: booking one fill and rebuilding everything run through the same methods, which
-is why they cannot disagree.
+Pure. Booking one fill and rebuilding the whole ledger run through the same methods, so they cannot disagree.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -15,19 +14,24 @@ from strandline.ledger.account import Account
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.position import Holding
+from strandline.model.record import Record
 from strandline.model.side import Side
 
-Pocket: TypeAlias = tuple[Account, str]
-"""A token or an asset of an account."""
+AssetKey: TypeAlias = tuple[Account, str]
+"""An asset, or a token, of an account."""
 
 
-class Entry(NamedTuple):
-    """A fill with what the ledger must know of the order behind it."""
+class FillEntry(Record, frozen=True, kw_only=True):
+    """A fill, and what the ledger needs of its order.
+
+    `dust_below` is the smallest quantity that can be sold, `closes_as` the trade's close reason if this fill ends it,
+    and `finished` says that the order's status is final.
+    """
 
     account: Account
     position_id: UUID
     order_id: UUID
-    token: str
+    token_contract: str
     side: Side
     price: Price
     quantity: Quantity
@@ -38,8 +42,16 @@ class Entry(NamedTuple):
     finished: bool
 
 
-class Trade(NamedTuple):
-    """A row's way from flat to flat."""
+class CashEntry(Record, frozen=True, kw_only=True):
+    """Cash that moved without a fill."""
+
+    account: Account
+    asset: str
+    amount: Amount
+
+
+class Trade(Record, frozen=True, kw_only=True):
+    """A closed trade of a row: from its first fill until it was flat again."""
 
     position_id: UUID
     trade_no: int
@@ -53,68 +65,68 @@ class Trade(NamedTuple):
 
 
 def cost_of(holding: Holding) -> Money:
-    """What the open quantity cost: exact, where average times quantity is off by the average's last digit."""
+    """What the open quantity cost, exactly; average times quantity is off by the average's last digit."""
     return holding.invested - holding.extracted + holding.realised_pnl
 
 
 @dataclass
 class Books:
-    """As much of the ledger as is being changed."""
+    """The part of the ledger that is being changed."""
 
     holdings: dict[UUID, Holding] = field(default_factory=dict)
-    dust: dict[Pocket, Quantity] = field(default_factory=dict)
-    cash: dict[Pocket, Amount] = field(default_factory=dict)
+    dust: dict[AssetKey, Quantity] = field(default_factory=dict)
+    cash: dict[AssetKey, Amount] = field(default_factory=dict)
     trades: dict[tuple[UUID, int], Trade] = field(default_factory=dict)
-    last: dict[UUID, Entry] = field(default_factory=dict)
-    """Each row's last fill: what it left is judged when its order is over, at the latest when another order fills."""
+    last_fill: dict[UUID, FillEntry] = field(default_factory=dict)
+    """By row. When the order of this fill ends, or another order fills, a remainder too small to sell becomes dust."""
 
-    def event(self, account: Account, asset: str, amount: Amount) -> None:
-        """Cash that moved without a fill."""
-        self._move(account, asset, amount)
+    def post_cash(self, entry: CashEntry) -> None:
+        """Post the next cash event."""
+        self._add_cash(entry.account, entry.asset, entry.amount)
 
-    def fill(self, entry: Entry) -> None:
-        """The next fill, in the order of booking."""
-        before = self.last.get(entry.position_id)
+    def post_fill(self, entry: FillEntry) -> None:
+        """Post the next fill, in the order of booking."""
+        before = self.last_fill.get(entry.position_id)
         if before is not None and before.order_id != entry.order_id:
-            self._sweep(before)
-        self.last[entry.position_id] = entry
+            self._move_remainder_to_dust(before)
+        self.last_fill[entry.position_id] = entry
         if entry.side is Side.BUY:
             self._buy(entry)
         else:
             self._sell(entry)
 
-    def finish(self, position_id: UUID, order_id: UUID) -> None:
-        """The order's fate is known: nothing more will come of it. Telling it twice changes nothing."""
-        last = self.last.get(position_id)
+    def end_order(self, position_id: UUID, order_id: UUID) -> None:
+        """Post that the order's status is final: no fill is expected any more. Posting it twice changes nothing."""
+        last = self.last_fill.get(position_id)
         if last is not None and last.order_id == order_id:
-            self._sweep(last)
+            self._move_remainder_to_dust(last)
 
-    def _buy(self, entry: Entry) -> None:
+    def _buy(self, entry: FillEntry) -> None:
         holding = self._holding(entry)
         if not holding.quantity:
             holding = Holding(trade_no=holding.trade_no + 1, first_fill_at=entry.ts)
         notional = settled(entry.account.venue, entry.price, entry.quantity)
         quantity = holding.quantity + entry.quantity
         self.holdings[entry.position_id] = replace(
-            _seen(holding, entry),
+            _with_fill(holding, entry),
             quantity=quantity,
             average_entry=(cost_of(holding) + notional).per(quantity),
             invested=holding.invested + notional,
         )
         self._settle(entry, paid=-notional, realised=Money(0))
 
-    def _sell(self, entry: Entry) -> None:
-        """From the row as far as it goes. More can only be sold after a remainder was taken for dust too early."""
+    def _sell(self, entry: FillEntry) -> None:
+        """Sell from the row, and from dust what the row lacks: it was counted as dust before the order's last fill."""
         holding = self._holding(entry)
         from_row = min(entry.quantity, holding.quantity)
         if from_row != entry.quantity:
-            pocket = (entry.account, entry.token)
-            self.dust[pocket] = self.dust.get(pocket, Quantity(0)) - (entry.quantity - from_row)
+            asset = (entry.account, entry.token_contract)
+            self.dust[asset] = self.dust.get(asset, Quantity(0)) - (entry.quantity - from_row)
         left = holding.quantity - from_row
         proceeds = settled(entry.account.venue, entry.price, entry.quantity)
-        realised = proceeds - _part(holding, from_row)
+        realised = proceeds - _cost_of_part(holding, from_row)
         self.holdings[entry.position_id] = replace(
-            _seen(holding, entry),
+            _with_fill(holding, entry),
             quantity=left,
             average_entry=holding.average_entry if left else None,
             extracted=holding.extracted + proceeds,
@@ -124,22 +136,22 @@ class Books:
         if not left:
             self._close(entry, entry.closes_as)
 
-    def _sweep(self, entry: Entry) -> None:
-        """What a sell left, moved to dust if it is too little; its cost is a loss, as if it had been given away."""
+    def _move_remainder_to_dust(self, entry: FillEntry) -> None:
+        """Move what a sell left to dust if it is too little to be sold, and realise its cost as a loss."""
         holding = self._holding(entry)
         if entry.side is Side.BUY or not holding.quantity or not holding.quantity < entry.dust_below:
             return
-        pocket = (entry.account, entry.token)
+        asset = (entry.account, entry.token_contract)
         cost = cost_of(holding)
-        self.dust[pocket] = self.dust.get(pocket, Quantity(0)) + holding.quantity
+        self.dust[asset] = self.dust.get(asset, Quantity(0)) + holding.quantity
         self.holdings[entry.position_id] = replace(
             holding, quantity=Quantity(0), average_entry=None, realised_pnl=holding.realised_pnl - cost
         )
         if entry.account.venue.margined:
-            self._move(entry.account, DOLLARS, Amount(-cost.decimal))
+            self._add_cash(entry.account, DOLLARS, Amount(-cost.decimal))
         self._close(entry, "dust")
 
-    def _close(self, entry: Entry, reason: str) -> None:
+    def _close(self, entry: FillEntry, reason: str) -> None:
         holding = self._holding(entry)
         if holding.first_fill_at is None or holding.last_fill_at is None:
             raise ValueError(f"row {entry.position_id} sold what it never bought")
@@ -155,27 +167,27 @@ class Books:
             close_reason=reason,
         )
 
-    def _settle(self, entry: Entry, paid: Money, realised: Money) -> None:
-        """On margin only what was realised moves cash; elsewhere the whole sum does. Fees always do."""
+    def _settle(self, entry: FillEntry, paid: Money, realised: Money) -> None:
+        """Book the cash: on margin what was realised, elsewhere the whole sum paid; the fee in both cases."""
         moved = (realised if entry.account.venue.margined else paid) - entry.fee
-        self._move(entry.account, DOLLARS, Amount(moved.decimal))
+        self._add_cash(entry.account, DOLLARS, Amount(moved.decimal))
 
-    def _move(self, account: Account, asset: str, amount: Amount) -> None:
+    def _add_cash(self, account: Account, asset: str, amount: Amount) -> None:
         self.cash[account, asset] = self.cash.get((account, asset), Amount(0)) + amount
 
-    def _holding(self, entry: Entry) -> Holding:
+    def _holding(self, entry: FillEntry) -> Holding:
         return self.holdings.get(entry.position_id, Holding())
 
 
-def _part(holding: Holding, quantity: Quantity) -> Money:
-    """What this much of the holding cost: all of it for the whole, else at the average, which a sell leaves."""
+def _cost_of_part(holding: Holding, quantity: Quantity) -> Money:
+    """The cost of this quantity: the whole cost for all of it, else at the average entry."""
     if quantity == holding.quantity or holding.average_entry is None:
         return cost_of(holding)
     return holding.average_entry * quantity
 
 
-def _seen(holding: Holding, entry: Entry) -> Holding:
-    """With the fill's fee, and between the right times; a venue may tell fills out of order."""
+def _with_fill(holding: Holding, entry: FillEntry) -> Holding:
+    """Add the fill's fee and widen the holding's times; a venue may report fills out of order."""
     return replace(
         holding,
         fees=holding.fees + entry.fee,

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, text
 from strandline.ledger.settlement import DOLLARS
 from strandline.model.exact import Money
 from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row
 
 
 def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
@@ -23,6 +24,6 @@ def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
     )
     free = {}
     for row in rows:
-        venue = VenueKey(token_chain=row.token_chain, book_id=row.book_id)
+        venue = from_row(VenueKey, row)
         free[venue] = Money(row.cash) - Money(row.invested if venue.margined else 0)
     return free

@@ -1,39 +1,28 @@
-"""Reads what venues did, in the order in which it was booked."""
+"""Reads fills and cash events in the order in which they were booked."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import Connection, text
 
-from strandline.ledger.account import Account
-from strandline.ledger.books import Entry
-from strandline.model.exact import Amount, Money, Price, Quantity
-from strandline.model.side import Side
-from strandline.model.venue import VenueKey
+from strandline.ledger.books import CashEntry, FillEntry
+from strandline.store.rows import from_row
 
 
-class Event(NamedTuple):
-    """Cash that moved without a fill."""
-
-    account: Account
-    asset: str
-    amount: Amount
-
-
-def entries(connection: Connection, numbers: Sequence[int]) -> Iterator[Entry]:
+def fills(connection: Connection, numbers: Sequence[int]) -> Iterator[FillEntry]:
     """These fills, by `booked_no`."""
     query = text("SELECT * FROM row_fills WHERE booked_no = ANY(:numbers) ORDER BY booked_no")
-    return map(_entry, connection.execute(query, {"numbers": list(numbers)}))
+    return (from_row(FillEntry, row) for row in connection.execute(query, {"numbers": list(numbers)}))
 
 
-def all_entries(connection: Connection) -> Iterator[Entry]:
+def all_fills(connection: Connection) -> Iterator[FillEntry]:
     """Every fill."""
-    return map(_entry, connection.execute(text("SELECT * FROM row_fills ORDER BY booked_no")))
+    rows = connection.execute(text("SELECT * FROM row_fills ORDER BY booked_no"))
+    return (from_row(FillEntry, row) for row in rows)
 
 
-def entry_before(connection: Connection, position_id: UUID, number: int | None) -> Entry | None:
-    """The row's newest fill that was booked before this one; None for before now."""
+def fill_before(connection: Connection, position_id: UUID, number: int | None) -> FillEntry | None:
+    """The row's newest fill, or the newest that was booked before this number."""
     row = connection.execute(
         text("""
         SELECT * FROM row_fills
@@ -42,40 +31,16 @@ def entry_before(connection: Connection, position_id: UUID, number: int | None) 
         """),
         {"position_id": position_id, "number": number},
     ).one_or_none()
-    return None if row is None else _entry(row)
+    return None if row is None else from_row(FillEntry, row)
 
 
-def events(connection: Connection, numbers: Sequence[int]) -> Iterator[Event]:
+def cash_events(connection: Connection, numbers: Sequence[int]) -> Iterator[CashEntry]:
     """These cash events, by `booked_no`."""
     query = text("SELECT * FROM cash_events WHERE booked_no = ANY(:numbers) ORDER BY booked_no")
-    return map(_event, connection.execute(query, {"numbers": list(numbers)}))
+    return (from_row(CashEntry, row) for row in connection.execute(query, {"numbers": list(numbers)}))
 
 
-def all_events(connection: Connection) -> Iterator[Event]:
+def all_cash_events(connection: Connection) -> Iterator[CashEntry]:
     """Every cash event."""
-    return map(_event, connection.execute(text("SELECT * FROM cash_events ORDER BY booked_no")))
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        account=_account(row),
-        position_id=row.position_id,
-        order_id=row.order_id,
-        token=row.token_contract,
-        side=Side(row.side),
-        price=Price(row.price),
-        quantity=Quantity(row.quantity),
-        fee=Money(row.fee),
-        ts=row.ts,
-        dust_below=Quantity(row.dust_below),
-        closes_as=row.closes_as,
-        finished=row.finished,
-    )
-
-
-def _event(row: Row[Any]) -> Event:
-    return Event(_account(row), row.asset, Amount(row.amount))
-
-
-def _account(row: Row[Any]) -> Account:
-    return Account(VenueKey(token_chain=row.token_chain, book_id=row.book_id), row.address)
+    rows = connection.execute(text("SELECT * FROM cash_events ORDER BY booked_no"))
+    return (from_row(CashEntry, row) for row in rows)

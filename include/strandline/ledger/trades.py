@@ -1,33 +1,6 @@
-"""Trades that are over."""
-
-from collections.abc import Mapping
-from uuid import UUID
+"""Statistics of closed trades."""
 
 from sqlalchemy import Connection, text
-
-from strandline.ledger.books import Trade
-from strandline.model.exact import Money
-
-
-def last_trades(connection: Connection) -> Mapping[UUID, Trade]:
-    """The last one of each row that ever closed one."""
-    rows = connection.execute(
-        text("SELECT DISTINCT ON (position_id) * FROM trades ORDER BY position_id, trade_no DESC")
-    )
-    return {
-        row.position_id: Trade(
-            position_id=row.position_id,
-            trade_no=row.trade_no,
-            opened_at=row.opened_at,
-            closed_at=row.closed_at,
-            invested=Money(row.invested),
-            extracted=Money(row.extracted),
-            fees=Money(row.fees),
-            net_pnl=Money(row.net_pnl),
-            close_reason=row.close_reason,
-        )
-        for row in rows
-    }
 
 
 def losing_streak(connection: Connection) -> int:

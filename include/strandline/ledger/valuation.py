@@ -10,6 +10,7 @@ from strandline.ledger.settlement import DOLLARS
 from strandline.model.exact import Amount, Money, Quantity
 from strandline.model.mark import Mark
 from strandline.model.venue import VenueKey
+from strandline.store.rows import from_row
 
 
 class Valuation(NamedTuple):
@@ -71,7 +72,7 @@ def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
         """)
     )
     for row in rows:
-        venue = VenueKey(token_chain=row.token_chain, book_id=row.book_id)
+        venue = from_row(VenueKey, row)
         mark = marks.get(row.instrument_id)
         cost = Money(row.cost)
         paid = cost if venue.margined else Money(0)
