@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strandline.configuration import make_settings
 from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.errors import ConfigurationError
 from strandline.model.strategy import Strategy
@@ -109,20 +110,13 @@ def test_an_own_file_needs_only_what_it_changes(tmp_path: Path) -> None:
 
 def test_the_settings_of_the_first_documents_change_the_strategy_and_its_hash() -> None:
     mine = load_strategy(
-        Settings.model_validate(
-            {
-                "max_position_pct": "4",
-                "max_daily_loss_pct": "3.5",
-                "max_drawdown_pct": "15",
-                "max_consecutive_losses": "4",
-            }
-        )
+        make_settings(max_position_pct="4", max_daily_loss_pct="3.5", max_drawdown_pct="15", max_consecutive_losses="4")
     )
     assert mine.allocation.max_position_pct == 4
     assert (mine.breakers.max_daily_loss_pct, mine.breakers.max_drawdown_pct) == (3.5, 15)
     assert mine.breakers.max_consecutive_losses == 4
     assert mine.hash != STRATEGY.hash
-    assert load_strategy(Settings.model_validate({"max_position_pct": "5.00"})).hash == STRATEGY.hash
+    assert load_strategy(make_settings(max_position_pct="5.00")).hash == STRATEGY.hash
 
 
 @pytest.mark.parametrize(
@@ -153,7 +147,7 @@ def test_a_wrong_parameter_is_named_in_one_line(tmp_path: Path, text: str, told:
 
 
 def test_a_setting_that_contradicts_the_strategy_is_named() -> None:
-    line = fault(Settings.model_validate({"max_position_pct": "60"}))
+    line = fault(make_settings(max_position_pct="60"))
     assert "STRANDLINE_MAX_POSITION_PCT" in line
     assert "must not decrease" in line
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from strandline.cli.main import main
-from strandline.settings import settings_fields
+from strandline.configuration import settings_schema
 from tests.cli.conftest import IN_A_PROCESS
 from tests.settings.cases import LIVE, SECRET_PARTS, SOLANA_ON, WRONG, Wrong
 from tests.settings.isolation import Place
@@ -69,7 +69,7 @@ def test_show_tells_every_value_and_where_it_came_from(
     place.env_file.write_text("STRANDLINE_HOME=[red]data\n")
     (place.secrets / "strandline_jupiter_api_key").write_text("jup-key")
     rows = shown(monkeypatch, capsys)
-    assert list(rows) == [setting.variable for setting in settings_fields()]
+    assert list(rows) == [setting.variable for setting in settings_schema().settings]
     assert rows["STRANDLINE_MODE"] == ("paper", "environment")
     assert rows["STRANDLINE_MAX_POSITION_PCT"] == ("5", "environment (MAX_POSITION_SIZE_PCT)")
     assert rows["STRANDLINE_HOME"] == (str(place.env_file.parent / "[red]data"), ".env")

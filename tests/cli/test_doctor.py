@@ -18,7 +18,8 @@ from sqlalchemy import text
 
 from strandline.cli.doctor import airflow, host
 from strandline.cli.doctor.check import Outcome
-from strandline.settings import Mode, Settings, load_settings
+from strandline.configuration import load_settings, make_settings
+from strandline.settings import Mode, Settings
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.cli.conftest import Command
@@ -157,14 +158,14 @@ def test_a_port_at_which_airflow_answers_is_fine() -> None:
 def test_a_clock_that_differs_from_the_venues_fails(tmp_path: Path, seconds_off: int, told: str | None) -> None:
     with web_server(b"", seconds_off) as port:
         check = host.clock(
-            Settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{port}", home=tmp_path / "none")
+            make_settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{port}", home=tmp_path / "none")
         )
     assert check.outcome is (Outcome.FAILED if told else Outcome.OK)
     assert told is None or f"{told} Hyperliquid's" in check.found
 
 
 def test_a_venue_that_does_not_tell_the_time_is_a_warning(tmp_path: Path) -> None:
-    settings = Settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{free_port()}", home=tmp_path / "none")
+    settings = make_settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{free_port()}", home=tmp_path / "none")
     assert host.clock(settings).outcome is Outcome.WARNING
 
 

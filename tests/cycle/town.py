@@ -16,6 +16,7 @@ from sqlalchemy import Engine, text
 
 from strandline.bars import roll_up
 from strandline.cli.demo.seed import recorded
+from strandline.configuration import make_settings
 from strandline.cycle.audit import audit
 from strandline.cycle.context import Context
 from strandline.cycle.engine_step import run_engine
@@ -214,7 +215,7 @@ def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -
     with _served(world) as at:
         world.hyperliquid.deposit(ACCOUNT.address, Decimal(5000))
         world.solana.fund(WALLET.pubkey(), sol=1.0, tokens={"USDC": 5_000_000_000})
-        settings = Settings(
+        settings = make_settings(
             hyperliquid_url=at.hyperliquid,
             solana_rpc_url=SecretStr(at.solana),
             jupiter_url=SecretStr(at.jupiter),

@@ -131,7 +131,9 @@ def test_starting_usdc_their_past_then_the_minute_in_which_they_came(
         world = World(clock, seed=3, rules=rules)
         at = await world.start()
         history = HyperliquidHistory(at.hyperliquid)
-        one = InitialBackfill(partial(connect_async, database.url, Role.INGEST), history, lambda: _instant(clock.now()))
+        one = InitialBackfill(
+            partial(connect_async, database.url, Role.INGEST), [history], lambda: _instant(clock.now())
+        )
         run = asyncio.create_task(one.run())
         one.add(SOLANA_ONCHAIN, {"mint": 9})
         one.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})

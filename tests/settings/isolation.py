@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from strandline.settings import PREFIX, settings_fields
+from strandline.configuration import settings_schema
+from strandline.settings import PREFIX
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ class Place:
 
 def isolate(monkeypatch: pytest.MonkeyPatch, directory: Path) -> Place:
     """Clear every setting, and lead the settings to an empty `.env` and an empty directory of secrets."""
-    seed_names = {setting.seed_name for setting in settings_fields()}
+    seed_names = {setting.seed_name for setting in settings_schema().settings}
     for variable in list(os.environ):
         if variable.startswith(PREFIX) or variable in seed_names:
             monkeypatch.delenv(variable)
-    # Resolved, because faults and settings tell resolved paths.
+    # Resolved, because faults and settings name resolved paths.
     place = Place(directory.resolve() / ".env", directory.resolve() / "secrets")
     place.env_file.touch()
     place.secrets.mkdir()

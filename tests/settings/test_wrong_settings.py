@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from strandline.configuration import load_settings, make_settings, settings_schema
 from strandline.model.errors import ConfigurationError
-from strandline.settings import Mode, Settings, load_settings, settings_fields
+from strandline.settings import Mode
 from tests.settings.cases import ADDRESS, ETHEREUM_KEY, LIVE, SECRET_PARTS, SOLANA_KEY, WRONG, Wrong
 from tests.settings.isolation import Place
 
@@ -105,10 +105,13 @@ def test_an_env_file_that_the_caller_names_must_exist(tmp_path: Path) -> None:
 
 
 def test_settings_made_by_hand_are_refused_too() -> None:
-    with pytest.raises(ValidationError, match="STRANDLINE_MODE is live, but no venue is on"):
-        Settings(mode=Mode.LIVE)
-    with pytest.raises(ValidationError, match="not one of sim, paper, testnet, live") as caught:
-        Settings(mode="lvie", hyperliquid_key=ETHEREUM_KEY[:-1], solana_key=SOLANA_KEY[:-1])  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="STRANDLINE_MODE is live, but no venue is on"):
+        make_settings(mode=Mode.LIVE)
+    with pytest.raises(ConfigurationError, match="hyperliquid_kye is not a setting"):
+        make_settings(hyperliquid_kye=ETHEREUM_KEY)
+    with pytest.raises(ConfigurationError, match="not one of sim, paper, testnet, live") as caught:
+        make_settings(mode="lvie", hyperliquid_key=ETHEREUM_KEY[:-1], solana_key=SOLANA_KEY[:-1])
+    assert caught.value.__context__ is None
     assert not [part for part in SECRET_PARTS if part[:-1] in str(caught.value)]
 
 
@@ -132,7 +135,7 @@ def test_any_text_as_a_mode_is_a_mode_or_one_line(text: str) -> None:
             assert len(fault.splitlines()) == 1
 
 
-VARIABLES = [setting.variable for setting in settings_fields()]
+VARIABLES = [setting.variable for setting in settings_schema().settings]
 
 
 @given(st.sampled_from(VARIABLES), ENVIRONMENT_TEXT | st.text(string.digits + ".-+eE[]:/@", max_size=30))
@@ -170,4 +173,4 @@ def test_the_keys_of_these_tests_are_right(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("STRANDLINE_SOLANA_KEY", SOLANA_KEY)
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_KEY", ETHEREUM_KEY)
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_ADDRESS", ADDRESS)
-    assert load_settings().hyperliquid_address == ADDRESS
+    assert load_settings().venue_text("hyperliquid_address") == ADDRESS

@@ -21,7 +21,7 @@ def show() -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from strandline.settings import load_settings_with_origins
+    from strandline.configuration import load_settings_with_origins
 
     table = Table("variable", "value", "from")
     for row in _rows(load_settings_with_origins()):
@@ -47,11 +47,11 @@ def example() -> None:
 
 
 def _rows(loaded: "LoadedSettings") -> list[tuple[str, str, str]]:
-    from strandline.settings import settings_fields
+    from strandline.configuration import settings_schema
 
     rows = []
-    values = _effective_values(loaded.settings)
-    for setting in settings_fields():
+    values = vars(loaded.settings) | _venue_values(loaded.settings)
+    for setting in settings_schema().settings:
         given = loaded.origins.get(setting.name)
         other_name = f" ({given.variable})" if given and given.variable != setting.variable else ""
         origin = f"{given.source}{other_name}" if given else "default"
@@ -59,16 +59,14 @@ def _rows(loaded: "LoadedSettings") -> list[tuple[str, str, str]]:
     return rows
 
 
-def _effective_values(settings: "Settings") -> dict[str, object]:
-    values: dict[str, object] = dict(settings)
-    decided_by_mode = {
-        "hyperliquid_enabled": settings.venue_enabled("hyperliquid"),
-        "solana_enabled": settings.venue_enabled("solana"),
-        "hyperliquid_url": settings.hyperliquid_endpoint,
-        "solana_rpc_url": settings.solana_rpc_endpoint,
-        "jupiter_url": settings.jupiter_endpoint,
-    }
-    return values | {name: value for name, value in decided_by_mode.items() if values[name] is None}
+def _venue_values(settings: "Settings") -> dict[str, object]:
+    """As given, else the default of this mode."""
+    values: dict[str, object] = {}
+    for venue in settings.venues:
+        values[venue.enabled] = settings.venue_enabled(venue)
+        values[venue.initial_value] = settings.initial_value(venue)
+        values |= {setting.name: setting.defaults.get(settings.mode) for setting in venue.fields}
+    return values | dict(settings.venue_values)
 
 
 def _shown(value: object) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from strandline.settings import SettingField, settings_fields
+from strandline.configuration import settings_schema
+from strandline.model.setting import Setting
 from strandline.strategy import DEFAULT_FILE
 
 _INTRODUCTION = """\
@@ -16,7 +17,7 @@ _INTRODUCTION = """\
 Written by `strandline config docs` from the settings in the code; change those, not this page.
 
 Nothing has to be set: without any settings Strandline runs in `sim` mode, on this machine alone.
-`strandline config show` tells every value that counts and where it came from, and never shows a secret.
+`strandline config show` shows every value in effect and where it came from, and never a secret.
 
 ## Where settings come from
 
@@ -114,8 +115,8 @@ def render_example() -> str:
     return "\n".join([*lines, ""])
 
 
-def _groups() -> Iterator[tuple[str, Iterator[SettingField]]]:
-    return groupby(settings_fields(), key=lambda setting: setting.group)
+def _groups() -> Iterator[tuple[str, Iterator[Setting]]]:
+    return groupby(settings_schema().settings, key=lambda setting: setting.group)
 
 
 def _tables() -> Iterator[str]:
@@ -124,20 +125,20 @@ def _tables() -> Iterator[str]:
         yield "\n".join([*rows, *(_row(setting) for setting in fields), ""])
 
 
-def _row(setting: SettingField) -> str:
+def _row(setting: Setting) -> str:
     names = f"`{setting.variable}`" + (f"<br>also `{setting.seed_name}`" if setting.seed_name else "")
-    value = setting.form.allowed + (f"; a secret, file `{setting.secret_file}`" if setting.form.secret else "")
-    return f"| {names} | {value} | {setting.default_in_words} | {setting.meaning} |"
+    value = setting.format.allowed + (f"; a secret, file `{setting.secret_file}`" if setting.format.secret else "")
+    return f"| {names} | {value} | {setting.default} | {setting.meaning} |"
 
 
-def _example(setting: SettingField) -> list[str]:
+def _example(setting: Setting) -> list[str]:
     sentences = [
         setting.meaning,
-        f"Value: {setting.form.allowed}. Default: {setting.default_in_words}.",
+        f"Value: {setting.format.allowed}. Default: {setting.default}.",
         *([f"Also called {setting.seed_name}."] if setting.seed_name else []),
     ]
     lines = [line for sentence in sentences for line in textwrap.wrap(_plain(sentence), width=110)]
-    return [*(f"# {line}" for line in lines), f"# {setting.variable}={setting.form.example}"]
+    return [*(f"# {line}" for line in lines), f"# {setting.variable}={setting.format.example}"]
 
 
 def _plain(markdown: str) -> str:

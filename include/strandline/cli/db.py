@@ -15,7 +15,7 @@ def migrate() -> None:
     """
     from datetime import UTC, datetime
 
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
     from strandline.store.connect import in_words, owner_engine
     from strandline.store.migrate import latest_step
     from strandline.store.migrate import migrate as go
@@ -31,7 +31,7 @@ def migrate() -> None:
 @app.command()
 def status() -> None:
     """Print the step that the database is at and the newest; exits 1 when they differ."""
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
     from strandline.store.connect import in_words, owner_engine
     from strandline.store.migrate import current_step, latest_step
 
@@ -48,7 +48,7 @@ def back(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Go back to an earlier step. What the later steps hold is lost: `strandline pg backup` first."""
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
     from strandline.store.connect import in_words, owner_engine
     from strandline.store.migrate import migrate_back
 

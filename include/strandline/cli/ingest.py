@@ -5,12 +5,16 @@ from typing import TYPE_CHECKING
 from strandline.model.errors import StrandlineError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from strandline.settings import Settings
-    from strandline.venues.feed import Feed
+    from strandline.venues.feed import Feed, Sink
+    from strandline.venues.history import History
 
 
 def ingest() -> None:
-    """Stream trades and prices into the database, until SIGTERM or Ctrl-C; then what was heard is written down.
+    """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write down what was received.
 
     It watches the majors and every row that is not archived; a row that is added is streamed at once. A venue or a
     database that is away is waited for.
@@ -18,7 +22,7 @@ def ingest() -> None:
     import asyncio
     import logging
 
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
 
     settings = load_settings()
     logging.basicConfig(level=settings.log_level.value, format="%(asctime)s %(levelname)s %(message)s")
@@ -32,7 +36,7 @@ def ingest() -> None:
 
 
 async def _stream(settings: "Settings") -> int:
-    """Feeds, pump and history side by side, until somebody ends it."""
+    """Run feeds, writer and initial backfills until a signal; return how many ticks could not be written."""
     import asyncio
     import signal
     from datetime import UTC, datetime
@@ -44,40 +48,49 @@ async def _stream(settings: "Settings") -> int:
     from strandline.store.connect import database_url
     from strandline.store.connect_async import connect_async
     from strandline.store.roles import Role
-    from strandline.venues.hyperliquid.feed import HyperliquidFeed
-    from strandline.venues.hyperliquid.history import HyperliquidHistory
-    from strandline.venues.solana.feed import JupiterFeed
 
     clock = partial(datetime.now, UTC)
     buffer = TickBuffer()
-    hyperliquid, jupiter = _endpoints(settings)
-    feeds: list[Feed] = [HyperliquidFeed(hyperliquid, buffer, clock)]
-    if jupiter is not None:
-        key = settings.jupiter_api_key
-        feeds.append(JupiterFeed(jupiter, buffer, clock, key.get_secret_value() if key else None))
+    feeds, histories = _venue_clients(settings, buffer, clock)
     open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
-    newcomers = InitialBackfill(open_connection, HyperliquidHistory(hyperliquid), clock)
+    backfill = InitialBackfill(open_connection, histories, clock)
 
     end = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, end.set)
     async with asyncio.TaskGroup() as tasks:
-        history = tasks.create_task(newcomers.run())
-        unwritten = await Sidecar(open_connection, buffer, feeds, clock, newcomers.add).run(end)
+        history = tasks.create_task(backfill.run())
+        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(end)
         history.cancel()
     return unwritten
 
 
-def _endpoints(settings: "Settings") -> tuple[str, str | None]:
-    """Hyperliquid's and Jupiter's; the test network has no Jupiter."""
+def _venue_clients(
+    settings: "Settings", sink: "Sink", clock: "Callable[[], datetime]"
+) -> "tuple[list[Feed], list[History]]":
+    """Feed and history of every venue, on or off, that this mode has."""
+    from strandline.configuration import venue_config
     from strandline.settings import Mode
+    from strandline.strategy import load_strategy
+    from strandline.venues.config import MissingSettingError
+    from strandline.venues.registry import venues
 
-    hyperliquid, jupiter = settings.hyperliquid_endpoint, settings.jupiter_endpoint
-    missing = [name for name, url in (("HYPERLIQUID", hyperliquid), ("JUPITER", jupiter)) if url is None]
-    if hyperliquid is None or (jupiter is None and settings.mode is Mode.SIM):
-        variables = " and ".join(f"STRANDLINE_{name}_URL" for name in missing)
+    limits = load_strategy(settings).execution
+    feeds: list[Feed] = []
+    histories: list[History] = []
+    missing = []
+    for venue in venues():
+        if settings.mode is Mode.TESTNET and venue.settings.without_testnet:
+            continue
+        config = venue_config(settings, venue.settings, limits, clock)
+        try:
+            feeds.append(venue.feed(config, sink))
+            histories += [venue.history(config)] if venue.history else []
+        except MissingSettingError as error:
+            missing.append(error.variable)
+    if missing:
         raise StrandlineError(
-            "in sim nobody says where the simulated venues are",
-            f"set {variables} to what strandline sim prints, or start everything with strandline up",
+            f"in {settings.mode} the addresses of the venues have no default",
+            f"set {' and '.join(missing)} to what strandline sim prints, or start everything with strandline up",
         )
-    return hyperliquid, jupiter
+    return feeds, histories

@@ -128,7 +128,7 @@ def _embedded(command: str) -> "EmbeddedPostgres":
 
 
 def _server() -> "EmbeddedPostgres":
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
     from strandline.store.postgres.server import EmbeddedPostgres
 
     return EmbeddedPostgres(load_settings().home / "postgres")
@@ -137,7 +137,7 @@ def _server() -> "EmbeddedPostgres":
 def _external_url() -> "URL | None":
     from sqlalchemy.engine import make_url
 
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
 
     given = load_settings().database_url
     return None if given is None else make_url(given.get_secret_value())

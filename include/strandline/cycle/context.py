@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from strandline.cycle.access import venue_access
+from strandline.configuration import load_settings, venue_configs
 from strandline.cycle.version import code_version
 from strandline.model.strategy import Strategy
 from strandline.model.venue import VenueKey
-from strandline.settings import VENUE_KEYS, Settings, load_settings
+from strandline.settings import Settings
 from strandline.store.connect import connect, database_url, in_words
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
@@ -31,12 +31,12 @@ class Context:
     @property
     def venues(self) -> tuple[VenueKey, ...]:
         """Those that are on."""
-        return tuple(VENUE_KEYS[name] for name in self.settings.enabled_venues)
+        return self.settings.enabled_keys
 
     @property
     def factory(self) -> ExecutorFactory:
         """Knows where each venue is."""
-        return ExecutorFactory(venue_access(self.settings, self.strategy, self.clock))
+        return ExecutorFactory(venue_configs(self.settings, self.strategy.execution, self.clock))
 
 
 def utc_now() -> datetime:

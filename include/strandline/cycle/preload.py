@@ -8,9 +8,9 @@ def preload() -> None:
     import strandline.cycle.planning
     import strandline.cycle.steps
     import strandline.cycle.venues  # noqa: F401
+    from strandline.configuration import load_settings
     from strandline.engine import warm_up
     from strandline.quality import preload as preload_quality
-    from strandline.settings import load_settings
     from strandline.strategy import load_strategy
     from strandline.venues.registry import venues
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -32,39 +32,42 @@ class InitialBackfill:
     """
 
     def __init__(
-        self, open_connection: Callable[[], Awaitable[Connection]], history: History, clock: Callable[[], datetime]
+        self,
+        open_connection: Callable[[], Awaitable[Connection]],
+        histories: Collection[History],
+        clock: Callable[[], datetime],
     ) -> None:
         self._open = open_connection
-        self._history = history
+        self._histories = {history.venue: history for history in histories}
         self._clock = clock
-        self._come: asyncio.Queue[Mapping[str, int]] = asyncio.Queue()
+        self._come: asyncio.Queue[tuple[History, Mapping[str, int]]] = asyncio.Queue()
 
     def add(self, venue: VenueKey, instruments: Mapping[str, int]) -> None:
         """Whoever has a past already, or comes from a venue that keeps none, is left as it is."""
-        if venue == self._history.venue:
-            self._come.put_nowait(instruments)
+        if venue in self._histories:
+            self._come.put_nowait((self._histories[venue], instruments))
 
     async def run(self) -> None:
         """Until it is cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                tasks.create_task(self._give_past(await self._come.get()))
+                tasks.create_task(self._give_past(*await self._come.get()))
 
-    async def _give_past(self, instruments: Mapping[str, int]) -> None:
+    async def _give_past(self, history: History, instruments: Mapping[str, int]) -> None:
         began = self._clock()
         lacking = await self._insist(lambda connection: without_history(connection, instruments))
         for token, number in lacking.items():
-            loaded = await self._load(token, number, began - _PAST)
+            loaded = await self._load(history, token, number, began - _PAST)
             _log.info("%d candles of %s are there", loaded, token)
         if lacking:
             whole_at = Timeframe.M1.end_of(began + _A_MOMENT) + _A_MOMENT
             await asyncio.sleep((whole_at - self._clock()).total_seconds())
             for token, number in lacking.items():
-                await self._load(token, number, began - _SEAM)
+                await self._load(history, token, number, began - _SEAM)
 
-    async def _load(self, token: str, number: int, since: datetime) -> int:
+    async def _load(self, history: History, token: str, number: int, since: datetime) -> int:
         return await self._insist(
-            lambda connection: load_candles(connection, self._history, token, number, since, self._clock())
+            lambda connection: load_candles(connection, history, token, number, since, self._clock())
         )
 
     async def _insist(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:

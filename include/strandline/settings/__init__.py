@@ -1,21 +1,24 @@
-"""The settings: every variable, what it may be, where its value came from, and what contradicts what."""
+"""Settings: every variable, its format, the source of its value, and contradictions between them.
 
+What venues add is declared by them and passed in; `strandline.configuration` does that.
+"""
+
+from strandline.model.mode import Mode
+from strandline.model.setting import PREFIX
+from strandline.settings.building import build_settings
+from strandline.settings.constants import LogLevel, Source
 from strandline.settings.fields import Settings
-from strandline.settings.loading import LoadedSettings, load_settings, load_settings_with_origins
-from strandline.settings.names import SettingField, settings_fields
-from strandline.settings.words import PREFIX, VENUE_KEYS, LogLevel, Mode, Source, VenueName
+from strandline.settings.loading import LoadedSettings, load_settings
+from strandline.settings.schema import Schema
 
 __all__ = [
     "PREFIX",
-    "VENUE_KEYS",
     "LoadedSettings",
     "LogLevel",
     "Mode",
-    "SettingField",
+    "Schema",
     "Settings",
     "Source",
-    "VenueName",
+    "build_settings",
     "load_settings",
-    "load_settings_with_origins",
-    "settings_fields",
 ]

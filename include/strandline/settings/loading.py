@@ -6,17 +6,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dotenv.parser import Binding, parse_stream
-from pydantic import ValidationError
 
 from strandline.model.errors import ConfigurationError
-from strandline.settings.contradictions import ContradictionsError, OwnNames, rests_on
+from strandline.model.setting import PREFIX, InvalidValueError, ValueFormat
+from strandline.settings.building import check_values
+from strandline.settings.constants import Source
 from strandline.settings.fields import Settings, default_env_file, default_secrets_dir
-from strandline.settings.forms import Form, RefusalError
-from strandline.settings.names import setting_named, settings_by_variable, settings_fields
-from strandline.settings.words import PREFIX, Source
+from strandline.settings.schema import Schema
+from strandline.settings.validation import VariableNames, settings_named
 
 TEST_PREFIX = "STRANDLINE_TEST_"
 _ENV_FILE_VARIABLE = "STRANDLINE_ENV_FILE"
@@ -24,7 +23,7 @@ _ENV_FILE_VARIABLE = "STRANDLINE_ENV_FILE"
 
 @dataclass(frozen=True)
 class Given:
-    """A value as the user gave it: under which name, and where."""
+    """A value as the user gave it, with the variable's name and its place."""
 
     variable: str
     text: str = field(repr=False)
@@ -34,48 +33,43 @@ class Given:
     base: Path | None = None
 
     @property
-    def whence(self) -> str:
-        """Closes a fault with the place, which for the environment goes without saying."""
+    def suffix(self) -> str:
+        """Ends a fault with the place, unless that is the environment."""
         return "" if self.source is Source.ENVIRONMENT else f" ({self.place})"
 
 
 @dataclass(frozen=True)
 class LoadedSettings:
-    """The settings, and for each that somebody gave, where it came from."""
+    """The settings, and the source of each that was given."""
 
     settings: Settings
     origins: Mapping[str, Given]
 
 
-def load_settings(env_file: Path | None = None) -> Settings:
+def load_settings(schema: Schema, env_file: Path | None = None) -> LoadedSettings:
     """Read environment, `.env` and secret files; raise ConfigurationError with every fault, a line each.
 
-    `env_file` stands in for STRANDLINE_ENV_FILE.
+    `env_file` replaces STRANDLINE_ENV_FILE.
     """
-    return load_settings_with_origins(env_file).settings
-
-
-def load_settings_with_origins(env_file: Path | None = None) -> LoadedSettings:
-    """As `load_settings`, and tell where each value came from."""
-    loading = _Loading()
+    loading = _Loading(schema)
     given = loading.gather(env_file)
     settings = loading.check(given)
-    if settings is None or loading.faults:
+    if loading.faults:
         raise ConfigurationError(loading.faults)
     return LoadedSettings(settings, given)
 
 
 class _Loading:
-    """One reading of all sources; it collects the faults, so that all are told at once."""
+    """One reading of all sources; it collects the faults, so that all are reported at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, schema: Schema) -> None:
+        self.schema = schema
         self.faults: list[str] = []
-        # Settings whose meant value is unknown: what rests on them is not judged.
+        # Settings whose intended value is unknown: contradictions with them are not reported.
         self.in_doubt: set[str] = set()
-        self.known = settings_by_variable()
 
     def gather(self, env_file: Path | None) -> dict[str, Given]:
-        """What was given for each setting, from the source that counts."""
+        """Collect the value of each setting from the source that takes precedence."""
         environment = self._environment(env_file)
         variables = self._env_file_values(environment) | environment
         given: dict[str, Given] = {}
@@ -86,27 +80,38 @@ class _Loading:
         self._refuse_empty(given)
         return given
 
-    def check(self, given: Mapping[str, Given]) -> Settings | None:
-        """Type and check what was given; None when something is wrong with it."""
-        values = {name: _raw_value(name, one) for name, one in given.items() if name not in self.in_doubt}
-        verdict = _judge(values)
-        if verdict.refused:
-            for name, refusal in verdict.refused.items():
-                self.faults.append(_fault(given[name], setting_named(name).form, refusal))
-            self.in_doubt |= verdict.refused.keys()
-            # pydantic looks for contradictions only once every value is right; the person wants them all at once.
-            verdict = _judge({name: value for name, value in values.items() if name not in self.in_doubt})
-        names = OwnNames({name: one.variable for name, one in given.items()})
-        for line in verdict.contradictions:
-            if not rests_on(line) & self.in_doubt:
+    def check(self, given: Mapping[str, Given]) -> Settings:
+        """Convert and compare the values; faults are added to the others."""
+        values = {name: self._raw_value(name, one) for name, one in given.items() if name not in self.in_doubt}
+        settings, invalid, conflicts = check_values(self.schema, values)
+        for name in self.schema.by_name:
+            if name in invalid:
+                self.faults.append(_fault(given[name], self.schema.by_name[name].format, invalid[name]))
+        self.in_doubt |= invalid.keys()
+        names = VariableNames({name: one.variable for name, one in given.items()})
+        for line in conflicts:
+            if not settings_named(line) & self.in_doubt:
                 self.faults.append(line.format_map(names))
-        return verdict.settings
+        return settings
+
+    def _raw_value(self, name: str, given: Given) -> str:
+        """The text to be parsed; a relative path in `.env` is relative to that file, wherever the command is run."""
+        relative = self.schema.by_name[name].format.names_a_path and not given.text.startswith("~")
+        return str(given.base / given.text) if given.base and relative else given.text
+
+    def _usable_path(self, name: str, given: Given) -> Path | None:
+        """The path that is named; None when it is invalid, which `check` reports."""
+        try:
+            path = self.schema.by_name[name].format.read(self._raw_value(name, given))
+        except InvalidValueError:
+            return None
+        return Path(str(path)) if given.text.strip() else None
 
     def _is_ours(self, variable: str) -> bool:
         if variable.startswith(TEST_PREFIX):
             return False
         # Upper-cased, so that `strandline_mode` is refused rather than overlooked.
-        return variable.upper().startswith(PREFIX) or variable in self.known
+        return variable.upper().startswith(PREFIX) or variable in self.schema.by_variable
 
     def _environment(self, env_file: Path | None) -> dict[str, Given]:
         variables = {variable: text for variable, text in os.environ.items() if self._is_ours(variable)}
@@ -115,8 +120,8 @@ class _Loading:
         return {variable: Given(variable, text, Source.ENVIRONMENT) for variable, text in variables.items()}
 
     def _env_file_values(self, environment: Mapping[str, Given]) -> dict[str, Given]:
-        said = environment.get(_ENV_FILE_VARIABLE)
-        path = _usable_path("env_file", said) if said else default_env_file()
+        named = environment.get(_ENV_FILE_VARIABLE)
+        path = self._usable_path("env_file", named) if named else default_env_file()
         text = self._text_of(path, _printable(path.name)) if path else None
         values: dict[str, Given] = {}
         if path and text:
@@ -141,14 +146,14 @@ class _Loading:
                 self._refuse_both(earlier, one)
 
     def _secret_files(self, given: Mapping[str, Given]) -> Iterator[Given]:
-        said = given.get("secrets_dir")
-        directory = _usable_path("secrets_dir", said) if said else default_secrets_dir()
+        named = given.get("secrets_dir")
+        directory = self._usable_path("secrets_dir", named) if named else default_secrets_dir()
         try:
             files = sorted(directory.iterdir()) if directory else []
         except OSError as error:
             self.faults.append(f"{_printable(str(directory))} cannot be read ({error.strerror}); let this user read it")
             return
-        secrets = {setting.secret_file: setting for setting in settings_fields() if setting.form.secret}
+        secrets = {setting.secret_file: setting for setting in self.schema.settings if setting.format.secret}
         for file in files:
             if file.name in secrets:
                 place = f"secret file {file.name}"
@@ -170,13 +175,15 @@ class _Loading:
         return None
 
     def _take(self, given: dict[str, Given], one: Given) -> None:
-        setting = self.known.get(one.variable)
+        setting = self.schema.by_variable.get(one.variable)
         if setting is None:
-            remedy = _remedy(one.variable, [variable for variable in self.known if variable.startswith(PREFIX)])
-            self.faults.append(f"{_printable(one.variable)} is not a setting{remedy}{one.whence}")
+            remedy = _remedy(
+                one.variable, [variable for variable in self.schema.by_variable if variable.startswith(PREFIX)]
+            )
+            self.faults.append(f"{_printable(one.variable)} is not a setting{remedy}{one.suffix}")
             return
         earlier = given.setdefault(setting.name, one)
-        if not _agree(setting.form, earlier.text, one.text):
+        if not _agree(setting.format, earlier.text, one.text):
             self._refuse_both(earlier, one)
 
     def _refuse_both(self, earlier: Given, later: Given) -> None:
@@ -184,56 +191,25 @@ class _Loading:
             f"{earlier.variable} ({earlier.place}) and {later.variable} ({later.place}) "
             "have different values; keep one of them"
         )
-        if setting := self.known.get(later.variable):
+        if setting := self.schema.by_variable.get(later.variable):
             self.in_doubt.add(setting.name)
 
     def _refuse_empty(self, given: Mapping[str, Given]) -> None:
         for name, one in given.items():
             if not one.text.strip() and name not in self.in_doubt:
-                self.faults.append(f"{one.variable} is empty; remove the line or give a value{one.whence}")
+                self.faults.append(f"{one.variable} is empty; remove the line or give a value{one.suffix}")
                 self.in_doubt.add(name)
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    settings: Settings | None = None
-    refused: Mapping[str, ValueError] = field(default_factory=dict)
-    contradictions: tuple[str, ...] = ()
+def _fault(given: Given, value_format: ValueFormat, error: InvalidValueError) -> str:
+    value = f"is {given.text!r}, which is" if value_format.echoed else "is"
+    return f"{given.variable} {value} {error}{given.suffix}"
 
 
-def _judge(values: Mapping[str, Any]) -> _Verdict:
+def _agree(value_format: ValueFormat, one: str, other: str) -> bool:
     try:
-        return _Verdict(Settings(**values))
-    except ValidationError as error:
-        reasons = [(detail["loc"], detail["ctx"]["error"]) for detail in error.errors(include_input=False)]
-    contradictions = [reason.lines for _, reason in reasons if isinstance(reason, ContradictionsError)]
-    refused = {str(place[0]): reason for place, reason in reasons if place}
-    return _Verdict(None, refused, *contradictions)
-
-
-def _fault(given: Given, form: Form, refusal: ValueError) -> str:
-    value = f"is {given.text!r}, which is" if form.echoed else "is"
-    return f"{given.variable} {value} {refusal}{given.whence}"
-
-
-def _raw_value(name: str, given: Given) -> str:
-    """The text to be parsed; a relative path in `.env` is meant from there, wherever the command is run."""
-    relative = given.base and setting_named(name).form.names_a_path and not given.text.startswith("~")
-    return str(given.base / given.text) if given.base and relative else given.text
-
-
-def _usable_path(name: str, given: Given) -> Path | None:
-    """The path that is named; None when it is refused, which the check reports."""
-    try:
-        return Path(str(setting_named(name).form.read(_raw_value(name, given)))) if given.text.strip() else None
-    except RefusalError:
-        return None
-
-
-def _agree(form: Form, one: str, other: str) -> bool:
-    try:
-        return one == other or form.read(one) == form.read(other)
-    except RefusalError:
+        return one == other or value_format.read(one) == value_format.read(other)
+    except InvalidValueError:
         return False
 
 

@@ -1,28 +1,45 @@
-"""What a venue's code is given: where the venue is, as whom, within which limits, and what time it is."""
+"""What a venue's code is given: its settings, its limits, the clock, and how real it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from strandline.model.errors import ConfigurationError
 from strandline.model.exact import Money
+from strandline.model.setting import variable_name
 from strandline.model.strategy import Execution
+
+
+class MissingSettingError(ConfigurationError):
+    """Raised where a venue needs a setting that has no value in this mode."""
+
+    def __init__(self, name: str) -> None:
+        self.variable = variable_name(name)
+        super().__init__([f"{self.variable} is not set; set it, or start everything with strandline up, which does"])
 
 
 @dataclass(frozen=True)
 class VenueConfig:
-    """One per venue. `key` is None wherever orders are not signed; it is kept out of every repr.
+    """One venue's configuration.
 
-    `url` is the venue's API, or Jupiter's; `rpc_url` is Solana's node. `opening_cash` is what a paper account
-    starts with.
+    `values` are its settings by name, those that have a value: secrets among them, so they are kept out of every repr.
+    `opening_cash` is what a paper account starts with.
     """
 
     clock: Callable[[], datetime]
     limits: Execution
-    url: str
-    rpc_url: str | None = None
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
     address: str | None = None
-    key: str | None = field(default=None, repr=False)
-    api_key: str | None = field(default=None, repr=False)
     mainnet: bool = False
     paper: bool = False
     opening_cash: Money | None = None
+
+    def get(self, name: str) -> str | None:
+        """The value of a setting, if it has one."""
+        return self.values.get(name)
+
+    def require(self, name: str) -> str:
+        """The value of a setting; raises `MissingSettingError`."""
+        if name not in self.values:
+            raise MissingSettingError(name)
+        return self.values[name]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strandline.model.venue import VenueKey
+from strandline.model.venue_settings import VenueSettings
 from strandline.venues.config import VenueConfig
 from strandline.venues.paper.costs import PaperCosts
 
@@ -20,7 +21,7 @@ class Venue:
     may take to parse.
     """
 
-    key: VenueKey
+    settings: VenueSettings
     executor: Callable[[VenueConfig], "Executor"]
     observer: Callable[[VenueConfig], "Observer"]
     feed: Callable[[VenueConfig, "Sink"], "Feed"]
@@ -31,3 +32,8 @@ class Venue:
     paper_costs: PaperCosts
     always_watched: frozenset[str] = frozenset()
     """Tokens whose market data is needed whatever is traded."""
+
+    @property
+    def key(self) -> VenueKey:
+        """Which venue."""
+        return self.settings.key

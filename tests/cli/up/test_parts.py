@@ -23,8 +23,8 @@ from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import choose_ports
 from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
+from strandline.configuration import load_settings, make_settings
 from strandline.model.errors import StrandlineError
-from strandline.settings import Settings, load_settings
 from tests.ports import free_port
 
 DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520place"
@@ -85,15 +85,15 @@ class TestPorts:
     def test_they_stay(self, place: Paths) -> None:
         file = place.state / "ports.json"
         names = ("one", "two")
-        first = choose_ports(file, Settings(home=place.home), names)
-        assert choose_ports(file, Settings(home=place.home), names) == first
+        first = choose_ports(file, make_settings(home=place.home), names)
+        assert choose_ports(file, make_settings(home=place.home), names) == first
         assert len(set(first.values())) == 3
 
     def test_one_that_is_taken_is_replaced_and_the_others_stay(self, place: Paths) -> None:
         file = place.state / "ports.json"
-        first = choose_ports(file, Settings(home=place.home), ("one", "two"))
+        first = choose_ports(file, make_settings(home=place.home), ("one", "two"))
         with socket.create_server(("127.0.0.1", first["one"])):
-            second = choose_ports(file, Settings(home=place.home), ("one", "two"))
+            second = choose_ports(file, make_settings(home=place.home), ("one", "two"))
         assert second["one"] != first["one"]
         assert second["two"] == first["two"]
 
@@ -113,26 +113,26 @@ class TestAccounts:
 
     def test_they_are_made_once_and_are_valid_settings(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
         file = place.state / "accounts.json"
-        accounts = demo_accounts(file, Settings(home=place.home))
-        assert demo_accounts(file, Settings(home=place.home)) == accounts
+        accounts = demo_accounts(file, make_settings(home=place.home))
+        assert demo_accounts(file, make_settings(home=place.home)) == accounts
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         for name, value in {**accounts.public, **accounts.private}.items():
             monkeypatch.setenv(name, value)
         settings = load_settings()
-        assert settings.hyperliquid_key is not None
+        assert settings.venue_text("hyperliquid_key") == accounts.hyperliquid_key
         # What a person has set is used in their place.
         other = demo_accounts(place.state / "others.json", settings)
         assert other == accounts
 
     def test_keys_stay_out_of_what_is_printed(self, place: Paths) -> None:
-        accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
+        accounts = demo_accounts(place.state / "accounts.json", make_settings(home=place.home))
         assert accounts.hyperliquid_key not in repr(accounts)
         assert accounts.solana_key not in repr(accounts)
 
 
 @pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
 def test_venues_of_somebody_else_are_refused(place: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    accounts = demo_accounts(place.state / "accounts.json", Settings(home=place.home))
+    accounts = demo_accounts(place.state / "accounts.json", make_settings(home=place.home))
     ports = dict.fromkeys(VENUE_PORTS, 20_000)
     state = place.state / "venues.jsonl"
     assert SimulatedVenues(load_settings(), ports, accounts, state).urls["control"] == "http://127.0.0.1:20000"
@@ -219,6 +219,6 @@ def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_kept_is_whole(place: Paths) -> None:
     file = place.state / "accounts.json"
-    demo_accounts(file, Settings(home=place.home))
+    demo_accounts(file, make_settings(home=place.home))
     assert json.loads(file.read_text())
     assert [path.name for path in place.state.iterdir()] == [file.name]

@@ -29,6 +29,7 @@ from strandline.venues.config import VenueConfig
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.observer import HyperliquidObserver
+from strandline.venues.hyperliquid.settings import PRIVATE_KEY, URL
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 from strandline_sim.clock import SteppedClock
@@ -39,6 +40,7 @@ from strandline_sim.tape import Entry, Tape
 from tests.strandline_sim.hyperliquid.things import START, market
 
 LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
+_VALUES: Final = {"key": PRIVATE_KEY, "url": URL}
 ORDER: Final = "hyperliquid/exchange/order"
 
 
@@ -96,7 +98,10 @@ class Box:
 
     def access(self, **changes: Any) -> VenueConfig:
         """To this venue."""
-        return VenueConfig(**{"clock": self.now, "limits": LIMITS, "url": self.url, **changes})
+        values: dict[str, Any] = {URL.name: self.url}
+        values |= {setting.name: changes.pop(name) for name, setting in _VALUES.items() if name in changes}
+        given = {name: value for name, value in values.items() if value is not None}
+        return VenueConfig(**{"clock": self.now, "limits": LIMITS, "values": given, **changes})
 
     def timeouts(self, **changes: Any) -> Timeouts:
         """Waiting takes no time of ours; what is delayed arrives meanwhile."""

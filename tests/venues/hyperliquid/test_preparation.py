@@ -1,7 +1,6 @@
 """What may be traded here and now, how much of it, and at which price."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -271,7 +270,7 @@ def test_a_venue_that_cannot_be_asked(box: Box) -> None:
 
 @pytest.mark.parametrize("secret", [None, "", "0xsecret", "11" * 31])
 def test_a_key_that_is_none_is_told_without_repeating_it(box: Box, secret: str | None) -> None:
-    access = replace(box.access(), key=secret)
+    access = box.access(key=secret)
     with pytest.raises(StrandlineError) as error:
         HyperliquidExecutor(access)
     assert "STRANDLINE_HYPERLIQUID_KEY" in str(error.value)

@@ -81,7 +81,7 @@ class Market:
 
 
 def access(market: Market, **changes: Any) -> VenueConfig:
-    return VenueConfig(**{"clock": lambda: market.now, "limits": LIMITS, "url": "", "paper": True, **changes})
+    return VenueConfig(**{"clock": lambda: market.now, "limits": LIMITS, "paper": True, **changes})
 
 
 def costs_of(key: VenueKey) -> PaperCosts:

@@ -29,6 +29,7 @@ from strandline.venues.config import VenueConfig
 from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.observer import SolanaObserver
+from strandline.venues.solana.settings import JUPITER_API_KEY, JUPITER_URL, PRIVATE_KEY, RPC_URL
 from strandline.venues.solana.timeouts import Timeouts
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import Faults
@@ -37,6 +38,7 @@ from strandline_sim.tape import Entry, Tape
 from tests.strandline_sim.solana.box import BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
 
 LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
+_VALUES: Final = {"key": PRIVATE_KEY, "url": JUPITER_URL, "rpc_url": RPC_URL, "api_key": JUPITER_API_KEY}
 DECIMALS: Final = {str(token.mint): token.decimals for token in TOKENS}
 MARKETS: Final = {str(token.mint): token.market for token in TOKENS}
 
@@ -86,8 +88,10 @@ class Town:
 
     def access(self, **changes: Any) -> VenueConfig:
         """To this town."""
-        told = {"clock": self.now, "limits": LIMITS, "url": self.addresses.jupiter, "rpc_url": self.addresses.rpc}
-        return VenueConfig(**{**told, **changes})
+        values = {JUPITER_URL.name: self.addresses.jupiter, RPC_URL.name: self.addresses.rpc}
+        values |= {setting.name: changes.pop(name) for name, setting in _VALUES.items() if name in changes}
+        given = {name: value for name, value in values.items() if value is not None}
+        return VenueConfig(**{"clock": self.now, "limits": LIMITS, "values": given, **changes})
 
     @contextmanager
     def executor(self, key: Keypair, *, waits: float = 30, **changes: Any) -> Iterator[SolanaExecutor]:

@@ -16,9 +16,10 @@ from strandline.cli.demo.seed import seed_prices, seed_rows
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
+from strandline.configuration import load_settings
 from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.model.errors import ConfigurationError
-from strandline.settings import PREFIX, Mode, load_settings
+from strandline.settings import PREFIX, Mode
 from strandline.store.connect import connect, database_url
 from strandline.store.roles import Role
 

@@ -9,7 +9,7 @@ from strandline.model.errors import ConfigurationError
 def examine() -> Iterator[Check]:
     """All checks, in the order in which one would mend what they find."""
     from strandline.cli.doctor import airflow, database, host, trading
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
 
     yield host.python()
     yield host.packages()

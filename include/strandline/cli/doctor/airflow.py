@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from strandline.cli.doctor.check import Check, Outcome, failed, fine, skipped
-from strandline.settings import VENUE_KEYS, Settings
+from strandline.settings import Settings
 
 CHECKOUT: Final = Path(__file__).parents[4]
 
@@ -104,7 +104,7 @@ def pools(configured: Configuration, settings: Settings) -> Check:
     except (SQLAlchemyError, ArgumentError, ImportError) as error:
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
         return failed("pools", f"Airflow's database did not answer ({reason})", "start it, and run: airflow db migrate")
-    missing = sorted({VENUE_KEYS[venue].slug for venue in settings.enabled_venues} - found)
+    missing = sorted({key.slug for key in settings.enabled_keys} - found)
     if missing:
         commands = " && ".join(f'airflow pools set {pool} 1 "orders of one venue"' for pool in missing)
         return failed("pools", f"{', '.join(missing)} missing", f"run: {commands}")

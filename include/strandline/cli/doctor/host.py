@@ -6,6 +6,7 @@ import shutil
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from importlib import metadata
 from pathlib import Path
@@ -101,12 +102,11 @@ def clock(settings: Settings) -> Check:
     others = {}
     with contextlib.suppress(SQLAlchemyError):  # the check of the database has told about it
         others["the database's"] = _database_time(settings) - time.time()
-    venue = settings.hyperliquid_endpoint
-    if settings.mode is not Mode.SIM and venue:
+    for title, url in _venue_clocks(settings):
         try:
-            others["Hyperliquid's"] = _http_time(venue) - time.time()
+            others[f"{title}'s"] = _http_time(url) - time.time()
         except (OSError, ValueError, TypeError):
-            return warned("clock", f"{venue} did not tell the time", "check the network, and run this again")
+            return warned("clock", f"{url} did not answer with the time", "check the network, and run this again")
     if not others:
         return skipped("clock", "there is no other clock to compare with until the database runs")
     off = {whose: by for whose, by in others.items() if abs(by) > _CLOCK_TOLERANCE_SECONDS}
@@ -116,6 +116,17 @@ def clock(settings: Settings) -> Check:
         )
         return failed("clock", f"this clock is {found}", "synchronise it (timedatectl set-ntp true)")
     return fine("clock", f"agrees with {' and '.join(others)} clock")
+
+
+def _venue_clocks(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The title and the URL of each real venue whose answers carry its time."""
+    if settings.mode is Mode.SIM:
+        return
+    for venue in settings.venues:
+        for setting in venue.fields:
+            url = settings.venue_text(setting.name) if setting.tells_time else None
+            if url:
+                yield venue.title, url
 
 
 def _database_time(settings: Settings) -> float:

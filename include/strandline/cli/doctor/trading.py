@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from strandline.cli.doctor.check import Check, failed, fine, warned
+from strandline.configuration import settings_schema
 from strandline.model.errors import ConfigurationError
-from strandline.settings import PREFIX, Mode, Settings, settings_fields
+from strandline.settings import PREFIX, Mode, Settings
 from strandline.strategy import load_strategy
 
 
 def settings(loaded: Settings) -> Iterator[Check]:
     """Mode, strategy, keys, and who else can read them."""
-    venues = ", ".join(loaded.enabled_venues) or "no venue"
+    venues = ", ".join(venue.name for venue in loaded.enabled_venues) or "no venue"
     yield fine("mode", f"{loaded.mode}: {_in_words(loaded.mode)}; {venues}")
     try:
         yield fine("strategy", f"{load_strategy(loaded).hash[:12]} from {loaded.strategy_file or 'strategy.toml'}")
@@ -45,8 +46,8 @@ def _keys(loaded: Settings) -> Check:
 
 def _exposed(loaded: Settings) -> Iterator[Check]:
     """Files with secrets that other users of this machine may read."""
-    secret_files = {setting.secret_file for setting in settings_fields() if setting.form.secret}
-    variables = {setting.variable for setting in settings_fields() if setting.form.secret}
+    secret_files = {setting.secret_file for setting in settings_schema().settings if setting.format.secret}
+    variables = {setting.variable for setting in settings_schema().settings if setting.format.secret}
     files = [loaded.secrets_dir / name for name in sorted(secret_files)] if loaded.secrets_dir else []
     if loaded.env_file.is_file() and any(name in loaded.env_file.read_text(errors="replace") for name in variables):
         files.append(loaded.env_file)

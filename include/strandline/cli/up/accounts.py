@@ -36,11 +36,11 @@ PRIVATE_VARIABLES = (f"{PREFIX}HYPERLIQUID_KEY", f"{PREFIX}SOLANA_KEY")
 def demo_accounts(file: Path, settings: Settings) -> Accounts:
     """Keys that the person set are used; what is missing is made once and kept."""
     made = kept(file, _make)
-    hyperliquid, solana = settings.hyperliquid_key, settings.solana_key
-    ethereum_key = hyperliquid.get_secret_value() if hyperliquid else made["hyperliquid_key"]
-    solana_key = solana.get_secret_value() if solana else made["solana_key"]
-    address = settings.hyperliquid_address or (
-        _ethereum_address(ethereum_key) if hyperliquid else made["hyperliquid_address"]
+    given = settings.venue_text("hyperliquid_key")
+    ethereum_key = given or made["hyperliquid_key"]
+    solana_key = settings.venue_text("solana_key") or made["solana_key"]
+    address = settings.venue_text("hyperliquid_address") or (
+        _ethereum_address(given) if given else made["hyperliquid_address"]
     )
     return Accounts(ethereum_key, address, solana_key, _solana_address(solana_key))
 

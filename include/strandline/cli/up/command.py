@@ -28,7 +28,7 @@ def up() -> None:
     """
     from strandline.cli.up.screen import Screen
     from strandline.cli.up.stack import Stack
-    from strandline.settings import load_settings
+    from strandline.configuration import load_settings
 
     screen = Screen()
     stack = Stack(load_settings(), on_event=screen.tell)

@@ -31,7 +31,7 @@ def choose_ports(file: Path, settings: Settings, names: Iterable[str]) -> Mappin
 def _airflow_port(settings: Settings, before: int, taken: Iterable[int]) -> int:
     """The one that the person set, or nothing; unset, the usual one as long as it is free."""
     wanted = settings.airflow_port
-    if "airflow_port" not in settings.model_fields_set:
+    if "airflow_port" not in settings.given:
         return _first_free([wanted, before], taken)
     if not _is_free(wanted):
         problem = f"port {wanted}, which STRANDLINE_AIRFLOW_PORT names, is in use"

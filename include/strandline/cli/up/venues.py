@@ -7,9 +7,12 @@ from typing import Final
 from strandline.cli.up.accounts import Accounts
 from strandline.cli.up.loopback import HOST, ask
 from strandline.cli.up.program import STRANDLINE, Program
-from strandline.cycle.access import opening_cash
+from strandline.configuration import opening_cash
 from strandline.model.errors import StrandlineError
+from strandline.model.venue_settings import VenueSettingKind
 from strandline.settings import PREFIX, Settings
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 
 VENUE_PORTS: Final = ("hyperliquid", "solana", "jupiter", "control")
 _USDC_UNITS: Final = 10**6
@@ -69,16 +72,17 @@ class SimulatedVenues:
             self._funded.add((pid, gift["address"]))
 
     def _gifts(self) -> Iterator[dict[str, object]]:
-        if "hyperliquid" in self._money:
-            usdc = str(self._money["hyperliquid"].decimal)
+        if HYPERLIQUID_PERPS in self._money:
+            usdc = str(self._money[HYPERLIQUID_PERPS].decimal)
             yield {"address": self._accounts.hyperliquid_address, "usdc": usdc, "once": True}
-        if "solana" in self._money:
-            tokens = {"USDC": int(self._money["solana"].decimal * _USDC_UNITS)}
+        if SOLANA_ONCHAIN in self._money:
+            tokens = {"USDC": int(self._money[SOLANA_ONCHAIN].decimal * _USDC_UNITS)}
             yield {"address": self._accounts.solana_address, "sol": _SOL_FOR_FEES, "tokens": tokens, "once": True}
 
 
 def _refuse_other_venues(settings: Settings) -> None:
-    for name in ("hyperliquid_url", "solana_rpc_url", "jupiter_url"):
-        if getattr(settings, name) is not None:
+    endpoints = [setting.name for venue in settings.venues for setting in venue.of_kind(VenueSettingKind.ENDPOINT)]
+    for name in endpoints:
+        if name in settings.venue_values:
             problem = f"{PREFIX}{name.upper()} is set, but in mode sim strandline up starts venues of its own"
             raise StrandlineError(problem, "remove it")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from strandline.model.exact import Money, Quantity, Ratio
 from strandline.venues.config import VenueConfig
-from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.hyperliquid import settings
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.venue import Venue
 
@@ -30,13 +30,13 @@ def _observer(config: VenueConfig) -> "Observer":
 def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
     from strandline.venues.hyperliquid.feed import HyperliquidFeed
 
-    return HyperliquidFeed(config.url, sink, config.clock)
+    return HyperliquidFeed(config.require(settings.URL.name), sink, config.clock)
 
 
 def _history(config: VenueConfig) -> "History":
     from strandline.venues.hyperliquid.history import HyperliquidHistory
 
-    return HyperliquidHistory(config.url)
+    return HyperliquidHistory(config.require(settings.URL.name))
 
 
 def _preload() -> None:
@@ -45,7 +45,7 @@ def _preload() -> None:
 
 
 HYPERLIQUID: Final = Venue(
-    key=HYPERLIQUID_PERPS,
+    settings=settings.SETTINGS,
     executor=_executor,
     observer=_observer,
     feed=_feed,

@@ -11,6 +11,7 @@ from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.plan_details import PlanDetails
 from strandline.venues.hyperliquid.preparation import Preparation
 from strandline.venues.hyperliquid.rest import Rest
+from strandline.venues.hyperliquid.settings import PRIVATE_KEY, URL
 from strandline.venues.hyperliquid.signing import Signer, client_order_id, order_action, wallet
 from strandline.venues.hyperliquid.submission import Submission
 from strandline.venues.hyperliquid.timeouts import Timeouts
@@ -25,8 +26,8 @@ class HyperliquidExecutor:
     def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
         self._config = config
         self._patience = timeouts or Timeouts()
-        self._signer = Signer(wallet(config.key), config.mainnet)
-        self._rest = Rest(config.url, self._patience)
+        self._signer = Signer(wallet(config.get(PRIVATE_KEY.name)), config.mainnet)
+        self._rest = Rest(config.require(URL.name), self._patience)
 
     @property
     def venue(self) -> VenueKey:

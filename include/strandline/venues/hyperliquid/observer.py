@@ -13,6 +13,7 @@ from strandline.venues.config import VenueConfig
 from strandline.venues.hyperliquid.answers import Account, Book, FundingRow, LedgerRow, Market
 from strandline.venues.hyperliquid.cash import cash_event, funding, transfer
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from strandline.venues.hyperliquid.settings import URL
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 
@@ -25,7 +26,7 @@ class HyperliquidObserver:
 
     def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
         self._clock = config.clock
-        self._rest = Rest(config.url, timeouts or Timeouts())
+        self._rest = Rest(config.require(URL.name), timeouts or Timeouts())
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         """The prices that positions are margined and liquidated at."""

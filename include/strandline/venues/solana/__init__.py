@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from strandline.model.exact import Money, Quantity, Ratio
 from strandline.venues.config import VenueConfig
 from strandline.venues.paper.costs import PaperCosts
-from strandline.venues.solana.key import SOLANA_ONCHAIN
+from strandline.venues.solana import settings
 from strandline.venues.solana.prices import WRAPPED_SOL
 from strandline.venues.venue import Venue
 
@@ -30,7 +30,9 @@ def _observer(config: VenueConfig) -> "Observer":
 def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
     from strandline.venues.solana.feed import JupiterFeed
 
-    return JupiterFeed(config.url, sink, config.clock, config.api_key)
+    return JupiterFeed(
+        config.require(settings.JUPITER_URL.name), sink, config.clock, config.get(settings.JUPITER_API_KEY.name)
+    )
 
 
 def _preload() -> None:
@@ -39,7 +41,7 @@ def _preload() -> None:
 
 
 SOLANA: Final = Venue(
-    key=SOLANA_ONCHAIN,
+    settings=settings.SETTINGS,
     executor=_executor,
     observer=_observer,
     feed=_feed,

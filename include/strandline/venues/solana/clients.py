@@ -7,10 +7,10 @@ from typing import Final, TypeVar
 import aiohttp
 from solana.rpc.async_api import AsyncClient
 
-from strandline.model.errors import StrandlineError
 from strandline.venues.config import VenueConfig
 from strandline.venues.solana.jupiter import Jupiter
 from strandline.venues.solana.node import Node
+from strandline.venues.solana.settings import JUPITER_API_KEY, JUPITER_URL, RPC_URL
 
 T = TypeVar("T")
 
@@ -21,10 +21,9 @@ class Clients:
     """Runs what is asked on an event loop of its own; connections are opened when they are first needed."""
 
     def __init__(self, config: VenueConfig) -> None:
-        if config.rpc_url is None:
-            raise StrandlineError("there is no Solana node", "set STRANDLINE_SOLANA_RPC_URL")
-        self._config = config
-        self._rpc_url = config.rpc_url
+        self._rpc_url = config.require(RPC_URL.name)
+        self._jupiter_url = config.require(JUPITER_URL.name)
+        self._jupiter_api_key = config.get(JUPITER_API_KEY.name)
         self._runner = asyncio.Runner()
         self._open: tuple[aiohttp.ClientSession, AsyncClient] | None = None
 
@@ -44,7 +43,7 @@ class Clients:
             session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
             self._open = session, AsyncClient(self._rpc_url, timeout=_ANSWER_SECONDS)
         session, client = self._open
-        return await ask(Jupiter(session, self._config.url, self._config.api_key), Node(client))
+        return await ask(Jupiter(session, self._jupiter_url, self._jupiter_api_key), Node(client))
 
     @staticmethod
     async def _shut(session: aiohttp.ClientSession, client: AsyncClient) -> None:

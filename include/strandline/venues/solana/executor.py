@@ -22,6 +22,7 @@ from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.node import Node, NodeError
 from strandline.venues.solana.plan_details import PlanDetails
 from strandline.venues.solana.preparation import Preparation
+from strandline.venues.solana.settings import PRIVATE_KEY
 from strandline.venues.solana.submission import Submission
 from strandline.venues.solana.timeouts import Timeouts
 from strandline.venues.solana.wallet import keypair, signed
@@ -37,7 +38,7 @@ class SolanaExecutor:
     def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
         self._config = config
         self._patience = timeouts or Timeouts()
-        self._key = keypair(config.key)
+        self._key = keypair(config.get(PRIVATE_KEY.name))
         if config.address not in {None, self.address}:
             raise StrandlineError(
                 f"the key of the Solana wallet is that of {self.address}, not of {config.address}",

@@ -1,0 +1,65 @@
+"""The declaration of a setting: its name, what its value must look like, what the documentation says about it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+PREFIX: Final = "STRANDLINE_"
+"""Every variable's name starts with it."""
+
+
+class InvalidValueError(ValueError):
+    """Why a value is not accepted, worded to follow `VARIABLE is …`."""
+
+
+@dataclass(frozen=True)
+class ValueFormat:
+    """What a value must look like: checks and converts the text, words the fault, fills the documentation.
+
+    `parse` raises ValueError or one of its kin for a text that is not allowed, or `InvalidValueError` with a message of
+    its own.
+    """
+
+    allowed: str
+    example: str
+    parse: Callable[[str], object]
+    # A value that is, or may by mistake be, a credential is never repeated in a fault.
+    echoed: bool = True
+    secret: bool = False
+    names_a_path: bool = False
+
+    def read(self, text: str) -> object:
+        """Convert the text, or raise `InvalidValueError`."""
+        try:
+            return self.parse(text.strip())
+        except InvalidValueError:
+            raise
+        except (ValueError, ArithmeticError, OSError, RuntimeError):
+            raise InvalidValueError(f"not {self.allowed}; write one such as {self.example}") from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """One setting. `default` is in words, for the documentation; `seed_name` is a second name of its variable."""
+
+    name: str
+    group: str
+    meaning: str
+    format: ValueFormat
+    default: str = "not set"
+    seed_name: str | None = None
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return variable_name(self.name)
+
+    @property
+    def secret_file(self) -> str:
+        """The name of its file in the secrets directory."""
+        return self.variable.lower()
+
+
+def variable_name(name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{name.upper()}"

@@ -1,0 +1,65 @@
+"""The settings that a venue declares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from strandline.model.mode import Mode
+from strandline.model.setting import Setting
+from strandline.model.venue import VenueKey
+
+
+class VenueSettingKind(Enum):
+    """What is checked about a setting besides its format."""
+
+    ENDPOINT = auto()
+    """A URL of the venue: on this machine in sim, never in live, and of the right network."""
+    ADDRESS = auto()
+    """The account's public address."""
+    PRIVATE_KEY = auto()
+    """Signs orders; only the worker that trades the venue needs it."""
+    OTHER = auto()
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenueSetting(Setting):
+    """One setting of a venue."""
+
+    kind: VenueSettingKind
+    defaults: Mapping[Mode, str] = field(default_factory=dict)
+    """The value in each mode where none is given."""
+    required_in: frozenset[Mode] = frozenset()
+    """The modes in which every process needs it while the venue is on."""
+    tells_time: bool = False
+    """Whether the answers of this endpoint carry the venue's time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VenueSettings:
+    """A venue's part of the settings.
+
+    `name` starts its switch and its share of the money (`<name>_enabled`, `<name>_initial_value`); `title` is what
+    people call it.
+    """
+
+    key: VenueKey
+    name: str
+    title: str
+    fields: tuple[VenueSetting, ...] = ()
+    enabled_seed_name: str | None = None
+    without_testnet: str | None = None
+    """Who has no test network, where there is none; the venue is refused in testnet then."""
+
+    @property
+    def enabled(self) -> str:
+        """The name of its switch."""
+        return f"{self.name}_enabled"
+
+    @property
+    def initial_value(self) -> str:
+        """The name of its share of the money in sim and paper."""
+        return f"{self.name}_initial_value"
+
+    def of_kind(self, kind: VenueSettingKind) -> tuple[VenueSetting, ...]:
+        """Its settings of one kind."""
+        return tuple(setting for setting in self.fields if setting.kind is kind)
