@@ -21,7 +21,7 @@ def test_forward_and_back(strandline: Command, empty_database: Database) -> None
     assert strandline("db", "migrate").out == f"The schema is at step {newest}; 9 tick partitions were made.\n"
     assert strandline("db", "migrate").out == f"The schema is at step {newest}; 0 tick partitions were made.\n"
     assert strandline("db", "status")[:2] == (0, f"at {newest}, newest {newest}\n")
-    assert strandline("db", "back", "0005", "--yes").out == "The schema is at step 0005.\n"
+    assert strandline("db", "back", "0004_planning", "--yes").out == "The schema is at step 0004_planning.\n"
     assert strandline("db", "status").code == 1
     assert strandline("db", "migrate").code == 0
     with empty_database.session() as connection:
@@ -36,12 +36,13 @@ def test_going_back_asks_first(strandline: Command, monkeypatch: pytest.MonkeyPa
     assert strandline("db", "status").code == 0
 
 
-@pytest.mark.parametrize("step", ["0099", "nonsense"])
+@pytest.mark.parametrize("step", ["0005", "nonsense"])
 def test_a_step_that_does_not_exist_is_refused_in_one_line(strandline: Command, step: str) -> None:
     strandline("db", "migrate")
     ended = strandline("db", "back", step, "--yes")
     assert ended.code == 1
-    assert ended.err == f"strandline: there is no migration {step}; choose base, or one from 0001 to {latest_step()}\n"
+    assert ended.err.startswith(f"strandline: there is no migration {step}; choose one of: base, 0001_market_data, ")
+    assert ended.err.endswith(f", {latest_step()}\n")
 
 
 @pytest.mark.parametrize("command", [("db", "migrate"), ("db", "status"), ("db", "back", "base", "--yes")])

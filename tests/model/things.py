@@ -56,7 +56,6 @@ instruments = st.builds(
     symbol=texts,
     lot=some,
     min_notional=st.decimals(0, 1000, places=2).map(Money),
-    calendar=texts,
 )
 ticks = st.builds(
     Tick,

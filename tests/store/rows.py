@@ -141,6 +141,8 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "generation": 1,
         "bar_ts": "2026-01-01 00:00:00+00",
         "bar_revision": 0,
+        "trade_no": 0,
+        "trail_armed": False,
     },
     "runs": {
         "dag_id": "trading_cycle",
@@ -180,12 +182,6 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     },
     "cash_events": ACCOUNT
     | {"venue_event_id": "d1", "cause": "deposit", "asset": "USDC", "amount": 5000, "usd": 5000, "ts": T0},
-    "reconciliations": {
-        "token_chain": "hyperliquid",
-        "book_id": "perps",
-        "checked_at": T0,
-        "outcome": "equal",
-    },
     "holdings": {
         "position_id": POSITION,
         "trade_no": 1,
@@ -219,13 +215,6 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "losing_streak": 0,
     },
     "strand_heads": {"chain": "hyperliquid/perps", "seq": 0, "hash": "0" * 64},
-    "controls": {
-        "control_id": ORDER,
-        "kind": "halt",
-        "person": "ada",
-        "reason": "news",
-        "ordered_at": T0,
-    },
 }
 """In an order in which each row finds the rows that it refers to. `commit_counter` has its one row from the start, and
 strands are made by `tests.store.test_strands`, because each is about the one before it."""

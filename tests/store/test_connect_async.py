@@ -20,7 +20,7 @@ def test_a_session_has_its_roles_privileges_and_cannot_shake_them_off(database: 
             assert tuple(await connection.fetchrow(asked)) == (role, "UTC", database.url.database)
             if role is Role.INGEST:
                 with pytest.raises(InsufficientPrivilegeError):
-                    await connection.execute("INSERT INTO controls DEFAULT VALUES")
+                    await connection.execute("INSERT INTO cycles DEFAULT VALUES")
         finally:
             await connection.close()
 

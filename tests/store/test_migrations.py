@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import Connection, make_url, text
 
 from strandline.model.errors import StrandlineError
-from strandline.store.migrate import current_step, latest_step, migrate, migrate_back
+from strandline.store.migrate import current_step, known_steps, latest_step, migrate, migrate_back
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
 from tests.store.concurrency import at_once
 from tests.store.rows import ROWS, insert_all
 
-STEPS = [f"{number:04}" for number in range(1, int(latest_step()) + 1)]
+STEPS = sorted(known_steps())
 
 
 def schema(connection: Connection) -> list[Any]:
@@ -63,9 +63,9 @@ def test_every_step_goes_forward_and_back_to_exactly_what_was(empty_database: Da
         with empty_database.session() as connection:
             before.append(schema(connection))
         migrate(empty_database.admin, step)
-    for step, was in reversed(list(zip(STEPS, before, strict=True))):
-        migrate_back(empty_database.admin, "base" if step == STEPS[0] else f"{int(step) - 1:04}")
-        if step != STEPS[0]:
+    for step, earlier, was in reversed(list(zip(STEPS, ["base", *STEPS[:-1]], before, strict=True))):
+        migrate_back(empty_database.admin, earlier)
+        if earlier != "base":
             with empty_database.session() as connection:
                 assert schema(connection) == was, f"going back from {step} left something"
     with empty_database.session() as connection:
@@ -124,6 +124,15 @@ def test_a_database_from_the_future_is_refused(database: Database) -> None:
             move(database.admin)
 
 
+@pytest.mark.parametrize("step", ["0001", "0010"])
+def test_a_database_from_before_the_baseline_is_refused(database: Database, step: str) -> None:
+    with database.session() as connection:
+        connection.execute(text("UPDATE strandline_migrations SET version_num = :step"), {"step": step})
+    for move in (migrate, lambda engine: migrate_back(engine, "base")):
+        with pytest.raises(StrandlineError, match=f"{step} of a version before the first release.*use a new database"):
+            move(database.admin)
+
+
 def test_a_login_without_rights_is_told_what_an_administrator_must_run(server: Server, database: Database) -> None:
     with database.session() as connection:
         connection.execute(text("DROP ROLE IF EXISTS strandline_test_nobody"))
@@ -145,17 +154,26 @@ def test_the_owner_owns_everything(database: Database) -> None:
     assert owners == [Role.OWNER]
 
 
-def test_every_table_and_view_says_what_it_is(database: Database) -> None:
+def test_everything_has_a_comment(database: Database) -> None:
+    """Every table, view and function, and every column of every table."""
     with database.session() as connection:
-        silent = connection.scalars(
-            text(
-                "SELECT relname FROM pg_class"
-                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')"
-                " AND NOT relispartition AND obj_description(oid) IS NULL AND relname <> 'strandline_migrations'"
-            )
+        uncommented = connection.scalars(
+            text("""
+            SELECT oid::regclass::text FROM pg_class
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND NOT relispartition
+              AND obj_description(oid, 'pg_class') IS NULL AND relname <> 'strandline_migrations'
+            UNION ALL
+            SELECT attrelid::regclass || '.' || attname FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+            WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
+              AND attnum > 0 AND NOT attisdropped
+              AND col_description(attrelid, attnum) IS NULL AND relname <> 'strandline_migrations'
+            UNION ALL
+            SELECT oid::regprocedure::text FROM pg_proc
+            WHERE pronamespace = 'public'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+            """)
         ).all()
         chain = connection.scalar(text("SELECT col_description('positions'::regclass, 2)"))
-    assert silent == []
+    assert uncommented == []
     assert "Venue namespace" in chain
 
 

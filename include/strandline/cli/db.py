@@ -44,7 +44,9 @@ def status() -> None:
 
 @app.command()
 def back(
-    step: Annotated[str, typer.Argument(help="The step to go back to, such as 0005; `base` removes everything.")],
+    step: Annotated[
+        str, typer.Argument(help="The step to go back to, such as 0004_planning; `base` removes everything.")
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Go back to an earlier step. What the later steps hold is lost: `strandline pg backup` first."""

@@ -21,7 +21,7 @@ def position_rows(connection: Connection) -> tuple[PositionRow, ...]:
     """Every row that is not archived and whose instrument the sidecar has registered, in a fixed order."""
     rows = connection.execute(
         text("""
-        SELECT p.*, i.instrument_id, i.symbol, i.lot, i.min_notional, i.calendar, COALESCE(e.ready, false) AS ready,
+        SELECT p.*, i.instrument_id, i.symbol, i.lot, i.min_notional, COALESCE(e.ready, false) AS ready,
                h.trade_no, h.quantity, h.average_entry, h.invested, h.extracted, h.realised_pnl, h.fees,
                h.first_fill_at, h.last_fill_at
         FROM positions p

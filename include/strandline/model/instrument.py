@@ -14,7 +14,6 @@ class Instrument(Record, frozen=True, kw_only=True):
     symbol: str
     lot: Quantity
     min_notional: Money
-    calendar: str = "24/7"
 
     def check(self) -> None:
         require(self.instrument_id > 0, "instrument_id must be above zero")

@@ -1,5 +1,6 @@
 """Brings a database's schema to a step of its history."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -18,11 +19,18 @@ VERSION_TABLE: Final = "strandline_migrations"
 
 OLDEST_POSTGRES: Final = 150000
 _LOCK: Final = 5_787_201
+_UNRELEASED_STEP: Final = re.compile(r"00(0[1-9]|10)")
+"""The steps that were folded into the baseline were named by their number alone."""
 
 
 def latest_step() -> str:
     """The newest step that this code knows."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def known_steps() -> set[str]:
+    """The names of all steps; they sort in the order in which they run."""
+    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 def current_step(connection: Connection) -> str | None:
@@ -40,26 +48,29 @@ def migrate(engine: Engine, step: str = "head") -> None:
 
 def migrate_back(engine: Engine, step: str) -> None:
     """Go back to `step` (`base`: to nothing). What the later steps held is gone: make a backup first."""
-    if step not in {"base", *_known_steps()}:
-        choices = f"choose base, or one from {min(_known_steps())} to {latest_step()}"
-        raise StrandlineError(f"there is no migration {step}", choices)
+    if step not in {"base", *known_steps()}:
+        raise StrandlineError(
+            f"there is no migration {step}", f"choose one of: base, {', '.join(sorted(known_steps()))}"
+        )
     with _as_owner(engine) as connection:
         _ensure_known_step(connection)
         command.downgrade(_config(connection), step)
 
 
 def _ensure_known_step(connection: Connection) -> None:
-    """Refuse a database that a newer version of this code has migrated."""
+    """Refuse a database that another version of this code has migrated."""
     step = current_step(connection)
-    if step is not None and step not in _known_steps():
+    if step is not None and _UNRELEASED_STEP.fullmatch(step):
+        raise StrandlineError(
+            f"the database is at migration {step} of a version before the first release, and cannot go on",
+            "use a new database (embedded: strandline pg stop, and remove the folder postgres in the home directory),"
+            " then run: strandline db migrate",
+        )
+    if step is not None and step not in known_steps():
         raise StrandlineError(
             f"the database is at migration {step}, which this version does not know",
             "run the newer version that migrated it",
         )
-
-
-def _known_steps() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
 
 
 @contextmanager

@@ -60,7 +60,6 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "orders": {"execution": frozenset({INSERT, UPDATE})},
     "fills": {"execution": frozenset({INSERT})},
     "cash_events": {"execution": frozenset({INSERT})},
-    "reconciliations": {"execution": frozenset({INSERT})},
     "holdings": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
     "dust": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
     "cash": {"ledger": frozenset({INSERT, UPDATE, DELETE})},
@@ -69,6 +68,5 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "strands": {"ledger": frozenset({INSERT})},
     "strand_heads": {"ledger": frozenset({INSERT, UPDATE})},
     "positions": {"controls": frozenset({INSERT, UPDATE})},
-    "controls": {"controls": frozenset({INSERT})},
 }
 """Table, writer, and which statements."""

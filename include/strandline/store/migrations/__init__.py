@@ -1,1 +1,1 @@
-"""The schema's history; each step goes forward and back."""
+"""The schema: one step per topic, each with the SQL that makes it and the statements that remove it."""
