@@ -49,7 +49,7 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
         with database.session() as session:
             details = session.execute(text("SELECT details FROM heartbeats")).scalar_one()
             assert details["stored"] == count("ticks")
-            assert details["waiting"] == details["dropped"] == details["refused"] == 0
+            assert details["pending"] == details["dropped"] == details["quarantined"] == 0
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_database_that_is_away_is_waited_for_with_a_message() -> None:
         try:
             assert process.stderr is not None
             told = ""
-            while "the database does not serve" not in told or "Hyperliquid's stream is down" not in told:
+            while "the database failed" not in told or "Hyperliquid's stream is down" not in told:
                 told += process.stderr.readline()
             process.terminate()
             assert process.wait(30) == 0

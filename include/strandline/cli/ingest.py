@@ -30,8 +30,8 @@ def ingest() -> None:
     unwritten = asyncio.run(_stream(settings))
     if unwritten:
         raise StrandlineError(
-            f"{unwritten} ticks could not be written because the database was away",
-            "start it, and the sidecar again",
+            f"{unwritten} ticks could not be written because the database was down",
+            "start the database, then the sidecar",
         )
 
 
@@ -55,12 +55,12 @@ async def _stream(settings: "Settings") -> int:
     open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)
 
-    end = asyncio.Event()
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, end.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         history = tasks.create_task(backfill.run())
-        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(end)
+        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(stop)
         history.cancel()
     return unwritten
 

@@ -1,1 +1,1 @@
-"""The sidecar: drives the venues' feeds and writes ticks."""
+"""The sidecar: runs the venues' feeds and writes their ticks to the database."""

@@ -1,33 +1,36 @@
-"""Remembers what was seen lately, so that what a venue replays is taken once."""
+"""Finds duplicates among recent ticks, because venues replay trades after a reconnect."""
 
 from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import Final
 
 _SPAN: Final = timedelta(minutes=5)
-_MOST: Final = 500_000
+_MAX_KEYS: Final = 500_000
 
 
-class RecentKeys:
-    """Everything of the last `span` is remembered, nothing for more than twice as long, and never too much."""
+class DuplicateFilter:
+    """A set that forgets: a key stays for at least `span` and at most twice as long, or less if `max_keys` came since.
 
-    def __init__(self, span: timedelta = _SPAN, most: int = _MOST) -> None:
+    The database rejects a duplicate that was forgotten too early.
+    """
+
+    def __init__(self, span: timedelta = _SPAN, max_keys: int = _MAX_KEYS) -> None:
         self._span = span
-        self._most = most
-        self._new: set[Hashable] = set()
-        self._old: set[Hashable] = set()
-        self._began: datetime | None = None
+        self._max_keys = max_keys
+        self._current: set[Hashable] = set()
+        self._previous: set[Hashable] = set()
+        self._rotated_at: datetime | None = None
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._new or key in self._old
+        return key in self._current or key in self._previous
 
     def add(self, key: Hashable) -> None:
-        """From now on it was seen."""
-        self._new.add(key)
+        """Remember the key."""
+        self._current.add(key)
 
-    def age(self, now: datetime) -> None:
-        """Forget what is old enough; the database refuses a double that was forgotten too early."""
-        self._began = self._began or now
-        if now - self._began >= self._span or len(self._new) >= self._most:
-            self._began = now
-            self._new, self._old = set(), self._new
+    def expire(self, now: datetime) -> None:
+        """Forget the older half of the keys, if it is time to."""
+        self._rotated_at = self._rotated_at or now
+        if now - self._rotated_at >= self._span or len(self._current) >= self._max_keys:
+            self._rotated_at = now
+            self._current, self._previous = set(), self._current

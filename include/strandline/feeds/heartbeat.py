@@ -1,4 +1,4 @@
-"""What the sidecar says about itself."""
+"""The sidecar's row in `heartbeats`: that it is alive, its watermark, and its counters."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ PROCESS: Final = "ingest"
 SHARD: Final = "0/1"
 
 
-async def beat(
+async def write_heartbeat(
     connection: Connection,
     *,
     now: datetime,
@@ -20,7 +20,7 @@ async def beat(
     watermark: datetime | None,
     details: Mapping[str, Any],
 ) -> None:
-    """Say that we live, and up to when ticks are committed; what was committed once stays so, hence it never falls."""
+    """Update the row. The watermark never falls: what was committed stays committed, whatever a new process knows."""
     await connection.execute(
         """
         INSERT INTO heartbeats AS old (process, shard, beat_at, started_at, watermark, details)

@@ -1,4 +1,4 @@
-"""The instruments that market data refers to."""
+"""Reads and writes the `instruments` table."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from strandline.store.connect_async import Connection
 from strandline.venues.feed import Listing
 
 
-async def known_instruments(connection: Connection, venue: VenueKey) -> dict[str, int]:
-    """The numbers of what is listed at the venue, by the venue's own names."""
+async def listed_instruments(connection: Connection, venue: VenueKey) -> dict[str, int]:
+    """Get the ids of the instruments that are listed at the venue, by token contract."""
     found = await connection.fetch(
         "SELECT token_contract, instrument_id FROM instruments WHERE (token_chain, book_id) = ($1, $2) AND listed",
         venue.token_chain,
@@ -17,8 +17,8 @@ async def known_instruments(connection: Connection, venue: VenueKey) -> dict[str
     return {row["token_contract"]: row["instrument_id"] for row in found}
 
 
-async def register(connection: Connection, venue: VenueKey, listings: Sequence[Listing]) -> None:
-    """New ones get a number; of known ones what the venue says now is what holds."""
+async def upsert_instruments(connection: Connection, venue: VenueKey, listings: Sequence[Listing]) -> None:
+    """Insert new instruments and update those whose description has changed; an id never changes."""
     await connection.executemany(
         """
         INSERT INTO instruments AS old
@@ -34,13 +34,13 @@ async def register(connection: Connection, venue: VenueKey, listings: Sequence[L
             (
                 venue.token_chain,
                 venue.book_id,
-                one.token_contract,
-                one.symbol,
-                one.lot.decimal,
-                one.min_notional.decimal,
-                one.stale_after,
-                one.listed,
+                listing.token_contract,
+                listing.symbol,
+                listing.lot.decimal,
+                listing.min_notional.decimal,
+                listing.stale_after,
+                listing.listed,
             )
-            for one in listings
+            for listing in listings
         ],
     )

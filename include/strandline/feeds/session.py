@@ -1,4 +1,4 @@
-"""A database session that comes back when it is lost."""
+"""A database session that reconnects and retries."""
 
 import asyncio
 import contextlib
@@ -14,37 +14,36 @@ from strandline.venues.backoff import pauses
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 10.0
-_GOODBYE_SECONDS: Final = 2.0
+_CLOSE_TIMEOUT: Final = 2.0
 _Result = TypeVar("_Result")
 
 
 class Session:
-    """One connection at a time, opened when it is needed."""
+    """One connection at a time, opened on first use and again after an error."""
 
     def __init__(self, open_connection: Callable[[], Awaitable[Connection]]) -> None:
         self._open = open_connection
         self._connection: Connection | None = None
 
-    async def do(self, work: Callable[[Connection, bool], Awaitable[_Result]]) -> _Result:
-        """Try until the database has done it. The work is told whether it is tried for the first time: after that an
-        earlier attempt may have been committed, although nobody heard of it.
+    async def run(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
+        """Call `work` until the database has done it.
+
+        `work` must be idempotent: an earlier attempt may have been committed although its confirmation was lost.
         """
-        first_time = True
         for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
             try:
-                return await work(await self._connected(), first_time)
+                return await work(await self._connected())
             except (OSError, InterfaceError, PostgresError) as error:
                 self._drop()
-                first_time = False
-                _log.warning("the database does not serve (%s); strandline doctor tells what is missing", _told(error))
+                _log.warning("the database failed (%s), trying again; strandline doctor shows why", _message(error))
                 await asyncio.sleep(pause)
         raise AssertionError("the pauses never end")
 
     async def close(self) -> None:
-        """For good; a server that does not answer is left without a word."""
+        """Close the connection; a server that does not answer in time is abandoned."""
         if self._connection is not None:
             with contextlib.suppress(OSError, InterfaceError, PostgresError):
-                await self._connection.close(timeout=_GOODBYE_SECONDS)
+                await self._connection.close(timeout=_CLOSE_TIMEOUT)
 
     async def _connected(self) -> Connection:
         if self._connection is None or self._connection.is_closed():
@@ -52,11 +51,11 @@ class Session:
         return self._connection
 
     def _drop(self) -> None:
-        """It may be in the middle of something: nothing more is said on it."""
+        """Cut the connection without a goodbye: it may be in the middle of a command."""
         if self._connection is not None:
             self._connection.terminate()
         self._connection = None
 
 
-def _told(error: Exception) -> str:
+def _message(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__

@@ -1,4 +1,4 @@
-"""The sidecar: streams what is wanted into the database until somebody ends it."""
+"""The sidecar process: streams the subscribed market data into the database until it is stopped."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,20 +6,20 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from strandline.feeds.session import Session
+from strandline.feeds.subscriptions import OnNewInstruments, SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.tick_writer import TickWriter
-from strandline.feeds.watcher import InitialBackfill, Watcher
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import Feed
 
-# A trade is told by its venue some time after it happened: within this, or it comes too late for its bar.
-_ON_ITS_WAY: Final = timedelta(seconds=2)
-_SECONDS_TO_DRAIN: Final = 20.0
-_SECONDS_TO_SAY_GOODBYE: Final = 2.0
+# A venue sends a trade some time after it happened; one that takes longer than this may miss its bar.
+_DELIVERY_DELAY: Final = timedelta(seconds=2)
+_DRAIN_TIMEOUT: Final = 20.0
+_CLOSE_TIMEOUT: Final = 2.0
 
 
 class Sidecar:
-    """One event loop; feeds fill the buffer, the writer empties it, the watcher points the feeds."""
+    """One event loop: the feeds fill the buffer, the writer drains it, the subscription manager steers the feeds."""
 
     def __init__(
         self,
@@ -27,35 +27,33 @@ class Sidecar:
         buffer: TickBuffer,
         feeds: Sequence[Feed],
         clock: Callable[[], datetime],
-        newcomers: InitialBackfill,
+        on_new_instruments: OnNewInstruments,
     ) -> None:
-        """The feeds tell the same buffer."""
+        """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
-        self._watcher = Watcher(Session(open_connection), feeds, buffer, clock, newcomers)
-        self._writer = TickWriter(Session(open_connection), buffer, clock, self._received_through, self._activity)
+        self._subscriptions = SubscriptionManager(Session(open_connection), feeds, buffer, clock, on_new_instruments)
+        self._writer = TickWriter(Session(open_connection), buffer, clock, self._watermark, self._feed_status)
 
-    async def run(self, end: asyncio.Event) -> int:
-        """Until `end` is set; then what was heard is committed. How many ticks the database could not be given."""
+    async def run(self, stop: asyncio.Event) -> int:
+        """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed."""
         async with asyncio.TaskGroup() as tasks:
-            runs = [self._watcher.run(), *(feed.run() for feed in self._feeds)]
+            runs = [self._subscriptions.run(), *(feed.run() for feed in self._feeds)]
             sources = [tasks.create_task(run) for run in runs]
             writer = tasks.create_task(self._writer.run())
-            await end.wait()
+            await stop.wait()
             for source in sources:
                 source.cancel()
             await asyncio.wait(sources)
             self._writer.stop()
-            await asyncio.wait(
-                [writer], timeout=_SECONDS_TO_DRAIN if self._writer.unwritten else _SECONDS_TO_SAY_GOODBYE
-            )
+            await asyncio.wait([writer], timeout=_DRAIN_TIMEOUT if self._writer.uncommitted else _CLOSE_TIMEOUT)
             writer.cancel()
-        return self._writer.unwritten
+        return self._writer.uncommitted
 
-    def _received_through(self) -> datetime | None:
-        """What happened up to then has been heard from all venues."""
-        heard = [feed.received_through for feed in self._feeds]
-        known = [moment for moment in heard if moment is not None]
-        return min(known) - _ON_ITS_WAY if known and len(known) == len(heard) else None
+    def _watermark(self) -> datetime | None:
+        """The slowest feed's, less the delivery delay; None until every feed has one."""
+        received = [feed.received_through for feed in self._feeds]
+        known = [moment for moment in received if moment is not None]
+        return min(known) - _DELIVERY_DELAY if known and len(known) == len(received) else None
 
-    def _activity(self) -> dict[str, Any]:
+    def _feed_status(self) -> dict[str, Any]:
         return {str(feed.venue): feed.status._asdict() for feed in self._feeds}

@@ -1,4 +1,4 @@
-"""Between the venues and the database: takes what is told, without ever waiting, and keeps it until it is written."""
+"""The buffer between feeds and database: accepts ticks without waiting and holds them until they are written."""
 
 import asyncio
 import contextlib
@@ -10,94 +10,95 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from strandline.feeds.dedup import RecentKeys
+from strandline.feeds.dedup import DuplicateFilter
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
-ROWS_AT_ONCE: Final = 5_000
-"""So many are reason enough to write them."""
-_MOST_ROWS: Final = 200_000
-_MOST_REFUSED: Final = 1_000
+BATCH_ROWS: Final = 5_000
+"""A full batch, which is written without further delay."""
+_MAX_ROWS: Final = 200_000
+_MAX_QUARANTINED: Final = 1_000
 
 
 class Batch(NamedTuple):
-    """What waited."""
+    """What was drained from the buffer."""
 
     rows: list[TickRow]
-    refused: list[QuarantinedMessage]
+    quarantined: list[QuarantinedMessage]
 
 
 @dataclass
 class Counts:
-    """What became of everything that was told, since the start."""
+    """What became of everything that was received, since the start."""
 
-    taken: int = 0
-    doubles: int = 0
-    refused: int = 0
-    refused_unkept: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    quarantined: int = 0
+    quarantine_overflow: int = 0
+    """Of the quarantined: only counted, because there were too many to store."""
     dropped: Counter[int] = field(default_factory=Counter)
     """By instrument."""
 
 
 class TickBuffer:
-    """A `Sink`. What comes while it is full is dropped and counted: it never blocks a socket, and never balloons."""
+    """A `Sink` of bounded size. When it is full, ticks are dropped and counted; it never blocks a socket."""
 
-    def __init__(self, most_rows: int = _MOST_ROWS, most_refused: int = _MOST_REFUSED) -> None:
+    def __init__(self, max_rows: int = _MAX_ROWS, max_quarantined: int = _MAX_QUARANTINED) -> None:
         self.counts = Counts()
-        self._most_rows = most_rows
-        self._most_refused = most_refused
+        self._max_rows = max_rows
+        self._max_quarantined = max_quarantined
         self._rows: list[TickRow] = []
-        self._refused: list[QuarantinedMessage] = []
-        self._recent = RecentKeys()
+        self._quarantined: list[QuarantinedMessage] = []
+        self._seen = DuplicateFilter()
         self._begin = self._end = datetime.max.replace(tzinfo=UTC)
         self._full = asyncio.Event()
 
     @property
-    def waiting(self) -> int:
-        """Rows that nobody has taken yet."""
+    def pending(self) -> int:
+        """Ticks that were not drained yet."""
         return len(self._rows)
 
-    def store_days(self, first: date, last: date) -> None:
-        """There are partitions for these days: a tick of another one would take its whole batch down with it."""
+    def accept_days(self, first: date, last: date) -> None:
+        """Accept ticks of these days, which have partitions: a tick of another day would fail its whole batch."""
         self._begin = datetime.combine(first, time(), UTC)
         self._end = datetime.combine(last, time(), UTC) + timedelta(days=1)
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
-        """Each new one once, if it can be stored and there is room."""
+        """Add each tick that is new, can be stored, and has room."""
         for row in rows:
             key = row[:3]
-            if key in self._recent:
-                self.counts.doubles += 1
+            if key in self._seen:
+                self.counts.duplicates += 1
             elif not self._begin <= row[0] < self._end:
                 reason = "its time lies outside of the days that are stored"
                 self.quarantine(QuarantinedMessage(venue, "time", reason, msgspec.json.encode(row), row[1]))
-            elif len(self._rows) >= self._most_rows:
+            elif len(self._rows) >= self._max_rows:
                 self.counts.dropped[row[1]] += 1
             else:
-                self._recent.add(key)
+                self._seen.add(key)
                 self._rows.append(row)
-                self.counts.taken += 1
-        if len(self._rows) >= ROWS_AT_ONCE:
+                self.counts.accepted += 1
+        if len(self._rows) >= BATCH_ROWS:
             self._full.set()
 
-    def quarantine(self, refused: QuarantinedMessage) -> None:
-        """All are counted; of a flood only some are kept."""
-        self.counts.refused += 1
-        if len(self._refused) < self._most_refused:
-            self._refused.append(refused)
+    def quarantine(self, message: QuarantinedMessage) -> None:
+        """Count the message, and keep it unless there are too many."""
+        self.counts.quarantined += 1
+        if len(self._quarantined) < self._max_quarantined:
+            self._quarantined.append(message)
         else:
-            self.counts.refused_unkept += 1
+            self.counts.quarantine_overflow += 1
 
-    async def fill(self, seconds: float) -> None:
-        """Wait until there is enough, or so long."""
+    async def wait_for_batch(self, seconds: float) -> None:
+        """Wait for a full batch, at most this long."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._full.wait()
 
-    def take(self, now: datetime) -> Batch:
-        """All that waits."""
-        batch = Batch(self._rows, self._refused)
-        self._rows, self._refused = [], []
+    def drain(self, now: datetime) -> Batch:
+        """Take out everything."""
+        batch = Batch(self._rows, self._quarantined)
+        self._rows, self._quarantined = [], []
         self._full.clear()
-        self._recent.age(now)
+        self._seen.expire(now)
         return batch

@@ -1,4 +1,4 @@
-"""Carries ticks from the buffer to the database, and says how far it has come."""
+"""Writes the buffered ticks to the database, and the heartbeat with the watermark."""
 
 import asyncio
 import logging
@@ -7,105 +7,106 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from strandline.feeds.heartbeat import beat
+from strandline.feeds.heartbeat import write_heartbeat
 from strandline.feeds.session import Session
-from strandline.feeds.tick_buffer import ROWS_AT_ONCE, TickBuffer
-from strandline.feeds.writing import write_refused, write_ticks
+from strandline.feeds.tick_buffer import BATCH_ROWS, TickBuffer
+from strandline.feeds.tick_store import insert_quarantined, insert_ticks
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
 _log = logging.getLogger(__name__)
-_SECONDS_AT_MOST: Final = 0.25
-_SECONDS_PER_BEAT: Final = 0.5
+_FLUSH_SECONDS: Final = 0.25
+_HEARTBEAT_SECONDS: Final = 0.5
 
 
 class TickWriter:
-    """Batches by size or age, each committed with the minutes that it touches; then the watermark follows."""
+    """Flushes by size or age: each batch is committed with its dirty minutes, then the watermark advances."""
 
     def __init__(
         self,
         session: Session,
         buffer: TickBuffer,
         clock: Callable[[], datetime],
-        received_through: Callable[[], datetime | None],
-        activity: Callable[[], Mapping[str, Any]],
+        watermark: Callable[[], datetime | None],
+        feed_status: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """`received_through` is the watermark of the buffer; `activity` is the status of each feed, by venue."""
+        """`watermark` returns the time up to which ticks are in the buffer, `feed_status` the feeds' own counters."""
         self._session = session
         self._buffer = buffer
         self._clock = clock
-        self._received_through = received_through
-        self._activity = activity
+        self._buffered_through = watermark
+        self._feed_status = feed_status
         self._started_at = clock()
         self._watermark: datetime | None = None
-        self._in_hand = 0
+        self._in_flight = 0
         self._stored = 0
         self._lag: float | None = None
-        self._dropped = 0
+        self._dropped_logged = 0
         self._stopping = False
 
     @property
-    def unwritten(self) -> int:
-        """Ticks that were heard and are not committed."""
-        return self._in_hand + self._buffer.waiting
+    def uncommitted(self) -> int:
+        """Ticks that were received and are not committed."""
+        return self._in_flight + self._buffer.pending
 
     def stop(self) -> None:
-        """Write what waits, and end."""
+        """Make `run` return once the buffer is empty."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Until it is stopped; a database that is away is waited for."""
+        """Flush until stopped; waits for a database that is down."""
         loop = asyncio.get_running_loop()
-        next_beat = loop.time()
-        while not self._stopping or self._buffer.waiting:
-            await self._buffer.fill(_SECONDS_AT_MOST)
-            await self._empty()
-            if loop.time() >= next_beat:
-                next_beat = loop.time() + _SECONDS_PER_BEAT
-                await self._beat()
-        await self._beat()
+        next_heartbeat = loop.time()
+        while not self._stopping or self._buffer.pending:
+            await self._buffer.wait_for_batch(_FLUSH_SECONDS)
+            await self._flush()
+            if loop.time() >= next_heartbeat:
+                next_heartbeat = loop.time() + _HEARTBEAT_SECONDS
+                await self._send_heartbeat()
+        await self._send_heartbeat()
         await self._session.close()
 
-    async def _empty(self) -> None:
-        """All that was told up to this moment is in the batch: once that is committed, the watermark may say so."""
-        through = self._received_through()
-        batch = self._buffer.take(self._clock())
-        self._in_hand = len(batch.rows)
-        for first in range(0, len(batch.rows), ROWS_AT_ONCE):
-            await self._session.do(partial(self._write, batch.rows[first : first + ROWS_AT_ONCE]))
-        if batch.refused:
-            await self._session.do(partial(self._quarantine, batch.refused))
-        self._watermark = through
+    async def _flush(self) -> None:
+        """Commit what is buffered. The watermark is read before the buffer is drained, so that it covers no more."""
+        watermark = self._buffered_through()
+        batch = self._buffer.drain(self._clock())
+        self._in_flight = len(batch.rows)
+        for first in range(0, len(batch.rows), BATCH_ROWS):
+            await self._session.run(partial(self._store_ticks, batch.rows[first : first + BATCH_ROWS]))
+        if batch.quarantined:
+            await self._session.run(partial(self._store_quarantined, batch.quarantined))
+        self._watermark = watermark
 
-    async def _write(self, rows: list[TickRow], connection: Connection, first_time: bool) -> None:
+    async def _store_ticks(self, rows: list[TickRow], connection: Connection) -> None:
         now = self._clock()
-        self._stored += await write_ticks(connection, rows, now, anew=first_time)
-        self._in_hand -= len(rows)
+        self._stored += await insert_ticks(connection, rows, now)
+        self._in_flight -= len(rows)
         self._lag = (now - max(row[0] for row in rows)).total_seconds()
 
-    async def _quarantine(self, refused: list[QuarantinedMessage], connection: Connection, _: bool) -> None:
-        await write_refused(connection, refused, self._clock())
+    async def _store_quarantined(self, messages: list[QuarantinedMessage], connection: Connection) -> None:
+        await insert_quarantined(connection, messages, self._clock())
 
-    async def _beat(self) -> None:
+    async def _send_heartbeat(self) -> None:
         dropped = self._buffer.counts.dropped.total()
-        if dropped > self._dropped:
-            _log.error("%d ticks came while there was no room for them, and are missing", dropped - self._dropped)
-            self._dropped = dropped
-        await self._session.do(self._tell)
+        if dropped > self._dropped_logged:
+            _log.error("%d ticks were dropped because the buffer was full", dropped - self._dropped_logged)
+            self._dropped_logged = dropped
+        await self._session.run(self._store_heartbeat)
 
-    async def _tell(self, connection: Connection, _: bool) -> None:
+    async def _store_heartbeat(self, connection: Connection) -> None:
         counts = self._buffer.counts
         details = {
             "stored": self._stored,
-            "doubles": counts.doubles,
-            "refused": counts.refused,
+            "duplicates": counts.duplicates,
+            "quarantined": counts.quarantined,
+            "quarantine_overflow": counts.quarantine_overflow,
             "dropped": counts.dropped.total(),
             "dropped_by_instrument": {str(number): count for number, count in counts.dropped.items()},
-            "waiting": self._buffer.waiting,
+            "pending": self._buffer.pending,
             "lag_seconds": self._lag,
-            "feeds": self._activity(),
+            "feeds": self._feed_status(),
         }
-        await beat(
+        await write_heartbeat(
             connection,
             now=self._clock(),
             started_at=self._started_at,

@@ -1,6 +1,5 @@
-"""Puts ticks, and what was refused, into the database."""
+"""Inserts ticks and quarantined messages into the database."""
 
-import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -14,43 +13,44 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
-_TICK: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source")
-_REFUSED: Final = ("received_at", "token_chain", "source", "instrument_id", "reason", "payload")
+_TICK_COLUMNS: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source")
+_QUARANTINE_COLUMNS: Final = ("received_at", "token_chain", "source", "instrument_id", "reason", "payload")
 
 
-async def write_ticks(connection: Connection, rows: Sequence[TickRow], received_at: datetime, *, anew: bool) -> int:
-    """Commit the ticks and the minutes that they touch together; how many there are that were not there before.
+async def insert_ticks(connection: Connection, rows: Sequence[TickRow], received_at: datetime) -> int:
+    """Commit the ticks together with the minutes that they make dirty; returns how many ticks were new.
 
-    The fast way refuses a batch with a double in it, which then goes the slow way, as does one of which nobody knows
-    whether it was committed: `anew` says that it cannot have been. What the table does not take either way is
-    quarantined, so that nothing behind it has to wait.
+    COPY is fast and fails on a duplicate; such a batch is then inserted without its duplicates. A batch that violates
+    another constraint is quarantined, so that it does not hold up the next.
     """
     try:
-        if anew:
-            with contextlib.suppress(UniqueViolationError):
-                return await _write_all(connection, rows)
-        return await _write_what_is_new(connection, rows)
+        try:
+            return await _copy_all(connection, rows)
+        except UniqueViolationError:
+            return await _insert_new(connection, rows)
     except (IntegrityConstraintViolationError, DataError) as error:
         return await _quarantine(connection, rows, received_at, str(error))
 
 
-async def write_refused(connection: Connection, refused: Sequence[QuarantinedMessage], received_at: datetime) -> None:
-    """Commit what could not be understood."""
+async def insert_quarantined(
+    connection: Connection, messages: Sequence[QuarantinedMessage], received_at: datetime
+) -> None:
+    """Commit messages that could not be read."""
     records = [
-        (received_at, one.venue.token_chain, one.source, one.instrument_id, one.reason, one.payload) for one in refused
+        (received_at, it.venue.token_chain, it.source, it.instrument_id, it.reason, it.payload) for it in messages
     ]
-    await connection.copy_records_to_table("quarantined_messages", records=records, columns=_REFUSED)
+    await connection.copy_records_to_table("quarantined_messages", records=records, columns=_QUARANTINE_COLUMNS)
 
 
-async def _write_all(connection: Connection, rows: Sequence[TickRow]) -> int:
+async def _copy_all(connection: Connection, rows: Sequence[TickRow]) -> int:
     minutes = {(row[1], row[0].replace(second=0, microsecond=0)) for row in rows}
     async with connection.transaction():
-        await connection.copy_records_to_table("ticks", records=rows, columns=_TICK)
+        await connection.copy_records_to_table("ticks", records=rows, columns=_TICK_COLUMNS)
         await connection.copy_records_to_table("dirty_minutes", records=minutes, columns=("instrument_id", "minute"))
     return len(rows)
 
 
-async def _write_what_is_new(connection: Connection, rows: Sequence[TickRow]) -> int:
+async def _insert_new(connection: Connection, rows: Sequence[TickRow]) -> int:
     async with connection.transaction():
         await _stage(connection, rows)
         stored = await connection.fetchval(
@@ -83,4 +83,4 @@ async def _quarantine(connection: Connection, rows: Sequence[TickRow], received_
 
 async def _stage(connection: Connection, rows: Sequence[TickRow]) -> None:
     await connection.execute("CREATE TEMP TABLE staged_ticks (LIKE ticks) ON COMMIT DROP")
-    await connection.copy_records_to_table("staged_ticks", records=rows, columns=_TICK)
+    await connection.copy_records_to_table("staged_ticks", records=rows, columns=_TICK_COLUMNS)

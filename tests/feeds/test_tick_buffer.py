@@ -1,0 +1,126 @@
+"""Each tick is accepted once, quarantined or dropped, and counted; the buffer stays within its bounds."""
+
+import asyncio
+from datetime import date, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strandline.feeds.dedup import DuplicateFilter
+from strandline.feeds.tick_buffer import BATCH_ROWS, TickBuffer
+from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from tests.feeds.environment import START
+
+DAY = timedelta(days=1)
+TODAY = START.date()
+TICKS = st.tuples(st.sampled_from([-1, 0, 1, 2]), st.integers(1, 3), st.integers(1, 8))
+
+
+def tick(day: int, instrument: int, trade: int) -> TickRow:
+    """A tick so many days after the first accepted day, of which there are two."""
+    return (START + day * DAY, instrument, trade, 1.0, 1.0, b"b", b"t", b"s")
+
+
+def small_buffer(max_rows: int = 10, max_quarantined: int = 5) -> TickBuffer:
+    """A buffer with these bounds."""
+    buffer = TickBuffer(max_rows, max_quarantined)
+    buffer.accept_days(TODAY, TODAY + DAY)
+    return buffer
+
+
+@given(st.lists(st.lists(TICKS, max_size=12) | st.none(), max_size=30))
+def test_everything_is_accounted_for(received: list[list[tuple[int, int, int]] | None]) -> None:
+    """None drains the buffer."""
+    buffer = small_buffer()
+    kept: list[TickRow] = []
+    quarantined: list[QuarantinedMessage] = []
+    for rows in received:
+        if rows is None:
+            batch = buffer.drain(START)
+            kept += batch.rows
+            quarantined += batch.quarantined
+        else:
+            buffer.add_ticks(HYPERLIQUID_PERPS, [tick(*row) for row in rows])
+        assert buffer.pending <= 10
+    batch = buffer.drain(START)
+    kept += batch.rows
+    quarantined += batch.quarantined
+    counts = buffer.counts
+    assert len(kept) == counts.accepted == len({row[:3] for row in kept})
+    assert len(quarantined) == counts.quarantined - counts.quarantine_overflow
+    assert all(0 <= (row[0].date() - TODAY).days <= 1 for row in kept)
+    everything = [row for rows in received if rows for row in rows]
+    assert len(everything) == counts.accepted + counts.duplicates + counts.quarantined + counts.dropped.total()
+
+
+def test_a_dropped_tick_is_accepted_when_it_is_sent_again() -> None:
+    buffer = small_buffer(max_rows=1)
+    buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
+    assert dict(buffer.counts.dropped) == {2: 1}
+    assert buffer.drain(START).rows == [tick(0, 1, 1)]
+    buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1), tick(0, 2, 2)])
+    assert buffer.drain(START).rows == [tick(0, 2, 2)]
+
+
+def test_of_a_flood_of_unreadable_messages_only_some_are_kept() -> None:
+    buffer = small_buffer(max_quarantined=3)
+    for number in range(10):
+        buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "unreadable", bytes([number])))
+    assert [message.payload for message in buffer.drain(START).quarantined] == [b"\x00", b"\x01", b"\x02"]
+    assert (buffer.counts.quarantined, buffer.counts.quarantine_overflow) == (10, 7)
+    buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "unreadable", b"next batch"))
+    assert [message.payload for message in buffer.drain(START).quarantined] == [b"next batch"]
+
+
+def test_no_tick_is_accepted_before_there_are_partitions() -> None:
+    buffer = TickBuffer()
+    buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
+    (message,) = buffer.drain(START).quarantined
+    assert (message.instrument_id, message.venue) == (1, HYPERLIQUID_PERPS)
+    assert "outside of the days" in message.reason
+    buffer.accept_days(date(2020, 1, 1), date(2030, 1, 1))
+    buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
+    assert buffer.pending == 1
+
+
+def test_a_full_batch_is_written_at_once() -> None:
+    async def inside() -> None:
+        buffer = TickBuffer()
+        buffer.accept_days(TODAY, TODAY)
+        waiting = asyncio.create_task(buffer.wait_for_batch(60))
+        buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, number) for number in range(BATCH_ROWS)])
+        async with asyncio.timeout(5):
+            await waiting
+        buffer.drain(START)
+        began = asyncio.get_running_loop().time()
+        await buffer.wait_for_batch(0.05)
+        assert asyncio.get_running_loop().time() - began >= 0.04
+
+    asyncio.run(inside())
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 120)), max_size=60))
+def test_keys_are_remembered_for_the_span_and_forgotten_later(seen: list[tuple[int, int]]) -> None:
+    span = timedelta(seconds=100)
+    seen_keys = DuplicateFilter(span)
+    now = START
+    last: dict[int, object] = {}
+    for key, seconds in seen:
+        now += timedelta(seconds=seconds)
+        seen_keys.expire(now)
+        for other, at in last.items():
+            age = now - at  # type: ignore[operator]
+            assert other in seen_keys or age >= span
+            assert other not in seen_keys or age <= 2 * span + timedelta(seconds=120)
+        seen_keys.add(key)
+        last[key] = now
+
+
+def test_a_flood_of_keys_is_bounded() -> None:
+    seen_keys = DuplicateFilter(max_keys=10)
+    for number in range(100):
+        seen_keys.add(number)
+        seen_keys.expire(START)
+    assert sum(number in seen_keys for number in range(100)) <= 20
+    assert 99 in seen_keys
