@@ -1,4 +1,4 @@
-"""Every five minutes: look, roll up, check, step, plan, execute, audit. This file only wires; the library does."""
+"""Every five minutes: observe, roll up, check, step, plan, execute, audit. This file only wires; the library does."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -6,40 +6,33 @@ from typing import Any
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, chain, dag, get_current_context, task
 
 from strandline.cycle import steps
-from strandline.cycle.cycle_time import cycle_of
-from strandline.cycle.runs import Summary, TaskRun
+from strandline.cycle.audit import EXECUTE
+from strandline.cycle.form import FIELDS
+from strandline.cycle.runs import Summary, TaskRun, task_run
 from strandline.venues.factory import ExecutorFactory
 
-QUICK: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(seconds=5), "execution_timeout": timedelta(seconds=60)}
-TRADING: dict[str, Any] = {
-    "retries": 1,
-    "retry_delay": timedelta(seconds=5),
-    "execution_timeout": timedelta(seconds=120),
+# Exits must remain possible when data or checks fail, so a step follows a failed one; the planner refuses entries then.
+STEP: dict[str, Any] = {
+    "retries": 2,
+    "execution_timeout": timedelta(seconds=60),
+    "trigger_rule": TriggerRule.ALL_DONE,
 }
-EVEN_AFTER_FAILURES: dict[str, Any] = {**QUICK, "trigger_rule": TriggerRule.ALL_DONE}
-"""Exits must remain possible when data or checks fail; the planner itself refuses entries then."""
-
-EXECUTE = "execute__{}"
+TRADING: dict[str, Any] = {"retries": 1, "execution_timeout": timedelta(seconds=120)}
+# Cleared runs begin two at a time and leave the other workers to the live one.
+FIRST: dict[str, Any] = {"retries": 2, "execution_timeout": timedelta(seconds=60), "max_active_tis_per_dag": 2}
 
 
 def this_run() -> TaskRun:
-    """What Airflow knows of this run of this task."""
     context = get_current_context()
-    run, ti, params = context["dag_run"], context["ti"], context["params"]
-    as_of = params["as_of"]
-    return TaskRun(
-        cycle=cycle_of(
-            run.data_interval_end, run.run_after, datetime.fromisoformat(as_of).astimezone(UTC) if as_of else None
-        ),
-        dag_id=run.dag_id,
-        run_id=run.run_id,
-        run_type=run.run_type.value,
-        task_id=ti.task_id,
-        try_number=ti.try_number,
-        venues=tuple(params["venues"] or ()),
-        symbols=tuple(params["symbols"] or ()),
-        plan_only=params["plan_only"],
-    )
+    return task_run(context["dag_run"], context["ti"], context["params"])
+
+
+def execute(slug: str) -> Any:  # noqa: ANN401  a task of Airflow's
+    @task(task_id=f"{EXECUTE}{slug}", pool=slug, queue=slug, **TRADING)
+    def execute_venue() -> Summary:
+        return steps.execute_venue(this_run(), slug)
+
+    return execute_venue()
 
 
 @dag(
@@ -48,85 +41,59 @@ def this_run() -> TaskRun:
     schedule=CronDataIntervalTimetable("*/5 * * * *", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    max_active_runs=1,
+    # No limit: cleared runs count too, and Airflow makes no new run while there are as many. The database decides
+    # who may plan and trade.
+    max_active_runs=10_000,
+    # Given up before the next cycle is due: what is frozen in it holds nothing any longer.
+    dagrun_timeout=timedelta(minutes=4, seconds=30),
     allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item]
-    default_args={"owner": "strandline"},
-    tags=["trading"],
-    params={
-        "as_of": Param(
-            None,
-            type=["null", "string"],
-            format="date-time",
-            title="As of",
-            description="The cycle that ended last before this instant; empty: the last complete five minutes.",
-        ),
-        "venues": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string"},
-            title="Venues",
-            description="Execute only these, such as hyperliquid/perps; empty: all.",
-        ),
-        "symbols": Param(
-            None,
-            type=["null", "array"],
-            items={"type": "string"},
-            title="Symbols",
-            description="Let only these enter, such as ETH; exits are planned for all rows. Empty: all.",
-        ),
-        "plan_only": Param(
-            False,
-            type="boolean",
-            title="Plan only",
-            description="Show what would be decided; nothing is stored or executed.",
-        ),
+    default_args={
+        "owner": "strandline",
+        "retry_delay": timedelta(seconds=5),
+        "weight_rule": "strandline_priority.LiveFirst",
     },
+    tags=["trading"],
+    params={name: Param(**field) for name, field in FIELDS.items()},
 )
 def trading_cycle() -> None:
     """The tasks and their order."""
 
-    @task(**QUICK)
+    @task.short_circuit(**FIRST)
+    def begin_cycle() -> bool:
+        return bool(steps.begin_cycle(this_run())["trades"])
+
+    @task(**STEP)
     def observe_venues() -> Summary:
         return steps.observe_venues(this_run())
 
-    @task(**QUICK)
+    @task(**STEP)
     def roll_up_bars() -> Summary:
         return steps.roll_up_bars(this_run())
 
-    @task(**EVEN_AFTER_FAILURES)
+    @task(**STEP)
     def check_quality() -> Summary:
         return steps.check_quality(this_run())
 
-    @task(**EVEN_AFTER_FAILURES)
+    @task(**STEP)
     def run_engine() -> Summary:
         return steps.run_engine(this_run())
 
-    @task(**EVEN_AFTER_FAILURES)
+    @task(**STEP)
     def plan_intents() -> Summary:
         return steps.plan_intents(this_run())
 
-    @task.branch(**EVEN_AFTER_FAILURES)
+    @task.branch(**STEP)
     def choose_venues() -> list[str]:
-        return [EXECUTE.format(slug) for slug in steps.choose_venues(this_run())["venues"]]
+        return list(steps.choose_venues(this_run())["tasks"])
 
-    def execute(slug: str) -> Any:  # noqa: ANN401  a task of Airflow's
-        @task(task_id=EXECUTE.format(slug), pool=slug, queue=slug, **TRADING)
-        def execute_venue() -> Summary:
-            return steps.execute_venue(this_run(), slug)
-
-        return execute_venue()
-
-    @task(**EVEN_AFTER_FAILURES)
+    @task(**STEP)
     def audit_strands() -> Summary:
-        context = get_current_context()
-        ti = context["ti"]
+        ti = get_current_context()["ti"]
         states = ti.get_task_states(ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
-        executed = [name for name, state in states.items() if name.startswith("execute__") and state == "success"]
-        failed = [name for name, state in states.items() if state in {"failed", "upstream_failed"}]
-        said = {end["chain"]: end for end in map(ti.xcom_pull, executed)}
-        return steps.audit_strands(this_run(), said, failed)
+        return steps.audit_strands(this_run(), states, ti.xcom_pull)
 
     chain(
+        begin_cycle(),
         [observe_venues(), roll_up_bars()],
         check_quality(),
         run_engine(),

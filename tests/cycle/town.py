@@ -17,7 +17,7 @@ from sqlalchemy import Engine, text
 from strandline.bars import roll_up
 from strandline.cli.demo.seed import recorded
 from strandline.configuration import make_settings
-from strandline.cycle.audit import audit
+from strandline.cycle.audit import EXECUTE, audit
 from strandline.cycle.context import Context
 from strandline.cycle.engine_step import run_engine
 from strandline.cycle.observe import observe
@@ -129,7 +129,8 @@ class Town:
         said["choose"] = choose(self.context, run)
         executed = {slug: execute(self.context, run, slug) for slug in said["choose"]["venues"]}
         said |= {f"execute {slug}": told for slug, told in executed.items()}
-        said["audit"] = audit(self.context, run, {told["chain"]: told for told in executed.values()}, [])
+        reports = {f"{EXECUTE}{slug}": report for slug, report in executed.items()}
+        said["audit"] = audit(self.context, run, dict.fromkeys(reports, "success"), reports.__getitem__)
         return said
 
     def _trades(self, symbol: str, begin: datetime, end: datetime) -> None:

@@ -19,6 +19,7 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     environment = os.environ | {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/never-made.db",
     }
     described = subprocess.run(

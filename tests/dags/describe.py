@@ -27,20 +27,25 @@ tasks = {
             "trigger_rule": task.trigger_rule.value,
             "pool": task.pool,
             "queue": task.queue,
+            "most_at_once": task.max_active_tis_per_dag,
+            "weight_rule": task.weight_rule,
         }
         for task in dag.tasks
     }
     for dag_id, dag in DagBag(sys.argv[1]).dags.items()
 }
-told = {
+forms = {dag_id: dict(dag.params) for dag_id, dag in DagBag(sys.argv[1]).dags.items()}
+descriptions = {
     dag_id: {
         "timetable": dag["timetable"],
         "max_active_runs": dag["max_active_runs"],
+        "dagrun_timeout": dag["dagrun_timeout"],
         "catchup": dag["catchup"],
+        "form": forms[dag_id],
         "allowed_run_types": sorted(dag["allowed_run_types"]),
         "same_again": dag == second[dag_id],
         "tasks": tasks[dag_id],
     }
     for dag_id, dag in first.items()
 }
-sys.stdout.write(f"\n{json.dumps(told)}\n")
+sys.stdout.write(f"\n{json.dumps(descriptions)}\n")

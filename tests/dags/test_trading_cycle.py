@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from strandline.cycle.form import FIELDS
 from strandline.venues.factory import ExecutorFactory
 
 pytestmark = pytest.mark.slow
@@ -20,16 +21,16 @@ def test_every_dag_is_known_here(dags: dict[str, Any]) -> None:
     assert set(dags) == {"trading_cycle"}
 
 
-def test_it_runs_every_five_minutes_with_intervals_one_at_a_time(cycle: Any) -> None:
+def test_it_runs_every_five_minutes_with_intervals(cycle: Any) -> None:
     assert cycle["timetable"]["__type"].endswith("CronDataIntervalTimetable")
     assert cycle["timetable"]["__var"] == {"expression": "*/5 * * * *", "timezone": "UTC"}
-    assert cycle["max_active_runs"] == 1
     assert cycle["catchup"] is False
     assert cycle["allowed_run_types"] == ["manual", "scheduled"]
 
 
 def test_the_tasks_follow_each_other(cycle: Any) -> None:
     assert {name: set(task["downstream"]) for name, task in cycle["tasks"].items()} == {
+        "begin_cycle": {"observe_venues", "roll_up_bars"},
         "observe_venues": {"check_quality"},
         "roll_up_bars": {"check_quality"},
         "check_quality": {"run_engine"},
@@ -48,6 +49,20 @@ def test_no_task_can_hang_and_each_tries_again_soon(cycle: Any) -> None:
         assert task["retry_delay"] <= 5, name
 
 
+def test_a_frozen_run_is_given_up_before_the_next_one_is_due(cycle: Any) -> None:
+    assert 120 < cycle["dagrun_timeout"] < 300
+
+
+def test_cleared_runs_neither_keep_new_ones_from_being_made_nor_take_all_workers(cycle: Any) -> None:
+    assert cycle["max_active_runs"] >= 1_000
+    assert cycle["tasks"]["begin_cycle"]["most_at_once"] == 2
+    assert {task["weight_rule"] for task in cycle["tasks"].values()} == {"strandline_priority.LiveFirst"}
+
+
+def test_the_form_is_the_one_that_the_library_reads(cycle: Any) -> None:
+    assert cycle["form"] == {name: field["default"] for name, field in FIELDS.items()}
+
+
 def test_each_venue_has_its_own_pool_and_queue(cycle: Any) -> None:
     for name, slug in EXECUTE.items():
         assert (cycle["tasks"][name]["pool"], cycle["tasks"][name]["queue"]) == (slug, slug)
@@ -55,9 +70,10 @@ def test_each_venue_has_its_own_pool_and_queue(cycle: Any) -> None:
 
 def test_bad_data_stop_entries_and_not_the_run(cycle: Any) -> None:
     """What comes after a failed step still runs, because exits must stay possible; the audit fails the run."""
-    for name in ("check_quality", "run_engine", "plan_intents", "choose_venues", "audit_strands"):
+    venues_and_first = {*EXECUTE, "begin_cycle"}
+    for name in set(cycle["tasks"]) - venues_and_first:
         assert cycle["tasks"][name]["trigger_rule"] == "all_done", name
-    for name in EXECUTE:
+    for name in venues_and_first:
         assert cycle["tasks"][name]["trigger_rule"] == "all_success", name
 
 

@@ -12,8 +12,9 @@ from strandline.cycle.version import code_version
 from strandline.model.strategy import Strategy
 from strandline.model.venue import VenueKey
 from strandline.settings import Settings
-from strandline.store.connect import connect, database_url, in_words
+from strandline.store.connect import connect, database_url, in_words, interrupt_waits_by_signals
 from strandline.store.roles import Role
+from strandline.store.timeouts import Timeouts
 from strandline.strategy import load_strategy
 from strandline.venues.factory import ExecutorFactory
 
@@ -45,11 +46,12 @@ def utc_now() -> datetime:
 
 
 @contextmanager
-def open_context(clock: Callable[[], datetime] = utc_now) -> Iterator[Context]:
+def open_context(timeouts: Timeouts, clock: Callable[[], datetime] = utc_now) -> Iterator[Context]:
     """A context whose connections are closed at the end."""
     settings = load_settings()
     strategy = load_strategy(settings)
-    database = connect(database_url(settings, Role.APP), Role.APP)
+    database = connect(database_url(settings, Role.APP), Role.APP, timeouts=timeouts)
+    interrupt_waits_by_signals()
     try:
         with in_words(settings):
             yield Context(settings, strategy, database, clock, code_version())

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
-from strandline.engine import ENGINE_VERSION, Bars, Engine, Progress, Series, as_bars, ignores_jump
+from strandline.engine import ENGINE_VERSION, Bars, Engine, Progress, Series, as_bars, ignores_jump, warm_up
 from strandline.engine.bars import instant
 from strandline.model.bar import GapType
 from strandline.model.signal import Signal
@@ -44,6 +44,8 @@ def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> Engin
 
     A revision of a bar that was stepped before changes nothing: a series only moves forward.
     """
+    # Compiling takes longer than a transaction may stay idle; in a process that is warm it costs nothing.
+    warm_up(strategy)
     engine = Engine(strategy)
     with database.begin() as connection:
         _adopt_new_series(connection, engine.fresh())

@@ -1,7 +1,8 @@
-"""The cycle's first look at the venues: prices, and cash that moved without us. By public address, without keys."""
+"""Reads prices, and cash that moved without us, from every venue: by public address, without keys."""
 
 from strandline.cycle.context import Context
 from strandline.cycle.marks import keep_marks, tokens_to_mark
+from strandline.cycle.overtaken import run_overtaken
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.execution import sync_account
 from strandline.model.errors import StrandlineError
@@ -9,20 +10,25 @@ from strandline.model.venue import VenueKey
 
 
 def observe(context: Context, run: TaskRun) -> Summary:
-    """Ask every venue; one that does not answer does not keep the others from being asked, but fails the step."""
-    seen: Summary = {}
-    silent: list[str] = []
+    """Store every venue's marks and cash events; a venue that does not answer fails the step after all are asked.
+
+    An overtaken run stores nothing: today's prices are not those of its cycle.
+    """
+    if reason := run_overtaken(context, run):
+        return {"outcome": reason}
+    marks: Summary = {}
+    unreachable: list[str] = []
     for venue in context.venues:
         try:
-            seen[str(venue)] = _observe_one(context, run, venue)
+            marks[str(venue)] = _observe_one(context, run, venue)
         except Exception as error:  # noqa: BLE001  whatever a venue's client raises, the others are still asked
-            silent.append(f"{venue} ({type(error).__name__}: {error})")
-    if silent:
+            unreachable.append(f"{venue} ({type(error).__name__}: {error})")
+    if unreachable:
         raise StrandlineError(
-            f"no answer from {', '.join(silent)}",
+            f"no answer from {', '.join(unreachable)}",
             "its positions are valued at older prices until it answers; see the venue's status, or clear this task",
         )
-    return seen
+    return marks
 
 
 def _observe_one(context: Context, run: TaskRun, venue: VenueKey) -> int:

@@ -4,6 +4,7 @@
 def preload() -> None:
     """Import and compile; opens no connection, because a forked one would be shared."""
     import strandline.bars
+    import strandline.cycle.begin
     import strandline.cycle.engine_step
     import strandline.cycle.planning
     import strandline.cycle.steps

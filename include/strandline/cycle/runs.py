@@ -1,23 +1,26 @@
-"""One row per task run and re-run, so that one can see afterwards what ran, when, and how it ended."""
+"""Which run of which task this is, and one row per task run and re-run: what ran, when, and how it ended."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 from sqlalchemy import text
 
 from strandline.cycle.context import Context
+from strandline.cycle.cycle_time import cycle_of
+from strandline.cycle.form import read_form
+from strandline.model.venue import VenueKey
 
 Summary: TypeAlias = dict[str, Any]
-"""What a step says of itself: ids, hashes, counts. It goes to XCom, so it never holds a secret or a price path."""
+"""A step's own report: ids, hashes, counts. It goes to XCom, so it never holds a secret or a price path."""
 
 
 @dataclass(frozen=True)
 class TaskRun:
-    """Which run of which task this is, in the words of whoever schedules it, and what a person asked of it."""
+    """One run of one task, with the scheduler's names for it and the form's values."""
 
     cycle: datetime
     dag_id: str
@@ -25,17 +28,56 @@ class TaskRun:
     run_type: str
     task_id: str
     try_number: int
-    venues: tuple[str, ...] = ()
+    venues: tuple[VenueKey, ...] = ()
     symbols: tuple[str, ...] = ()
     plan_only: bool = False
 
 
+class DagRun(Protocol):
+    """The attributes of Airflow's run that matter here."""
+
+    dag_id: str
+    run_id: str
+    data_interval_end: datetime | None
+    run_after: datetime
+
+    @property
+    def run_type(self) -> "RunType": ...
+
+
+class RunType(Protocol):
+    """Airflow's kind of a run, whose value is text such as scheduled or manual."""
+
+    @property
+    def value(self) -> str: ...
+
+
+class TaskInstance(Protocol):
+    """The attributes of Airflow's task instance that matter here."""
+
+    task_id: str
+    try_number: int
+
+
+def task_run(run: DagRun, task: TaskInstance, params: Mapping[str, Any]) -> TaskRun:
+    """Derive the cycle, and take over what the form and Airflow say of this run."""
+    form = read_form(params)
+    return TaskRun(
+        cycle=cycle_of(run.data_interval_end, run.run_after, form.as_of),
+        dag_id=run.dag_id,
+        run_id=run.run_id,
+        run_type=run.run_type.value,
+        task_id=task.task_id,
+        try_number=task.try_number,
+        venues=form.venues,
+        symbols=form.symbols,
+        plan_only=form.plan_only,
+    )
+
+
 @contextmanager
 def recorded(context: Context, run: TaskRun) -> Iterator[Summary]:
-    """Write the run down when it starts, and what the block put into the summary when it ends.
-
-    A run without an end was killed.
-    """
+    """Insert the run's row when it starts, and store the summary when it ends; a row without an end was killed."""
     with context.database.begin() as connection:
         run_no = connection.scalar(
             text("""

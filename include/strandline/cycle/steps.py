@@ -7,42 +7,58 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from strandline.cycle.context import Context, open_context
+from strandline.cycle.cycle_time import require_over
 from strandline.cycle.runs import Summary, TaskRun, recorded
+from strandline.store.timeouts import COMPUTING, TRADING, Timeouts
 
 P = ParamSpec("P")
+Work = Callable[Concatenate[Context, TaskRun, P], Summary]
+Step = Callable[Concatenate[TaskRun, P], Summary]
 
 
-def _step(work: Callable[Concatenate[Context, TaskRun, P], Summary]) -> Callable[Concatenate[TaskRun, P], Summary]:
-    """Give the work a context, and write the run down."""
+def _step(timeouts: Timeouts) -> Callable[[Work[P]], Step[P]]:
+    """Give the work a context, record the run, and refuse a cycle that is not over."""
 
-    @wraps(work)
-    def step(run: TaskRun, /, *args: P.args, **kwargs: P.kwargs) -> Summary:
-        with open_context() as context, recorded(context, run) as summary:
-            summary.update(work(context, run, *args, **kwargs))
-        return summary
+    def decorate(work: Work[P]) -> Step[P]:
+        @wraps(work)
+        def step(run: TaskRun, /, *args: P.args, **kwargs: P.kwargs) -> Summary:
+            with open_context(timeouts) as context, recorded(context, run) as summary:
+                require_over(run.cycle, context.clock())
+                summary.update(work(context, run, *args, **kwargs))
+            return summary
 
-    return step
+        return step
+
+    return decorate
 
 
-@_step
+@_step(COMPUTING)
+def begin_cycle(context: Context, run: TaskRun) -> Summary:
+    """Decide whether this run may trade (`trades`); a run that may not is recomputed here, and nothing follows."""
+    from strandline.cycle.begin import begin
+
+    return begin(context, run)
+
+
+@_step(TRADING)
 def observe_venues(context: Context, run: TaskRun) -> Summary:
-    """Marks and cash of every venue."""
+    """Store marks and cash events of every venue."""
     from strandline.cycle.observe import observe
 
     return observe(context, run)
 
 
-@_step
+@_step(COMPUTING)
 def roll_up_bars(context: Context, run: TaskRun) -> Summary:
-    """Wait until the sidecar is past the cycle's end, then make bars of what is new."""
+    """Wait until the sidecar is past the cycle's end, then build the bars of what is new."""
     from strandline.bars import roll_up, wait_for_watermark
 
-    patience = timedelta(seconds=context.strategy.freshness.watermark_wait_seconds)
-    waited = wait_for_watermark(context.database, run.cycle, patience, context.clock, time.sleep)
+    longest_wait = timedelta(seconds=context.strategy.freshness.watermark_wait_seconds)
+    waited = wait_for_watermark(context.database, run.cycle, longest_wait, context.clock, time.sleep)
     return {"watermark": waited._asdict(), **roll_up(context.database, run.cycle)._asdict()}
 
 
-@_step
+@_step(COMPUTING)
 def check_quality(context: Context, run: TaskRun) -> Summary:
     """Find bad data, by instrument."""
     from strandline.quality import check
@@ -50,7 +66,7 @@ def check_quality(context: Context, run: TaskRun) -> Summary:
     return check(context.database, context.strategy, run.cycle, context.clock())._asdict()
 
 
-@_step
+@_step(COMPUTING)
 def run_engine(context: Context, run: TaskRun) -> Summary:
     """Step every series to the cycle's end."""
     from strandline.cycle.engine_step import run_engine as step_all
@@ -58,23 +74,23 @@ def run_engine(context: Context, run: TaskRun) -> Summary:
     return step_all(context.database, context.strategy, run.cycle)._asdict()
 
 
-@_step
+@_step(TRADING)
 def plan_intents(context: Context, run: TaskRun) -> Summary:
-    """Decide, once, and leave the decisions in the outbox."""
+    """Decide, once, and store the intents."""
     from strandline.cycle.planning import plan_cycle
 
     return plan_cycle(context, run)
 
 
-@_step
+@_step(TRADING)
 def choose_venues(context: Context, run: TaskRun) -> Summary:
-    """The venues that have something to do."""
+    """Name the venues that have something to do."""
     from strandline.cycle.venues import choose
 
     return choose(context, run)
 
 
-@_step
+@_step(TRADING)
 def execute_venue(context: Context, run: TaskRun, venue: str) -> Summary:
     """Recover what is in doubt, then carry out what was planned, at one venue."""
     from strandline.cycle.venues import execute
@@ -82,9 +98,11 @@ def execute_venue(context: Context, run: TaskRun, venue: str) -> Summary:
     return execute(context, run, venue)
 
 
-@_step
-def audit_strands(context: Context, run: TaskRun, said: Mapping[str, Mapping[str, Any]], failed: list[str]) -> Summary:
-    """Hold the tasks' words against the tables."""
+@_step(TRADING)
+def audit_strands(
+    context: Context, run: TaskRun, states: Mapping[str, str | None], report_of: Callable[[str], Mapping[str, Any]]
+) -> Summary:
+    """Compare the tasks' reports with the tables; fail if they differ, or if a task failed."""
     from strandline.cycle.audit import audit
 
-    return audit(context, run, said, failed)
+    return audit(context, run, states, report_of)

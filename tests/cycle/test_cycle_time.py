@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strandline.cycle.cycle_time import CYCLE_LENGTH, cycle_of, last_complete_cycle
+from strandline.cycle.cycle_time import CYCLE_LENGTH, CycleNotOverError, cycle_of, last_complete_cycle, require_over
 
 instants = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))
 
@@ -28,3 +29,13 @@ def test_what_a_person_asks_for_comes_first_then_the_interval(end: datetime, ask
 def test_a_scheduled_run_is_about_the_five_minutes_before_it_starts() -> None:
     end = datetime(2026, 1, 1, 23, 55, tzinfo=UTC)
     assert cycle_of(end, end + timedelta(seconds=1), None) == end
+
+
+@given(instants)
+def test_a_cycle_is_refused_until_it_is_over(now: datetime) -> None:
+    over, running = last_complete_cycle(now), last_complete_cycle(now) + CYCLE_LENGTH
+    require_over(over, now)
+    with pytest.raises(CycleNotOverError, match="time zone"):
+        require_over(running, now)
+    with pytest.raises(CycleNotOverError):
+        require_over(running + timedelta(days=400), now)

@@ -1,0 +1,36 @@
+"""Whether a cycle may still trade."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import Connection, text
+
+from strandline.cycle.context import Context
+from strandline.cycle.runs import TaskRun
+
+
+class Overtaken(StrEnum):
+    """Why a cycle may no longer trade. Once true, it stays true."""
+
+    BACKFILL = "backfill"
+    SUPERSEDED = "superseded"
+    STALE = "stale_cycle"
+
+
+def overtaken(connection: Connection, run: TaskRun, now: datetime, max_age: timedelta) -> Overtaken | None:
+    """None for a cycle that may trade: it is the newest, it is fresh, and its run is no backfill."""
+    if run.run_type == "backfill":
+        return Overtaken.BACKFILL
+    newer = connection.scalar(
+        text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t > :cycle AND outcome = 'planned')"), {"cycle": run.cycle}
+    )
+    if newer:
+        return Overtaken.SUPERSEDED
+    return Overtaken.STALE if now - run.cycle > max_age else None
+
+
+def run_overtaken(context: Context, run: TaskRun) -> Overtaken | None:
+    """The same, for a step that is about to begin."""
+    max_age = timedelta(seconds=context.strategy.freshness.max_cycle_age_seconds)
+    with context.database.connect() as connection:
+        return overtaken(connection, run, context.clock(), max_age)
