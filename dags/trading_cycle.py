@@ -44,8 +44,8 @@ def execute(slug: str) -> Any:  # noqa: ANN401  a task of Airflow's
     # No limit: cleared runs count too, and Airflow makes no new run while there are as many. The database decides
     # who may plan and trade.
     max_active_runs=10_000,
-    # Given up before the next cycle is due: what is frozen in it holds nothing any longer.
-    dagrun_timeout=timedelta(minutes=4, seconds=30),
+    # Ends what is frozen. The next cycle does not wait for it: each venue's pool has a slot for a second one.
+    dagrun_timeout=timedelta(minutes=30),
     allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item]
     default_args={
         "owner": "strandline",

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import text
 
+from strandline.configuration import make_settings
 from strandline.cycle.begin import begin
 from strandline.cycle.context import Context
 from strandline.cycle.cycle_time import CYCLE_LENGTH
 from strandline.cycle.observe import observe
 from strandline.cycle.runs import TaskRun, recorded
 from strandline.cycle.venues import execute
-from strandline.settings import Settings
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
 from tests.conftest import Database
@@ -26,7 +26,7 @@ RUN = TaskRun(T, "trading_cycle", "a run", "scheduled", "begin_cycle", 1)
 
 @pytest.fixture
 def context(database: Database) -> Iterator[Context]:
-    settings = Settings()
+    settings = make_settings()
     engine = database.engine(Role.APP)
     yield Context(settings, load_strategy(settings), engine, lambda: T + timedelta(seconds=3), "test")
     engine.dispose()

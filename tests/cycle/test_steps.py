@@ -22,7 +22,7 @@ STEPS: dict[str, Callable[[TaskRun], Any]] = {
     "plan_intents": steps.plan_intents,
     "choose_venues": steps.choose_venues,
     "execute_venue": lambda run: steps.execute_venue(run, "hyperliquid__perps"),
-    "audit_strands": lambda run: steps.audit_strands(run, {}, lambda task: {}),
+    "audit_strands": lambda run: steps.audit_strands(run, {}, dict[str, dict[str, Any]]().__getitem__),
 }
 
 

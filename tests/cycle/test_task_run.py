@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ END = datetime(2026, 11, 21, 12, 5, tzinfo=UTC)
 EMPTY = {name: field["default"] for name, field in FIELDS.items()}
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     MANUAL = "manual"
 
 

@@ -9,7 +9,7 @@ from strandline.cycle.context import Context
 from strandline.cycle.hold_strands import hold_drafts
 from strandline.cycle.inputs import Read, read_inputs
 from strandline.cycle.outbox import insert_cycle, insert_intents, keep_memories
-from strandline.cycle.overtaken import Overtaken, overtaken
+from strandline.cycle.overtaken import overtaken
 from strandline.cycle.position_rows import unregistered_rows
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.execution import cancel, skip_expired
@@ -55,8 +55,6 @@ def _forget_expired(context: Context) -> None:
 def _fence(connection: Connection, run: TaskRun, now: datetime, max_age_seconds: int) -> str | None:
     """Why nothing may be planned any more, if so."""
     reason = overtaken(connection, run, now, timedelta(seconds=max_age_seconds))
-    if reason is Overtaken.BACKFILL:
-        return reason
     decided = connection.scalar(
         text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle AND outcome <> 'voided')"), {"cycle": run.cycle}
     )

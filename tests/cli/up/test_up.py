@@ -72,7 +72,7 @@ def test_airflow_is_well_and_has_a_pool_for_each_venue(login: tuple[int, str]) -
     )
     _, pools = ask(port, "GET", "/api/v2/pools", token=token)
     slots = {pool["name"]: pool["slots"] for pool in pools["pools"]}
-    assert slots.items() >= {HYPERLIQUID_PERPS.slug: 1, SOLANA_ONCHAIN.slug: 1}.items()
+    assert slots.items() >= {HYPERLIQUID_PERPS.slug: 2, SOLANA_ONCHAIN.slug: 2}.items()
 
 
 def test_the_doctor_is_content(

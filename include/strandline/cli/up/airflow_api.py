@@ -35,8 +35,11 @@ class AirflowApi:
         )
 
     def ensure_pool(self, name: str, description: str) -> None:
-        """A pool of one slot; one that a person has changed stays as it is."""
-        body = {"name": name, "slots": 1, "description": description}
+        """Create a pool of two slots: a frozen task in one does not keep the next cycle from its venue.
+
+        A pool that exists keeps the slots that a person gave it.
+        """
+        body = {"name": name, "slots": 2, "description": description}
         status, answer = ask(self._port, "POST", "/api/v2/pools", body, token=self._token())
         if status not in {_CREATED, _EXISTS}:
             raise StrandlineError(f"Airflow did not make the pool {name}: {answer}", "see the log of the api-server")
