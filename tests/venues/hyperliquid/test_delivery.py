@@ -15,6 +15,7 @@ from strandline.model.plan import OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline_sim.faults import FaultKind, Rule
+from tests.strandline_sim.hyperliquid.things import START
 from tests.venues.hyperliquid.box import ORDER, Box, row
 
 NOOP = "hyperliquid/exchange/noop"
@@ -392,3 +393,58 @@ def act(box: Box, executor: HyperliquidExecutor, order: SignedOrder, step: str) 
         if isinstance(found, ExecutionResult) and found.status.resolved:
             return found
     return None
+
+
+def test_an_order_that_is_still_open_is_not_unfilled(box: Box, executor: HyperliquidExecutor) -> None:
+    truth = box.answers["orderStatus"]
+    order = box.ordered(executor, box.buy())
+    told = executor.execute(order)
+    for status in ("open", "triggered"):
+
+        def still_open(query: dict[str, Any], status: str = status) -> Any:
+            answer = truth(query)
+            placed = {**answer["order"]["order"], "sz": answer["order"]["order"]["origSz"]}
+            return {**answer, "order": {**answer["order"], "order": placed, "status": status}}
+
+        box.answers["orderStatus"] = still_open
+        found = executor.recover(order)
+        assert isinstance(found, StillUnknown)
+        assert "open" in found.reason
+    box.answers["orderStatus"] = truth
+    assert resolved(box, executor, order).fills == told.fills
+
+
+def test_a_list_that_lacks_some_of_the_fills_is_not_taken_for_all(box: Box) -> None:
+    truth = box.answers["userFillsByTime"]
+    with box.executor(box.key("9000000")) as executor:
+        order = box.ordered(executor, box.buy(dollars="3000000", max_slippage_bps=900))
+        box.answers["userFillsByTime"] = lambda query: truth(query)[:-1]
+        assert executor.execute(order).status is OrderStatus.UNKNOWN
+        assert isinstance(executor.recover(order), StillUnknown)
+        until = box.clock.now() + 1_000
+        box.answers["userFillsByTime"] = lambda query: truth(query)[: None if box.clock.now() >= until else -1]
+        result = resolved(box, executor, order)
+    assert len(result.fills) > 1
+    agrees(box, order, result)
+
+
+def test_fills_of_two_orders_in_one_trade_have_different_ids(box: Box, executor: HyperliquidExecutor) -> None:
+    """The venue gives both sides of a trade the same number and time, and both may be ours."""
+    truth = box.answers["userFillsByTime"]
+    orders = [box.ordered(executor, box.buy(dollars="100")) for _ in range(2)]
+    for order in orders:
+        executor.execute(order)
+    box.answers["userFillsByTime"] = lambda query: [{**fill, "tid": 7, "time": START} for fill in truth(query)]
+    ids = [fill.venue_fill_id for order in orders for fill in resolved(box, executor, order).fills]
+    assert len(ids) == len(set(ids)) == 2
+
+
+def test_fills_without_our_client_order_id_are_found_by_the_venues_own(box: Box, executor: HyperliquidExecutor) -> None:
+    truth = box.answers["userFillsByTime"]
+    order = box.ordered(executor, box.buy())
+    box.answers["userFillsByTime"] = lambda query: [
+        {name: value for name, value in fill.items() if name != "cloid"} for fill in truth(query)
+    ]
+    result = executor.execute(order)
+    assert result.status is OrderStatus.FILLED
+    agrees(box, order, result)

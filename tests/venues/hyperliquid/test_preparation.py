@@ -15,8 +15,10 @@ from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
+from strandline.model.result import OrderStatus
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.rest import HyperliquidError
+from strandline.venues.hyperliquid.wire import milliseconds
 from strandline_sim.faults import FaultKind
 from strandline_sim.hyperliquid.numbers import is_size, is_tick
 from tests.venues.hyperliquid.box import LIMITS, Box, row
@@ -242,6 +244,13 @@ def test_money_that_is_not_there(box: Box) -> None:
         assert bought(box, executor, "400")
         assert skipped(executor, box.buy(dollars="110")) == "insufficient_balance"
         assert executor.prepare(box.buy(dollars="50"), row(), 1).notional <= Money(50)
+
+
+def test_an_entry_needs_its_fee_besides_its_margin(box: Box) -> None:
+    with box.executor(box.key("1000")) as executor:
+        assert skipped(executor, box.buy(dollars="1000")) == "insufficient_balance"
+        plan = executor.prepare(box.buy(dollars="999.5"), row(), 1)
+        assert executor.execute(executor.sign(plan, milliseconds(box.now()))).status is OrderStatus.FILLED
 
 
 def test_an_exit_sells_what_the_row_holds_and_the_venue_has(box: Box) -> None:

@@ -13,6 +13,7 @@ from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.venues.solana.jupiter import JupiterError, RefusedError
 from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
+from strandline_sim.solana.blocks import FINAL_BLOCKS
 from tests.strandline_sim.solana.box import BONK
 from tests.venues.solana.town import Town, agrees, ordered, row
 
@@ -143,6 +144,38 @@ def test_a_node_that_is_behind_proves_nothing(town: Town) -> None:
             assert isinstance(executor.recover(order), StillUnknown)
             town.faults.clear()
         assert isinstance(executor.recover(order), ExecutionResult)
+
+
+def test_an_order_is_dead_only_when_the_chain_is_final_beyond_its_last_valid_block(town: Town) -> None:
+    """A node that lags does not know its blockhash, so that the height alone decides."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        order = ordered(executor, town.buy(), row())
+        assert order.last_valid_height is not None
+        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
+        town.faults.add(Rule(route="solana/rpc/isBlockhashValid", kind=FaultKind.NODE_BEHIND, value=1000, times=None))
+        town.later_blocks(order.last_valid_height + 1 - town.height())
+        assert isinstance(executor.recover(order), StillUnknown)  # valid no longer, but not final
+        town.later_blocks(order.last_valid_height + FINAL_BLOCKS - town.height())
+        assert isinstance(executor.recover(order), StillUnknown)  # final up to the last block that may hold it
+        town.later_blocks(order.last_valid_height + FINAL_BLOCKS + 1 - town.height())
+        found = executor.recover(order)
+        assert isinstance(found, ExecutionResult)
+        assert found.status is OrderStatus.DEAD
+
+
+def test_a_swap_that_is_only_processed_has_not_landed(town: Town) -> None:
+    """One node has confirmed it, but the one that is asked for its status has not."""
+    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+        order = ordered(executor, town.buy(), row())
+        town.faults.add(Rule(route=STATUS, kind=FaultKind.NODE_BEHIND, value=1, times=None))
+        assert isinstance(executor.recover(order), StillUnknown)  # sends it
+        assert len(town.on_chain(order.signature)) == 1
+        town.later_blocks(1)
+        assert isinstance(executor.recover(order), StillUnknown)
+        town.later_blocks(1)
+        found = executor.recover(order)
+        assert isinstance(found, ExecutionResult)
+        assert found.status is OrderStatus.FILLED
 
 
 def test_jupiter_alone_does_not_say_when_an_order_is_dead(town: Town) -> None:

@@ -35,7 +35,7 @@ from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import Faults
 from strandline_sim.solana import Plans, SolanaVenue
 from strandline_sim.tape import Entry, Tape
-from tests.strandline_sim.solana.box import BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
+from tests.strandline_sim.solana.box import BLOCK, BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
 
 LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
 _VALUES: Final = {"key": PRIVATE_KEY, "url": JUPITER_URL, "rpc_url": RPC_URL, "api_key": JUPITER_API_KEY}
@@ -65,6 +65,14 @@ class Town:
     def later(self, seconds: float) -> None:
         """Let so much time go by."""
         self._run(self.clock.step(int(seconds * 1000)))
+
+    def height(self) -> int:
+        """The height of the newest block."""
+        return self._venue.chain.blocks.height_at(self.clock.now())
+
+    def later_blocks(self, number: int) -> None:
+        """Let so many blocks be made."""
+        self._run(self.clock.step(number * BLOCK))
 
     async def pause(self, seconds: float) -> None:
         """How clients wait."""
