@@ -1,4 +1,4 @@
-"""A room to book in, at either kind of venue."""
+"""A bench to book in, at either kind of venue."""
 
 from collections.abc import Iterator
 
@@ -7,20 +7,20 @@ import pytest
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Database
-from tests.execution.book_room import BookRoom
+from tests.execution.execution_bench import ExecutionBench
 
 
 @pytest.fixture
-def room(database: Database) -> Iterator[BookRoom]:
-    """On margin, with nonces."""
-    opened = BookRoom(database, HYPERLIQUID_PERPS)
+def bench(database: Database) -> Iterator[ExecutionBench]:
+    """A bench at a margined venue, whose orders have nonces."""
+    opened = ExecutionBench(database, HYPERLIQUID_PERPS)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def cash_room(database: Database) -> Iterator[BookRoom]:
-    """Paid with cash, with signatures and gas."""
-    opened = BookRoom(database, SOLANA_ONCHAIN)
+def cash_bench(database: Database) -> Iterator[ExecutionBench]:
+    """A bench at a venue that is paid with cash, whose orders have signatures and cost gas."""
+    opened = ExecutionBench(database, SOLANA_ONCHAIN)
     yield opened
     opened.close()

@@ -1,4 +1,4 @@
-"""What the driver does with each kind of answer."""
+"""What the driver does with each kind of response."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -25,17 +25,17 @@ from strandline.model.plan import ExecutionPlan
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.model.strand import StrandKind
-from tests.execution.book_room import CODE, BookRoom, Killed
-from tests.execution.fake_venue import ADDRESS, FakeExecutor, Mood, always, result
+from tests.execution.execution_bench import CODE, ExecutionBench, Killed
+from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always, result
 from tests.store.concurrency import at_once
 
 
-def first(*moods: Mood) -> Iterator[Mood]:
-    """These, then good ones."""
-    return chain(moods, always())
+def first(*behaviours: Behaviour) -> Iterator[Behaviour]:
+    """These behaviours, then fills."""
+    return chain(behaviours, always())
 
 
-def test_an_entry_becomes_a_holding_and_its_strand_tells_everything(room: BookRoom) -> None:
+def test_an_entry_becomes_a_holding_and_a_strand_with_all_its_evidence(bench: ExecutionBench) -> None:
     evidence = Evidence(
         appetite=0.6,
         exit_urgency=0.25,
@@ -43,11 +43,11 @@ def test_an_entry_becomes_a_holding_and_its_strand_tells_everything(room: BookRo
         terms={"meso": 0.1},
         inputs={"attempt_id": "2026-03-02T08:00:00Z"},
     )
-    intent_id = room.plan(0, notional=200, evidence=msgspec.json.encode(evidence).decode())
-    assert room.run() == VenueRun(filled=1)
-    assert room.status(intent_id) == ("done", None)
-    assert room.held(0) == 2
-    (strand,) = room.strands()
+    intent_id = bench.plan(0, notional=200, evidence=msgspec.json.encode(evidence).decode())
+    assert bench.run() == VenueRun(filled=1)
+    assert bench.status(intent_id) == ("done", None)
+    assert bench.held(0) == 2
+    (strand,) = bench.strands()
     assert strand.kind is StrandKind.DECISION
     assert (strand.appetite, strand.exit_urgency) == (0.6, 0.25)
     assert (strand.rules_not_fired, strand.terms, strand.inputs) == (
@@ -66,117 +66,119 @@ def test_an_entry_becomes_a_holding_and_its_strand_tells_everything(room: BookRo
         "BTC-USD",
         8,
     )
-    room.check_settled()
+    bench.check_settled()
 
 
-def test_the_strand_of_the_sell_that_closes_a_trade_has_its_profit(room: BookRoom) -> None:
-    room.plan(0, notional=200)
-    room.run()
-    room.venue.price = Decimal(110)
-    room.plan_exit(0)
-    room.run()
-    trade = room.ask("SELECT * FROM trades")[0]
-    pnl = room.strands()[-1].pnl
+def test_the_strand_of_the_sell_that_closes_a_trade_has_its_profit(bench: ExecutionBench) -> None:
+    bench.plan(0, notional=200)
+    bench.run()
+    bench.venue.price = Decimal(110)
+    bench.plan_exit(0)
+    bench.run()
+    trade = bench.ask("SELECT * FROM trades")[0]
+    pnl = bench.strands()[-1].pnl
     assert pnl is not None
     assert pnl.decimal == trade.net_pnl == 20 - trade.fees
     assert (trade.close_reason, trade.trade_no) == ("stop", 1)
 
 
-def test_a_skip_is_final_and_its_strand_says_why(room: BookRoom) -> None:
-    intent_id = room.plan(0)
-    assert room.run(FakeExecutor(room.venue, prepares=first(Mood.SKIPS))) == VenueRun(skipped=1)
-    assert room.status(intent_id) == ("skipped", "market_closed")
-    (strand,) = room.strands()
+def test_a_skip_is_final_and_its_strand_says_why(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
+    assert bench.run(ScriptedExecutor(bench.venue, prepares=first(Behaviour.SKIPS))) == VenueRun(skipped=1)
+    assert bench.status(intent_id) == ("skipped", "market_closed")
+    (strand,) = bench.strands()
     assert (strand.skip_reason, strand.result, strand.executed_at) == ("market_closed: until Monday", None, None)
-    room.check_settled()
+    bench.check_settled()
 
 
-def test_exits_go_first(room: BookRoom) -> None:
-    room.plan(1)
-    room.run()
-    room.clock.move(seconds=1)
-    room.plan(0)
-    room.clock.move(seconds=1)
-    room.plan_exit(1)
-    executor = FakeExecutor(room.venue, executes=first(Mood.FILLS, Mood.FINDS_NO_MATCH))
-    assert room.run(executor) == VenueRun(filled=1, failed=1)
-    assert room.held(0) == 0
-    assert room.held(1) == 0
+def test_exits_go_first(bench: ExecutionBench) -> None:
+    bench.plan(1)
+    bench.run()
+    bench.clock.move(seconds=1)
+    bench.plan(0)
+    bench.clock.move(seconds=1)
+    bench.plan_exit(1)
+    executor = ScriptedExecutor(bench.venue, executes=first(Behaviour.FILLS, Behaviour.NO_MATCH))
+    assert bench.run(executor) == VenueRun(filled=1, failed=1)
+    assert bench.held(0) == 0
+    assert bench.held(1) == 0
 
 
-def test_when_time_is_up_nothing_new_is_begun_but_what_is_in_doubt_is_recovered(room: BookRoom) -> None:
-    room.plan(0)
-    assert room.run(FakeExecutor(room.venue, executes=first(Mood.FILLS_UNHEARD))) == VenueRun(unknown=1)
-    intent_id = room.plan(1)
-    assert room.run(seconds=0) == VenueRun(recovered=1, left=1)
-    assert room.status(intent_id) == ("planned", None)
-    assert room.held(0) == 1
+def test_after_the_deadline_no_intent_is_started_but_orders_in_doubt_are_recovered(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    assert bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.LOSES_RESPONSE))) == VenueRun(unknown=1)
+    intent_id = bench.plan(1)
+    assert bench.run(seconds=0) == VenueRun(recovered=1, left=1)
+    assert bench.status(intent_id) == ("planned", None)
+    assert bench.held(0) == 1
 
 
-def test_what_becomes_known_later_is_a_child_of_the_decision(room: BookRoom) -> None:
-    room.plan(0)
-    cycle = room.clock()
-    room.run(FakeExecutor(room.venue, executes=first(Mood.TELLS_PART)))
-    assert room.held(0) == Decimal("0.95")
-    room.clock.move(minutes=5)
-    room.run(FakeExecutor(room.venue, recovers=first(Mood.CANNOT_TELL)))
-    assert len(room.strands()) == 1
-    room.clock.move(minutes=5)
-    room.run()
-    decision, outcome = room.strands()
+def test_a_later_result_is_a_child_of_the_decision(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    cycle = bench.clock()
+    bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.REPORTS_PART)))
+    assert bench.held(0) == Decimal("0.95")
+    bench.clock.move(minutes=5)
+    bench.run(ScriptedExecutor(bench.venue, recovers=first(Behaviour.STILL_UNKNOWN)))
+    assert len(bench.strands()) == 1
+    bench.clock.move(minutes=5)
+    bench.run()
+    decision, outcome = bench.strands()
     assert decision.result is not None
     assert outcome.result is not None
     assert (decision.result.status, outcome.result.status) == (OrderStatus.UNKNOWN, OrderStatus.FILLED)
     assert (outcome.kind, outcome.parent, outcome.cycle) == (StrandKind.OUTCOME, decision.strand_id, cycle)
-    room.check_settled()
+    bench.check_settled()
 
 
-def test_an_entry_is_let_go_when_the_venue_is_away_and_an_exit_is_tried_again(room: BookRoom) -> None:
-    room.plan(0)
-    room.run()
-    room.clock.move(seconds=1)
-    entry, leaving = room.plan(2), room.plan_exit(0)
-    assert room.run(FakeExecutor(room.venue, prepares=always(Mood.IS_AWAY))) == VenueRun(skipped=1, postponed=1)
-    assert room.status(entry) == ("skipped", "venue_unreachable")
-    assert room.strands()[-1].skip_reason == "venue_unreachable: CutConnectionError"
-    assert room.status(leaving) == ("preparing", None)
-    assert room.run() == VenueRun(filled=1)
-    assert room.held(0) == 0
-    room.check_settled()
+def test_when_the_venue_is_down_an_entry_is_skipped_and_an_exit_is_tried_again(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    bench.run()
+    bench.clock.move(seconds=1)
+    entry, exit_id = bench.plan(2), bench.plan_exit(0)
+    assert bench.run(ScriptedExecutor(bench.venue, prepares=always(Behaviour.IS_DOWN))) == VenueRun(
+        skipped=1, postponed=1
+    )
+    assert bench.status(entry) == ("skipped", "venue_unreachable")
+    assert bench.strands()[-1].skip_reason == "venue_unreachable: CutConnectionError"
+    assert bench.status(exit_id) == ("preparing", None)
+    assert bench.run() == VenueRun(filled=1)
+    assert bench.held(0) == 0
+    bench.check_settled()
 
 
-def test_what_was_not_begun_in_time_expires(room: BookRoom) -> None:
-    entry = room.plan(0)
-    room.plan(1)
+def test_an_intent_that_is_not_sent_in_time_expires(bench: ExecutionBench) -> None:
+    entry = bench.plan(0)
+    bench.plan(1)
     with pytest.raises(Killed):
-        room.run(faults=_die_at("claimed"))
-    assert sorted(row.status for row in room.ask("SELECT status FROM intents")) == ["planned", "preparing"]
-    room.clock.move(seconds=300)
-    assert room.run() == VenueRun(expired=2)
-    assert room.status(entry) == ("skipped", "expired")
-    assert room.venue.accepted == {}
-    room.check_settled()
+        bench.run(checkpoint=_die_at("claimed"))
+    assert sorted(row.status for row in bench.ask("SELECT status FROM intents")) == ["planned", "preparing"]
+    bench.clock.move(seconds=300)
+    assert bench.run() == VenueRun(expired=2)
+    assert bench.status(entry) == ("skipped", "expired")
+    assert bench.venue.accepted == {}
+    bench.check_settled()
 
 
-def test_an_intent_that_expires_while_it_is_prepared_is_not_sent(room: BookRoom) -> None:
-    intent_id = room.plan(0)
+def test_an_intent_that_expires_while_it_is_prepared_is_not_sent(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
 
-    def dawdle(point: str) -> None:
+    def wait(point: str) -> None:
         if point == "prepared":
-            room.clock.move(seconds=300)
+            bench.clock.move(seconds=300)
 
-    assert room.run(faults=dawdle, seconds=1000) == VenueRun(skipped=1)
-    assert room.status(intent_id) == ("skipped", "expired")
-    assert room.venue.accepted == {}
+    assert bench.run(checkpoint=wait, seconds=1000) == VenueRun(skipped=1)
+    assert bench.status(intent_id) == ("skipped", "expired")
+    assert bench.venue.accepted == {}
 
 
-class Careless(FakeExecutor):
-    """Makes a plan that differs from the right one."""
+class DifferentPlan(ScriptedExecutor):
+    """Makes a plan that differs from its intent."""
 
     differs: dict[str, Any]
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """As it should not be."""
+        """The plan with the differences."""
         return msgspec.structs.replace(super().prepare(intent, position, attempt), **self.differs)
 
 
@@ -188,37 +190,37 @@ class Careless(FakeExecutor):
         ({"intent_id": "other"}, "plan_differs"),
     ],
 )
-def test_a_plan_that_is_not_the_intents_never_becomes_an_order(
-    room: BookRoom, differs: dict[str, Any], reason: str
+def test_a_plan_that_differs_from_its_intent_never_becomes_an_order(
+    bench: ExecutionBench, differs: dict[str, Any], reason: str
 ) -> None:
-    other = room.plan(0)
-    room.run()
-    leaving = room.plan_exit(0)
-    executor = Careless(room.venue)
+    other = bench.plan(0)
+    bench.run()
+    exit_id = bench.plan_exit(0)
+    executor = DifferentPlan(bench.venue)
     executor.differs = {name: other if value == "other" else value for name, value in differs.items()}
-    assert room.run(executor) == VenueRun(skipped=1)
-    assert room.status(leaving) == ("skipped", reason)
-    assert room.held(0) == 1
+    assert bench.run(executor) == VenueRun(skipped=1)
+    assert bench.status(exit_id) == ("skipped", reason)
+    assert bench.held(0) == 1
 
 
-class Watching(FakeExecutor):
-    """Looks at the database whenever the venue is asked."""
+class TransactionCounter(ScriptedExecutor):
+    """Counts the open transactions at each request to the venue."""
 
-    room: BookRoom
+    bench: ExecutionBench
     open_transactions = 0
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """And look."""
+        """And count."""
         self.look()
         return super().prepare(intent, position, attempt)
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """And look."""
+        """And count."""
         self.look()
         return super().execute(order)
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """And look."""
+        """And count."""
         self.look()
         return super().recover(order)
 
@@ -228,180 +230,189 @@ class Watching(FakeExecutor):
         SELECT count(*) AS open FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'strandline_app' AND xact_start IS NOT NULL
         """
-        self.open_transactions += self.room.ask(query)[0].open
+        self.open_transactions += self.bench.ask(query)[0].open
 
 
-def test_no_transaction_is_open_while_the_venue_is_asked(room: BookRoom) -> None:
-    executor = Watching(room.venue, executes=first(Mood.FILLS_UNHEARD))
-    executor.room = room
-    room.plan(0)
-    room.plan(1)
-    room.run(executor)
-    assert room.run(executor).recovered == 1
+def test_no_transaction_is_open_during_a_request_to_the_venue(bench: ExecutionBench) -> None:
+    executor = TransactionCounter(bench.venue, executes=first(Behaviour.LOSES_RESPONSE))
+    executor.bench = bench
+    bench.plan(0)
+    bench.plan(1)
+    bench.run(executor)
+    assert bench.run(executor).recovered == 1
     assert executor.open_transactions == 0
 
 
-def test_what_is_told_again_after_the_end_changes_nothing(room: BookRoom) -> None:
-    """A driver that was given up for dead comes back after another one has recovered its order."""
-    room.plan(0)
+def test_a_result_that_is_booked_again_changes_nothing(bench: ExecutionBench) -> None:
+    """A driver that stood still goes on after another one has recovered its order."""
+    bench.plan(0)
     recovered: list[bool] = []
 
     def other(point: str) -> None:
         if point == "answered" and not recovered:
             recovered.append(True)
-            recovered.append(room.run() == VenueRun(recovered=1))
+            recovered.append(bench.run() == VenueRun(recovered=1))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accounts, "PATIENCE", timedelta(milliseconds=1))
-        assert room.run(faults=other) == VenueRun(filled=1)
+        patch.setattr(accounts, "LOCK_TIMEOUT", timedelta(milliseconds=1))
+        assert bench.run(checkpoint=other) == VenueRun(filled=1)
     assert recovered == [True, True]
-    assert len(room.strands()) == 1
-    room.check_settled()
+    assert len(bench.strands()) == 1
+    bench.check_settled()
 
 
 def test_a_driver_whose_order_is_being_recovered_by_another_does_not_send_it(
-    room: BookRoom, monkeypatch: pytest.MonkeyPatch
+    bench: ExecutionBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE", timedelta(milliseconds=1))
-    room.plan(0)
-    slow = FakeExecutor(room.venue)
+    monkeypatch.setattr(accounts, "LOCK_TIMEOUT", timedelta(milliseconds=1))
+    bench.plan(0)
+    slow = ScriptedExecutor(bench.venue)
 
     def other(point: str) -> None:
         if point == "written":
-            room.run(FakeExecutor(room.venue, recovers=always(Mood.CANNOT_TELL)))
+            bench.run(ScriptedExecutor(bench.venue, recovers=always(Behaviour.STILL_UNKNOWN)))
 
-    assert room.run(slow, other) == VenueRun(lost=1)
+    assert bench.run(slow, other) == VenueRun(lost=1)
     assert slow.sent == []
-    assert room.run() == VenueRun(recovered=1)
-    room.check_settled()
+    assert bench.run() == VenueRun(recovered=1)
+    bench.check_settled()
 
 
-def test_who_lost_his_claim_can_do_nothing_with_the_intent(room: BookRoom) -> None:
-    room.plan(0)
-    with room.engine.begin() as connection:
+def test_a_lost_claim_cannot_advance_the_intent(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    with bench.engine.begin() as connection:
         (planned,) = open_intents(connection)
-        first_claim = claim(connection, planned, room.clock())
-        assert claim(connection, planned, room.clock()) is None
+        first_claim = claim(connection, planned, bench.clock())
+        assert claim(connection, planned, bench.clock()) is None
         (preparing,) = open_intents(connection)
-        second_claim = claim(connection, preparing, room.clock())
+        second_claim = claim(connection, preparing, bench.clock())
         assert first_claim is not None
         assert second_claim is not None
-        assert not advance(connection, first_claim, IntentStatus.READY, room.clock())
-        assert advance(connection, second_claim, IntentStatus.SKIPPED, room.clock(), "test")
+        assert not advance(connection, first_claim, IntentStatus.READY, bench.clock())
+        assert advance(connection, second_claim, IntentStatus.SKIPPED, bench.clock(), "test")
 
 
-def test_a_remainder_too_small_to_sell_becomes_dust_when_the_order_is_over(room: BookRoom) -> None:
-    room.plan(0)
-    room.run()
-    room.plan_exit(0)
-    room.run(FakeExecutor(room.venue, executes=first(Mood.FILLS_NEARLY)))
-    assert room.held(0) == 0
-    assert room.ask("SELECT quantity FROM dust") == [(Decimal("0.01"),)]
-    assert room.ask("SELECT close_reason FROM trades") == [("dust",)]
-    room.check_settled()
+def test_a_remainder_too_small_to_sell_becomes_dust_when_the_order_is_over(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    bench.run()
+    bench.plan_exit(0)
+    bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.FILLS_NEARLY)))
+    assert bench.held(0) == 0
+    assert bench.ask("SELECT quantity FROM dust") == [(Decimal("0.01"),)]
+    assert bench.ask("SELECT close_reason FROM trades") == [("dust",)]
+    bench.check_settled()
 
 
-def test_dust_stays_dust_when_the_venue_changes_its_minimum(room: BookRoom) -> None:
-    room.plan(0)
-    room.run()
-    room.plan_exit(0)
-    room.run(FakeExecutor(room.venue, executes=first(Mood.FILLS_NEARLY)))
-    with room.admin.begin() as connection:
+def test_dust_stays_dust_when_the_venue_changes_its_minimum(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    bench.run()
+    bench.plan_exit(0)
+    bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.FILLS_NEARLY)))
+    with bench.admin.begin() as connection:
         connection.execute(text("UPDATE instruments SET min_notional = 0.1, lot = 0.001"))
-    room.check_settled()
+    bench.check_settled()
 
 
-def test_a_sell_in_doubt_is_judged_when_the_row_buys_again_and_its_rest_is_still_booked(room: BookRoom) -> None:
-    room.plan(0)
-    room.run()
-    room.plan_exit(0)
-    room.run(FakeExecutor(room.venue, executes=first(Mood.TELLS_PART)))
-    assert room.held(0) == Decimal("0.05")
-    room.clock.move(seconds=1)
-    room.plan(0)
-    assert room.run(FakeExecutor(room.venue, recovers=first(Mood.CANNOT_TELL))) == VenueRun(unknown=1, filled=1)
-    assert room.held(0) == 1
-    assert room.ask("SELECT close_reason FROM trades") == [("dust",)]
-    assert room.run() == VenueRun(recovered=1)
-    assert room.held(0) == Decimal("0.95")
-    room.check_settled()
+def test_a_sell_in_doubt_whose_remainder_became_dust_can_still_fill(
+    bench: ExecutionBench,
+) -> None:
+    bench.plan(0)
+    bench.run()
+    bench.plan_exit(0)
+    bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.REPORTS_PART)))
+    assert bench.held(0) == Decimal("0.05")
+    bench.clock.move(seconds=1)
+    bench.plan(0)
+    assert bench.run(ScriptedExecutor(bench.venue, recovers=first(Behaviour.STILL_UNKNOWN))) == VenueRun(
+        unknown=1, filled=1
+    )
+    assert bench.held(0) == 1
+    assert bench.ask("SELECT close_reason FROM trades") == [("dust",)]
+    assert bench.run() == VenueRun(recovered=1)
+    assert bench.held(0) == Decimal("0.95")
+    bench.check_settled()
 
 
-class Liar(FakeExecutor):
-    """Takes every order for dead."""
+class DeadOrders(ScriptedExecutor):
+    """Reports every order as dead."""
 
     def recover(self, order: SignedOrder) -> ExecutionResult:
-        """Without proof."""
+        """Dead, whatever the venue has done."""
         return result(order, OrderStatus.DEAD, self.truth.clock(), error="not found")
 
 
-def test_fills_of_an_order_that_was_thought_dead_are_booked_and_its_fate_stays(room: BookRoom) -> None:
-    intent_id = room.plan(0)
-    room.run(FakeExecutor(room.venue, executes=first(Mood.FILLS_UNHEARD)))
-    with room.engine.connect() as connection:
-        (order,) = unresolved(connection, Account(room.venue.key, ADDRESS))
-    assert room.run(Liar(room.venue)) == VenueRun(recovered=1)
-    assert room.held(0) == 0
-    room.clock.move(seconds=1)
+def test_fills_of_an_order_recorded_as_dead_are_booked_and_its_status_stays(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
+    bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.LOSES_RESPONSE)))
+    with bench.engine.connect() as connection:
+        (order,) = unresolved(connection, Account(bench.venue.key, ADDRESS))
+    assert bench.run(DeadOrders(bench.venue)) == VenueRun(recovered=1)
+    assert bench.held(0) == 0
+    bench.clock.move(seconds=1)
     for _ in range(2):
-        with room.engine.begin() as connection:
-            told = room.venue.fate(order)
+        with bench.engine.begin() as connection:
+            reported = bench.venue.fate(order)
             assert (
-                book(connection, Account(room.venue.key, ADDRESS), order, told, room.clock(), CODE) is OrderStatus.DEAD
+                book(connection, Account(bench.venue.key, ADDRESS), order, reported, bench.clock(), CODE)
+                is OrderStatus.DEAD
             )
-    assert room.held(0) == 1
-    assert room.status(intent_id) == ("failed", "dead")
-    assert [strand.result.status for strand in room.strands() if strand.result] == ["unknown", "dead", "filled"]
-    room.check_settled()
+    assert bench.held(0) == 1
+    assert bench.status(intent_id) == ("failed", "dead")
+    assert [strand.result.status for strand in bench.strands() if strand.result] == ["unknown", "dead", "filled"]
+    bench.check_settled()
 
 
-def test_nothing_is_begun_before_the_opening_balances_are_booked(room: BookRoom) -> None:
-    intent_id = room.plan(0)
-    assert room.run(FakeExecutor(room.venue, address="0xnew")) == VenueRun(left=1)
-    assert room.status(intent_id) == ("planned", None)
+def test_no_intent_is_started_before_the_opening_balances_are_booked(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
+    assert bench.run(ScriptedExecutor(bench.venue, address="0xnew")) == VenueRun(left=1)
+    assert bench.status(intent_id) == ("planned", None)
 
 
-def test_a_nonce_is_never_given_twice_even_when_the_clock_goes_back(room: BookRoom) -> None:
-    account = Account(room.venue.key, ADDRESS)
+def test_a_nonce_is_never_given_twice_even_when_the_clock_goes_back(bench: ExecutionBench) -> None:
+    account = Account(bench.venue.key, ADDRESS)
     given = []
     for by in (0, 0, 0.005, -60, 0, 120):
-        room.clock.move(seconds=by)
-        with room.engine.begin() as connection:
-            given.append(next_nonce(connection, account, room.clock()))
+        bench.clock.move(seconds=by)
+        with bench.engine.begin() as connection:
+            given.append(next_nonce(connection, account, bench.clock()))
     assert given == sorted(set(given))
-    assert given[-1] == int(room.clock().timestamp() * 1000)
+    assert given[-1] == int(bench.clock().timestamp() * 1000)
 
 
-def test_who_works_an_account_is_waited_for_but_not_for_ever(room: BookRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE", timedelta(milliseconds=20))
-    account = Account(room.venue.key, ADDRESS)
+def test_the_account_lock_is_waited_for_until_its_timeout(
+    bench: ExecutionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "LOCK_TIMEOUT", timedelta(milliseconds=20))
+    account = Account(bench.venue.key, ADDRESS)
     held = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    with account_lock(room.engine, account), account_lock(room.engine, account):
-        assert room.ask(held)[0].n == 1
+    with account_lock(bench.engine, account), account_lock(bench.engine, account):
+        assert bench.ask(held)[0].n == 1
     # A session ends a moment after it was closed; one that went back into the pool would keep the lock for ever.
-    with room.admin.connect() as later:
+    with bench.admin.connect() as later:
         later.execute(text("SET lock_timeout = '10s'"))
         later.execute(
             text("SELECT pg_advisory_lock(hashtextextended(:name, 0))"),
-            {"name": f"strandline/{room.venue.key}/{ADDRESS}"},
+            {"name": f"strandline/{bench.venue.key}/{ADDRESS}"},
         )
         assert later.scalar(text("SELECT pg_advisory_unlock_all() IS NOT NULL"))
 
 
 @pytest.mark.slow
-def test_several_drivers_at_once_trade_each_intent_once(cash_room: BookRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE", timedelta(milliseconds=1))
+def test_several_drivers_at_once_trade_each_intent_once(
+    cash_bench: ExecutionBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accounts, "LOCK_TIMEOUT", timedelta(milliseconds=1))
     for _ in range(4):
         for row in range(3):
-            cash_room.plan(row)
-            cash_room.plan_exit(row)
-        assert at_once(lambda: _ignore(cash_room.run()), 3) == []
-        cash_room.check_always()
-        cash_room.clock.move(seconds=1)
-    cash_room.clock.move(seconds=1000)
-    cash_room.run()
-    cash_room.check_settled()
-    assert len(cash_room.venue.accepted) > 12
+            cash_bench.plan(row)
+            cash_bench.plan_exit(row)
+        assert at_once(lambda: _ignore(cash_bench.run()), 3) == []
+        cash_bench.check_always()
+        cash_bench.clock.move(seconds=1)
+    cash_bench.clock.move(seconds=1000)
+    cash_bench.run()
+    cash_bench.check_settled()
+    assert len(cash_bench.venue.accepted) > 12
 
 
 def _ignore(_: VenueRun) -> None:
@@ -416,8 +427,8 @@ def _die_at(point: str) -> Any:
     return fault
 
 
-def test_the_account_is_registered_once(room: BookRoom) -> None:
-    room.run()
-    room.run()
-    with room.engine.connect() as connection:
+def test_the_account_is_registered_once(bench: ExecutionBench) -> None:
+    bench.run()
+    bench.run()
+    with bench.engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM venue_accounts")) == 1

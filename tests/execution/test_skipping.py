@@ -1,61 +1,61 @@
-"""Intents that end without an order, and who ends them."""
+"""Intents that end without an order."""
 
 from uuid import UUID
 
 from strandline.execution import VenueRun, cancel, skip_unknown_venues
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.execution.book_room import CODE, BookRoom
-from tests.execution.fake_venue import FakeExecutor, Mood, always
+from tests.execution.execution_bench import CODE, ExecutionBench
+from tests.execution.scripted_venue import Behaviour, ScriptedExecutor, always
 
 
-def test_only_what_nobody_has_begun_can_be_cancelled(room: BookRoom) -> None:
-    waiting, begun = room.plan(0), room.plan(1)
+def test_only_unclaimed_intents_can_be_cancelled(bench: ExecutionBench) -> None:
+    waiting, begun = bench.plan(0), bench.plan(1)
     assert waiting is not None
     assert begun is not None
-    with room.admin.begin() as connection:
+    with bench.admin.begin() as connection:
         connection.exec_driver_sql(f"UPDATE intents SET status = 'preparing', epoch = 1 WHERE intent_id = '{begun}'")
-    assert _cancel(room, waiting, begun) == (waiting,)
-    assert _cancel(room, waiting, begun) == ()
-    assert room.status(waiting) == ("skipped", "exit_comes_first")
-    assert room.status(begun) == ("preparing", None)
-    (strand,) = room.strands()
+    assert _cancel(bench, waiting, begun) == (waiting,)
+    assert _cancel(bench, waiting, begun) == ()
+    assert bench.status(waiting) == ("skipped", "exit_comes_first")
+    assert bench.status(begun) == ("preparing", None)
+    (strand,) = bench.strands()
     assert (strand.skip_reason, strand.code_version) == ("exit_comes_first", CODE)
 
 
-def test_a_cancelled_entry_cannot_be_sent_by_who_has_read_it_before(room: BookRoom) -> None:
-    planned = [intent_id for row in (0, 1) if (intent_id := room.plan(row))]
+def test_a_cancelled_entry_cannot_be_sent_by_a_driver_that_read_it_before(bench: ExecutionBench) -> None:
+    planned = [intent_id for row in (0, 1) if (intent_id := bench.plan(row))]
     cancelled: list[UUID] = []
 
     def exit_comes(point: str) -> None:
         if point == "claimed":
-            cancelled.extend(_cancel(room, *planned))
+            cancelled.extend(_cancel(bench, *planned))
 
-    assert room.run(faults=exit_comes) == VenueRun(filled=1, lost=1)
+    assert bench.run(checkpoint=exit_comes) == VenueRun(filled=1, lost=1)
     assert len(cancelled) == 1
-    assert cancelled[0] not in room.venue.accepted
-    room.check_settled()
+    assert cancelled[0] not in bench.venue.accepted
+    bench.check_settled()
 
 
-def test_intents_of_a_venue_without_an_executor_are_skipped(room: BookRoom) -> None:
-    intent_id = room.plan(0)
-    with room.engine.begin() as connection:
+def test_intents_of_a_venue_without_an_executor_are_skipped(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
+    with bench.engine.begin() as connection:
         known = {HYPERLIQUID_PERPS, SOLANA_ONCHAIN}
-        assert skip_unknown_venues(connection, known=known, now=room.clock(), code_version=CODE) == 0
+        assert skip_unknown_venues(connection, known=known, now=bench.clock(), code_version=CODE) == 0
         known = {SOLANA_ONCHAIN}
-        assert skip_unknown_venues(connection, known=known, now=room.clock(), code_version=CODE) == 1
-    assert room.status(intent_id) == ("skipped", "no_executor")
-    room.check_settled()
+        assert skip_unknown_venues(connection, known=known, now=bench.clock(), code_version=CODE) == 1
+    assert bench.status(intent_id) == ("skipped", "no_executor")
+    bench.check_settled()
 
 
-def test_an_order_that_was_written_down_is_not_skipped_with_its_venue(room: BookRoom) -> None:
-    intent_id = room.plan(0)
-    room.run(FakeExecutor(room.venue, executes=always(Mood.NEVER_HEARS)))
-    with room.engine.begin() as connection:
-        assert skip_unknown_venues(connection, known=(), now=room.clock(), code_version=CODE) == 0
-    assert room.status(intent_id) == ("unknown", "unknown")
+def test_an_intent_with_an_order_is_not_skipped_with_its_venue(bench: ExecutionBench) -> None:
+    intent_id = bench.plan(0)
+    bench.run(ScriptedExecutor(bench.venue, executes=always(Behaviour.LOSES_REQUEST)))
+    with bench.engine.begin() as connection:
+        assert skip_unknown_venues(connection, known=(), now=bench.clock(), code_version=CODE) == 0
+    assert bench.status(intent_id) == ("unknown", "unknown")
 
 
-def _cancel(room: BookRoom, *intents: UUID) -> tuple[UUID, ...]:
-    with room.engine.begin() as connection:
-        return cancel(connection, intents, "exit_comes_first", now=room.clock(), code_version=CODE)
+def _cancel(bench: ExecutionBench, *intents: UUID) -> tuple[UUID, ...]:
+    with bench.engine.begin() as connection:
+        return cancel(connection, intents, "exit_comes_first", now=bench.clock(), code_version=CODE)

@@ -1,4 +1,4 @@
-"""Our accounts at the venues: known to the database, numbering their orders, and worked by one process at a time."""
+"""Our accounts at the venues: registration, nonces, and one process at a time."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +11,14 @@ from sqlalchemy.exc import OperationalError
 from strandline.ledger.account import Account
 from strandline.store.rows import to_row
 
-PATIENCE = timedelta(seconds=5)
-"""How long to wait for another process that works the same account. It may be a dead one that is not gone yet."""
+LOCK_TIMEOUT = timedelta(seconds=5)
+"""How long to wait for another process at the same account; its session may outlive a process that was killed."""
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def register(connection: Connection, account: Account) -> None:
-    """Make the account known; everything that is booked refers to it."""
+    """Insert the account, if it is new; everything that is booked refers to it."""
     connection.execute(
         text("""
         INSERT INTO venue_accounts (token_chain, book_id, address) VALUES (:token_chain, :book_id, :address)
@@ -29,7 +29,7 @@ def register(connection: Connection, account: Account) -> None:
 
 
 def is_open(connection: Connection, account: Account) -> bool:
-    """Whether the account's opening balances are booked. An order before that would be in them, and be booked twice."""
+    """Whether the opening balances are booked; they would contain the fills of an order that was sent before."""
     return bool(
         connection.scalar(
             text("""
@@ -42,9 +42,9 @@ def is_open(connection: Connection, account: Account) -> bool:
 
 
 def next_nonce(connection: Connection, account: Account, now: datetime) -> int:
-    """A number that this account never used: the time in milliseconds, as venues want it, or one more than the last.
+    """Allocate a nonce: the time in milliseconds, as venues expect it, or one more than the last.
 
-    It is taken in the transaction that writes the order down, so that no other order can have it.
+    Call it in the transaction that stores the order, so that no other order gets the same.
     """
     return int(
         connection.execute(
@@ -60,16 +60,16 @@ def next_nonce(connection: Connection, account: Account, now: datetime) -> int:
 
 @contextmanager
 def account_lock(engine: Engine, account: Account) -> Iterator[None]:
-    """Wait a little until nobody else works this account, then go on in any case.
+    """Hold an advisory lock on the account; after `LOCK_TIMEOUT` go on without it.
 
-    This saves work and is no fence: nothing rests on it. Its connection leaves the pool and is closed at the end, since
-    a session keeps its advisory locks when it goes back into a pool.
+    It only keeps two processes from doing the same work at the same time: nothing depends on holding it. The connection
+    leaves the pool and is closed at the end, since a session keeps its advisory locks when it goes back into a pool.
     """
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         connection.detach()
         connection.execute(
-            text("SELECT set_config('lock_timeout', :patience, false)"),
-            {"patience": f"{PATIENCE // timedelta(milliseconds=1)}ms"},
+            text("SELECT set_config('lock_timeout', :timeout, false)"),
+            {"timeout": f"{LOCK_TIMEOUT // timedelta(milliseconds=1)}ms"},
         )
         try:
             connection.execute(

@@ -1,4 +1,4 @@
-"""Books what became of an order, once, whoever tells it and however often."""
+"""Books the result of an order; booking the same result again changes nothing."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 
 from strandline.execution.intents import read
-from strandline.execution.strands import tell_result
+from strandline.execution.strands import record_result
 from strandline.ledger.account import Account, lock_venue
 from strandline.ledger.posting import post_cash_events, post_order
 from strandline.model.fill import CashEvent, Fill
@@ -17,7 +17,7 @@ from strandline.model.record import require
 from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.store.rows import to_row, values
 
-_ENDS_AS: Final = {
+_INTENT_STATUS: Final = {
     OrderStatus.FILLED: IntentStatus.DONE,
     OrderStatus.UNFILLED: IntentStatus.FAILED,
     OrderStatus.REJECTED: IntentStatus.FAILED,
@@ -34,9 +34,9 @@ def book(
     now: datetime,
     code_version: str,
 ) -> OrderStatus:
-    """Fills, cash events, the order's and the intent's status, the ledger and the strand; the order's status now.
+    """Store fills, cash events and statuses, post them to the ledger, append the strand; return the order's status.
 
-    A fate that is known already stays; fills that contradict it are booked all the same, because the venue has them.
+    A final status stays; fills that contradict it are booked all the same, because the venue has them.
     """
     require(
         result.order_id == order.order_id
@@ -52,12 +52,12 @@ def book(
     if fills or events or after is not before:
         (planned,) = read(connection, [order.plan.intent_id])
         pnl = None if trade is None else trade.net_pnl
-        tell_result(connection, planned, order.plan, result, pnl, now, code_version)
+        record_result(connection, planned, order.plan, result, pnl, now, code_version)
     return after
 
 
 def add_cash_events(connection: Connection, account: Account, events: Iterable[CashEvent]) -> int:
-    """Store those that are new and bring the ledger up to date; how many. Under the venue's lock."""
+    """Store the new ones, post them to the ledger, and return their number. The caller holds the venue's lock."""
     added = [number for event in events if (number := _add_cash_event(connection, account, event))]
     if added:
         post_cash_events(connection, account, added)
@@ -70,7 +70,7 @@ def _status(connection: Connection, order: SignedOrder) -> OrderStatus:
 
 
 def _settle(connection: Connection, order: SignedOrder, result: ExecutionResult, now: datetime) -> OrderStatus:
-    """The order's and the intent's new status. What is not resolved is unknown, however an executor calls it."""
+    """Store the status of the order and of its intent. A status that is not final is stored as `unknown`."""
     status = result.status if result.status.resolved else OrderStatus.UNKNOWN
     connection.execute(
         text("""
@@ -92,7 +92,7 @@ def _settle(connection: Connection, order: SignedOrder, result: ExecutionResult,
         """),
         {
             "intent_id": order.plan.intent_id,
-            "status": _ENDS_AS[status],
+            "status": _INTENT_STATUS[status],
             "reason": None if status is OrderStatus.FILLED else status.value,
             "now": now,
         },

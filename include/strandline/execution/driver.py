@@ -1,8 +1,8 @@
-"""Drives one venue's intents to their end: recover what is in doubt, then one by one what was planned.
+"""Executes one venue's intents: recovers the orders in doubt, then sends the planned intents one by one.
 
-Killed at any instant, run again, run twice at once, it sends nothing twice and loses nothing. That rests on the claim,
-on one order per intent and attempt, on a nonce from the order's own transaction, and on the venue taking the same bytes
-once. No transaction is open while a venue is asked.
+Killed at any instant, run again, or run twice at the same time, it sends nothing twice and loses nothing. That rests on
+the claim, on one order per intent and attempt, on a nonce allocated in the order's own transaction, and on the venue
+accepting the same bytes once. No transaction is open during a request to the venue.
 """
 
 from collections import Counter
@@ -34,22 +34,22 @@ _ATTEMPT: Final = 1
 
 
 class VenueRun(NamedTuple):
-    """How many orders and intents ended how."""
+    """How many orders and intents ended in which way."""
 
     recovered: int = 0
-    """Orders of before whose fate is known now."""
+    """Orders in doubt whose status is final now."""
     unknown: int = 0
-    """Orders whose fate is not known yet."""
+    """Orders still in doubt."""
     filled: int = 0
     failed: int = 0
     skipped: int = 0
     expired: int = 0
     postponed: int = 0
-    """Exits about which the venue could not be asked: they are tried again until they expire."""
+    """Exits that could not be prepared because the venue did not respond; they are tried again until they expire."""
     lost: int = 0
-    """Taken by somebody else."""
+    """Claimed by another process."""
     left: int = 0
-    """Not begun, because time was up, or because the account's opening balances are not booked yet."""
+    """Not started: the deadline has passed, or the account's opening balances are not booked yet."""
 
 
 def execute_venue(
@@ -59,13 +59,13 @@ def execute_venue(
     clock: Callable[[], datetime],
     deadline: datetime,
     code_version: str,
-    faults: Callable[[str], None] = lambda _: None,
+    checkpoint: Callable[[str], None] = lambda _: None,
 ) -> VenueRun:
-    """All that there is to do at the executor's venue. After `deadline` nothing new is begun.
+    """Recover and execute everything at the executor's venue. After `deadline` no further intent is started.
 
-    `faults` is told the name of each instant at which a test may want to kill.
+    `checkpoint` is called with the name of each instant at which a test may want to kill the process.
     """
-    driver = _Driver(engine, executor, clock, deadline, code_version, faults)
+    driver = _Driver(engine, executor, clock, deadline, code_version, checkpoint)
     with engine.begin() as connection:
         register(connection, driver.account)
     with account_lock(engine, driver.account):
@@ -79,7 +79,7 @@ class _Driver:
     clock: Callable[[], datetime]
     deadline: datetime
     code_version: str
-    faults: Callable[[str], None]
+    checkpoint: Callable[[str], None]
 
     @property
     def account(self) -> Account:
@@ -100,7 +100,7 @@ class _Driver:
         return VenueRun(**ended)
 
     def _recover(self, order: SignedOrder) -> str:
-        status = self._book(order, self._ask(self.executor.recover, order))
+        status = self._book(order, self._request(self.executor.recover, order))
         return "recovered" if status.resolved else "unknown"
 
     def _drive(self, planned: OutboxIntent) -> str:
@@ -111,21 +111,21 @@ class _Driver:
             row = position(connection, planned.intent.position_id)
         if claimed is None:
             return "lost"
-        self.faults("claimed")
+        self.checkpoint("claimed")
         try:
             plan = self.executor.prepare(claimed.intent, row, _ATTEMPT)
         except SkipExecution as no:
             return self._skip(claimed, no.reason, no.detail)
         except Exception as error:  # noqa: BLE001  whatever it was, nothing was sent
             return self._unreachable(claimed, error)
-        self.faults("prepared")
+        self.checkpoint("prepared")
         refusal = _refusal(claimed, row, plan, self.clock())
         return self._skip(claimed, refusal) if refusal else self._send(claimed, plan)
 
     def _unreachable(self, claimed: OutboxIntent, error: Exception) -> str:
-        """An exit stays claimed: who runs next, at the latest in the next cycle, tries again. An entry is let go.
+        """Leave an exit claimed, so that the next run tries again; skip an entry.
 
-        Only the kind of error is kept, because its text may hold an address with a key in it.
+        Only the type of the error is stored, because its text may contain a URL with an API key.
         """
         if claimed.intent.reduce_only:
             return "postponed"
@@ -136,24 +136,24 @@ class _Driver:
             skipped = skip(
                 connection, [claimed], reason, now=self.clock(), code_version=self.code_version, detail=detail
             )
-            self.faults("skipping")
+            self.checkpoint("skipping")
         return "skipped" if skipped else "lost"
 
     def _send(self, claimed: OutboxIntent, plan: ExecutionPlan) -> str:
         order = self._write_ahead(claimed, plan)
         if order is None:
             return "lost"
-        self.faults("written")
+        self.checkpoint("written")
         if not self._mark_sent(claimed, order):
             return "lost"
-        self.faults("sent")
-        status = self._book(order, self._ask(self.executor.execute, order))
+        self.checkpoint("sent")
+        status = self._book(order, self._request(self.executor.execute, order))
         if not status.resolved:
             return "unknown"
         return "filled" if status is OrderStatus.FILLED else "failed"
 
     def _write_ahead(self, claimed: OutboxIntent, plan: ExecutionPlan) -> SignedOrder | None:
-        """Nonce, bytes and intent in one transaction; None, and nothing of it, when the claim was lost."""
+        """Store nonce, signed bytes and status in one transaction; None, with nothing stored, if the claim was lost."""
         with self.engine.begin() as connection:
             now = self.clock()
             nonce = next_nonce(connection, self.account, now) if self.executor.takes_nonce else None
@@ -162,36 +162,38 @@ class _Driver:
                 return None
             order = self.executor.sign(plan, nonce)
             write_order(connection, self.account, order, smallest_sellable(connection, claimed.intent), now)
-            self.faults("writing")
+            self.checkpoint("writing")
         return order
 
     def _mark_sent(self, claimed: OutboxIntent, order: SignedOrder) -> bool:
-        """False when another driver, who took this one for dead, has begun to recover the order."""
+        """False if another process has begun to recover the order."""
         with self.engine.begin() as connection:
             ready = claimed._replace(status=IntentStatus.READY)
             return mark_sent(connection, order.order_id, self.clock()) and advance(
                 connection, ready, IntentStatus.SENT, self.clock()
             )
 
-    def _ask(self, ask: Callable[[SignedOrder], ExecutionResult | StillUnknown], order: SignedOrder) -> ExecutionResult:
-        """The venue's answer. None, or one that cannot be read, means that nobody knows."""
+    def _request(
+        self, request: Callable[[SignedOrder], ExecutionResult | StillUnknown], order: SignedOrder
+    ) -> ExecutionResult:
+        """The venue's response; an error of any kind means that the order's status is unknown."""
         try:
-            answer = ask(order)
+            answer = request(order)
         except Exception as error:  # noqa: BLE001  ambiguous is not rejected, whatever the client raises
             answer = StillUnknown(order_id=order.order_id, reason=type(error).__name__, seen_at=self.clock())
-        self.faults("answered")
+        self.checkpoint("answered")
         return answer if isinstance(answer, ExecutionResult) else _unknown(answer)
 
     def _book(self, order: SignedOrder, result: ExecutionResult) -> OrderStatus:
         with self.engine.begin() as connection:
             status = book(connection, self.account, order, result, self.clock(), self.code_version)
-            self.faults("booking")
-        self.faults("booked")
+            self.checkpoint("booking")
+        self.checkpoint("booked")
         return status
 
 
 def _refusal(claimed: OutboxIntent, row: Position, plan: ExecutionPlan, now: datetime) -> str | None:
-    """Why this plan must not become an order: what a venue's code must never get wrong is checked here once more."""
+    """Why this plan must not become an order: a last check that does not rely on the venue's code."""
     intent = claimed.intent
     if (plan.intent_id, plan.venue, plan.token_contract, plan.side) != (
         intent.intent_id,

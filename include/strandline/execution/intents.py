@@ -1,4 +1,4 @@
-"""The outbox: intents as they were planned, and the steps of their life up to the order."""
+"""The outbox: reads, claims and advances intents."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from strandline.model.venue import VenueKey
 from strandline.store.rows import from_row, to_row
 
 UNSENT = (IntentStatus.PLANNED, IntentStatus.PREPARING)
-"""Nothing is written down for such an intent, so nothing can have been sent."""
+"""An intent in one of these has no order, so nothing can have been sent."""
 
 
 _OF_POSITION: Final = frozenset({"token_chain", "book_id", "token_contract", "timeframe"})
@@ -22,7 +22,7 @@ _OF_POSITION: Final = frozenset({"token_chain", "book_id", "token_contract", "ti
 
 
 class OutboxIntent(NamedTuple):
-    """An intent, what it rests on, and where it stands."""
+    """An intent with its evidence, status and epoch."""
 
     intent: ExecutionIntent
     symbol: str | None
@@ -32,7 +32,7 @@ class OutboxIntent(NamedTuple):
 
 
 def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxIntent, ...]:
-    """These intents, exits first, then as they were planned."""
+    """These intents: exits first, then in the order of planning."""
     rows = connection.execute(
         text("""
         SELECT i.*, i.evidence::text AS evidence_json, p.token_chain, p.book_id, p.token_contract, p.timeframe, t.symbol
@@ -52,7 +52,7 @@ def outbox_row(intent: ExecutionIntent, evidence: Evidence, now: datetime) -> di
 
 
 def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatus]) -> Sequence[UUID]:
-    """The venue's intents in one of these states."""
+    """The venue's intents with one of these statuses."""
     return connection.scalars(
         text("""
         SELECT intent_id FROM intents JOIN positions USING (position_id)
@@ -63,9 +63,9 @@ def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatu
 
 
 def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> OutboxIntent | None:
-    """Take it, unless somebody else took it since it was read.
+    """Claim the intent, unless another process has claimed it since it was read.
 
-    One that is being prepared may be taken too: whoever prepares it is dead, or loses it, since his epoch is over.
+    An intent in preparation may be claimed too: its process has died, or has lost it now that the epoch is higher.
     """
     claimed = connection.execute(
         text("""
@@ -80,7 +80,7 @@ def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> Outbo
 def advance(
     connection: Connection, claimed: OutboxIntent, status: IntentStatus, now: datetime, reason: str | None = None
 ) -> bool:
-    """On to the next state, if it is still ours; false when somebody else took it."""
+    """Set the next status if the claim still holds; false if another process has claimed it."""
     moved = connection.execute(
         text("""
         UPDATE intents SET status = :status, status_reason = :reason, status_at = :now
@@ -104,7 +104,7 @@ def _outbox_intent(row: Row[Any]) -> OutboxIntent:
 
 
 def _evidence(stored: str, intent: ExecutionIntent) -> Evidence:
-    """A person's order rests on no evidence."""
+    """The stored evidence; an intent made by a person has none."""
     if stored == "{}":
         return Evidence(
             appetite=intent.appetite, exit_urgency=intent.exit_urgency, rules_not_fired={}, terms={}, inputs={}

@@ -1,4 +1,4 @@
-"""Orders, written down before they are sent."""
+"""Stores orders before they are sent, and reads those whose status is not final."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ _FINEST: Final = Quantity("1e-18")
 def write_order(
     connection: Connection, account: Account, order: SignedOrder, dust_below: Quantity, now: datetime
 ) -> None:
-    """Everything that it takes to send exactly these bytes, or to find out what became of them."""
+    """Store everything that is needed to send exactly these bytes, or to find out what became of them."""
     plan = order.plan
     row = to_row(account) | {
         "order_id": order.order_id,
@@ -45,7 +45,7 @@ def write_order(
 
 
 def mark_sent(connection: Connection, order_id: UUID, now: datetime) -> bool:
-    """From now on the bytes may be on their way; false when somebody else has seen to the order already."""
+    """Mark the order before its bytes are sent; false if another process has recovered it already."""
     marked = connection.execute(
         text("UPDATE orders SET status = 'sent', sent_at = :now WHERE order_id = :order_id AND status = 'ready'"),
         {"order_id": order_id, "now": now},
@@ -54,7 +54,7 @@ def mark_sent(connection: Connection, order_id: UUID, now: datetime) -> bool:
 
 
 def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder]:
-    """The account's orders of which nobody knows what became, oldest first."""
+    """The account's orders whose status is not final, oldest first."""
     rows = connection.execute(
         text("""
         SELECT *, plan::text AS plan_json FROM orders
@@ -68,9 +68,9 @@ def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder
 
 
 def smallest_sellable(connection: Connection, intent: ExecutionIntent) -> Quantity:
-    """Less than this of the intent's token cannot be sold: a lot, and the venue's minimum at the decision's price.
+    """The smallest quantity of the token that can be sold: a lot, and the venue's minimum at the decision's price.
 
-    It is kept with the order, because lots and minimums change and a rebuilt ledger must come to the same end.
+    It is stored with the order: lots and minimums change, and a rebuilt ledger must come to the same result.
     """
     lot, minimum = connection.execute(
         text("""

@@ -1,4 +1,4 @@
-"""Intents that end without an order."""
+"""Ends intents without an order."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from strandline.execution.intents import UNSENT, OutboxIntent, advance, open_ids, read
-from strandline.execution.strands import tell_skips
+from strandline.execution.strands import record_skips
 from strandline.model.intent import IntentStatus
 from strandline.model.venue import VenueKey
 
@@ -21,29 +21,29 @@ def skip(
     code_version: str,
     detail: str = "",
 ) -> tuple[UUID, ...]:
-    """End these intents for good, but those that somebody else took; which ended.
+    """Skip these intents, except those that another process has claimed; return the skipped ones' ids.
 
-    `reason` is a code; the strand has the detail too. All rows are taken before any chain's end is: two that took both
-    by turns could wait for each other.
+    `reason` is a code; the strand has the detail too. All intents are locked before the head of any chain: in another
+    order two processes could deadlock.
     """
     ended = [planned for planned in waiting if advance(connection, planned, IntentStatus.SKIPPED, now, reason)]
-    tell_skips(connection, ended, f"{reason}: {detail}" if detail else reason, now, code_version)
+    record_skips(connection, ended, f"{reason}: {detail}" if detail else reason, now, code_version)
     return tuple(planned.intent.intent_id for planned in ended)
 
 
 def cancel(
     connection: Connection, intent_ids: Iterable[UUID], reason: str, *, now: datetime, code_version: str
 ) -> tuple[UUID, ...]:
-    """End those that nobody has begun, as an exit does with an entry; which.
+    """Skip those that no executor has claimed, as an exit does with an entry; return their ids.
 
-    It locks the ends of their venues' chains, so in a longer transaction it comes last.
+    It locks the heads of their venues' chains, so in a longer transaction it comes last.
     """
     planned = [found for found in read(connection, intent_ids) if found.status is IntentStatus.PLANNED]
     return skip(connection, planned, reason, now=now, code_version=code_version)
 
 
 def skip_expired(connection: Connection, venue: VenueKey, *, now: datetime, code_version: str) -> int:
-    """End the venue's intents whose time is over, begun or not, as long as nothing was written down for them."""
+    """Skip the venue's expired intents, claimed or not, that have no order; return their number."""
     waiting = read(connection, open_ids(connection, venue, UNSENT))
     late = [planned for planned in waiting if planned.intent.expires_at <= now]
     return len(skip(connection, late, "expired", now=now, code_version=code_version))
@@ -52,7 +52,7 @@ def skip_expired(connection: Connection, venue: VenueKey, *, now: datetime, code
 def skip_unknown_venues(
     connection: Connection, *, known: Collection[VenueKey], now: datetime, code_version: str
 ) -> int:
-    """End the intents of venues that have no executor; how many."""
+    """Skip the intents of venues that have no executor; return their number."""
     unsent = connection.scalars(text("SELECT intent_id FROM intents WHERE status IN ('planned', 'preparing')"))
     orphans = [planned for planned in read(connection, unsent) if planned.intent.venue not in known]
     return len(skip(connection, orphans, "no_executor", now=now, code_version=code_version))

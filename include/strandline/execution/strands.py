@@ -1,4 +1,4 @@
-"""What the strands tell about an intent: one decision, told when its first result is known, and what changed later."""
+"""Appends the strands of an intent: a decision with its first result, and an outcome for each later result."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,10 +15,10 @@ from strandline.model.result import ExecutionResult
 from strandline.model.strand import StrandDraft, StrandKind
 
 
-def tell_skips(
+def record_skips(
     connection: Connection, skipped: Sequence[OutboxIntent], reason: str, now: datetime, code_version: str
 ) -> None:
-    """Nothing was sent for these intents, and why."""
+    """Append a decision for each intent that ended without an order."""
     for chain in sorted({_chain(planned) for planned in skipped}):
         drafts = [
             _decision(planned, now, code_version, skip_reason=reason) for planned in skipped if _chain(planned) == chain
@@ -26,7 +26,7 @@ def tell_skips(
         append(connection, chain, drafts)
 
 
-def tell_result(
+def record_result(
     connection: Connection,
     planned: OutboxIntent,
     plan: ExecutionPlan,
@@ -35,16 +35,16 @@ def tell_result(
     now: datetime,
     code_version: str,
 ) -> None:
-    """The first result makes the decision's strand, each later one a child of it."""
+    """Append the decision with its first result, or a child of it with a later one."""
     parent = _decision_id(planned)
-    told = connection.scalar(
+    count = connection.scalar(
         text("SELECT count(*) FROM strands WHERE strand_id = :parent OR parent = :parent"), {"parent": parent}
     )
-    if not told:
+    if not count:
         draft = _decision(planned, now, code_version, plan=plan, result=result, pnl=pnl)
     else:
         draft = StrandDraft(
-            strand_id=derived_id("strand", "outcome", str(parent), told),
+            strand_id=derived_id("strand", "outcome", str(parent), count),
             kind=StrandKind.OUTCOME,
             ts=now,
             parent=parent,

@@ -1,4 +1,4 @@
-"""A plan in its final form: the bytes that go to the venue, and only they."""
+"""A signed order: the exact bytes that are sent to the venue."""
 
 from uuid import UUID
 
@@ -7,9 +7,9 @@ from strandline.model.record import Record, require
 
 
 class SignedOrder(Record, frozen=True, kw_only=True):
-    """Written down before it is sent, and sent again byte for byte if need be.
+    """Stored before it is sent; only the same bytes may be sent again.
 
-    What makes it harmless to send twice is the venue's own: `nonce`, or `signature` with `last_valid_height`.
+    The venue executes them once, by `nonce`, or by `signature` up to `last_valid_height`.
     """
 
     plan: ExecutionPlan

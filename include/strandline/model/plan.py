@@ -1,4 +1,4 @@
-"""What an executor makes of an intent on its venue, or why it does not."""
+"""What an executor will request of its venue for an intent, or why it will not."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +21,7 @@ class OrderKind(StrEnum):
 
 
 class ExecutionPlan(Record, frozen=True, kw_only=True):
-    """Exactly what will be asked of the venue. `order_id` is the same for the same attempt at the same intent."""
+    """The order to be signed. `order_id` is the same for the same attempt at the same intent."""
 
     intent_id: UUID
     attempt: int
@@ -54,7 +54,7 @@ class ExecutionPlan(Record, frozen=True, kw_only=True):
 
 
 class SkipExecution(Exception):  # noqa: N818  a skip is no error
-    """Not now, not here, and that is fine: a final and normal outcome. `reason` is a code, `detail` is for people."""
+    """The intent cannot be executed: a final and normal outcome. `reason` is a code, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

@@ -1,4 +1,4 @@
-"""A position row, and what the ledger knows of it."""
+"""A position row and its holding."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from strandline.model.venue import VenueKey
 
 
 class DesiredStatus(StrEnum):
-    """What a person wants of a row. The rest of its status follows from its bars and its holding."""
+    """What a person has set for a row; the rest of its status follows from its bars and its holding."""
 
     OPEN = "open"
     PAUSED = "paused"

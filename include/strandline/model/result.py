@@ -1,4 +1,4 @@
-"""How an order turned out, as far as it was seen."""
+"""The result of an order, as far as it is known."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -22,12 +22,12 @@ class OrderStatus(StrEnum):
 
     @property
     def resolved(self) -> bool:
-        """Whether the order's fate is known for good."""
+        """Whether the status is final."""
         return self not in (OrderStatus.READY, OrderStatus.SENT, OrderStatus.UNKNOWN)
 
 
 class ExecutionResult(Record, frozen=True, kw_only=True):
-    """Ambiguous is not rejected: what was not seen is `unknown`.
+    """Without a clear response the status is `unknown`, never `rejected`.
 
     `cash_events` are what the order cost besides its fills: gas, rent.
     """
@@ -57,7 +57,7 @@ class ExecutionResult(Record, frozen=True, kw_only=True):
 
 
 class StillUnknown(Record, frozen=True, kw_only=True):
-    """Recovery could not decide yet; nothing new may be sent for this intent."""
+    """Recovery could not decide yet; nothing else may be sent for this intent."""
 
     order_id: UUID
     reason: str

@@ -1,4 +1,4 @@
-"""A venue that keeps its own truth and answers as it is told: well, badly, or not at all."""
+"""A venue whose behaviour towards each request is scripted: it fills, rejects, loses a request or a response."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -25,30 +25,30 @@ OPENED_WITH = Money(10_000)
 ADDRESS = "0xabc"
 
 
-class Mood(Enum):
-    """How the venue behaves towards one request, or one order."""
+class Behaviour(Enum):
+    """How the venue responds to one request."""
 
     FILLS = auto()
     FILLS_IN_PARTS = auto()
     FILLS_HALF = auto()
     FILLS_NEARLY = auto()
-    FINDS_NO_MATCH = auto()
+    NO_MATCH = auto()
     REJECTS = auto()
-    NEVER_HEARS = auto()
-    FILLS_UNHEARD = auto()
-    TELLS_PART = auto()
+    LOSES_REQUEST = auto()
+    LOSES_RESPONSE = auto()
+    REPORTS_PART = auto()
     SKIPS = auto()
-    IS_AWAY = auto()
-    CANNOT_TELL = auto()
+    IS_DOWN = auto()
+    STILL_UNKNOWN = auto()
 
 
-PARTS: Mapping[Mood, tuple[Decimal, ...]] = {
-    Mood.FILLS: (Decimal(1),),
-    Mood.FILLS_IN_PARTS: (Decimal("0.5"), Decimal("0.49"), Decimal("0.01")),
-    Mood.FILLS_HALF: (Decimal("0.5"),),
-    Mood.FILLS_NEARLY: (Decimal("0.6"), Decimal("0.39")),
-    Mood.FILLS_UNHEARD: (Decimal("0.7"), Decimal("0.3")),
-    Mood.TELLS_PART: (Decimal("0.95"), Decimal("0.05")),
+PARTS: Mapping[Behaviour, tuple[Decimal, ...]] = {
+    Behaviour.FILLS: (Decimal(1),),
+    Behaviour.FILLS_IN_PARTS: (Decimal("0.5"), Decimal("0.49"), Decimal("0.01")),
+    Behaviour.FILLS_HALF: (Decimal("0.5"),),
+    Behaviour.FILLS_NEARLY: (Decimal("0.6"), Decimal("0.39")),
+    Behaviour.LOSES_RESPONSE: (Decimal("0.7"), Decimal("0.3")),
+    Behaviour.REPORTS_PART: (Decimal("0.95"), Decimal("0.05")),
 }
 
 
@@ -57,8 +57,8 @@ class CutConnectionError(Exception):
 
 
 @dataclass
-class FakeVenue:
-    """The truth: what was accepted, what every account has."""
+class ScriptedVenue:
+    """The venue's side: accepted orders and the balances of the account."""
 
     key: VenueKey
     clock: Callable[[], datetime]
@@ -71,22 +71,22 @@ class FakeVenue:
     _results: dict[bytes, ExecutionResult] = field(default_factory=dict)
     _burned: set[bytes] = field(default_factory=set)
 
-    def take(self, order: SignedOrder, mood: Mood) -> ExecutionResult:
-        """Act on these bytes, unless they were here before or were made worthless."""
+    def take(self, order: SignedOrder, behaviour: Behaviour) -> ExecutionResult:
+        """Execute these bytes once; bytes whose nonce was invalidated are rejected."""
         if order.signed_bytes in self._results:
             return self._results[order.signed_bytes]
         if order.signed_bytes in self._burned:
             return result(order, OrderStatus.REJECTED, self.clock(), error="nonce was used")
         self.accepted[order.plan.intent_id].append(order.order_id)
-        fills = self._fills(order, PARTS.get(mood, ()))
+        fills = self._fills(order, PARTS.get(behaviour, ()))
         events = (self._gas(order),) if not self.key.margined else ()
         status = OrderStatus.FILLED if fills else OrderStatus.UNFILLED
-        told = result(order, status, self.clock(), fills=fills, events=events)
-        self._results[order.signed_bytes] = told
-        return told
+        reported = result(order, status, self.clock(), fills=fills, events=events)
+        self._results[order.signed_bytes] = reported
+        return reported
 
     def fate(self, order: SignedOrder) -> ExecutionResult:
-        """What became of it; if it was never here it never will be."""
+        """The order's result; one that never arrived is dead from now on."""
         if order.signed_bytes not in self._results:
             self._burned.add(order.signed_bytes)
             return result(order, OrderStatus.DEAD, self.clock(), error="never arrived")
@@ -163,31 +163,31 @@ class FakeVenue:
         )
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """Nobody asks here."""
+        """Not needed here."""
         raise NotImplementedError
 
     def quote(self, token_contract: str) -> Quote:
-        """Nobody asks here."""
+        """Not needed here."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
-def always(mood: Mood = Mood.FILLS) -> Iterator[Mood]:
-    """The same for ever."""
+def always(behaviour: Behaviour = Behaviour.FILLS) -> Iterator[Behaviour]:
+    """The same behaviour for every request."""
     while True:
-        yield mood
+        yield behaviour
 
 
 @dataclass
-class FakeExecutor:
-    """One process's way to the venue. Each iterator says how the next request of its kind goes."""
+class ScriptedExecutor:
+    """One process's executor. Each iterator gives the venue's behaviour towards the next request of its kind."""
 
-    truth: FakeVenue
-    prepares: Iterator[Mood] = field(default_factory=always)
-    executes: Iterator[Mood] = field(default_factory=always)
-    recovers: Iterator[Mood] = field(default_factory=always)
+    truth: ScriptedVenue
+    prepares: Iterator[Behaviour] = field(default_factory=always)
+    executes: Iterator[Behaviour] = field(default_factory=always)
+    recovers: Iterator[Behaviour] = field(default_factory=always)
     address: str = ADDRESS
     sent: list[UUID] = field(default_factory=list)
 
@@ -203,10 +203,10 @@ class FakeExecutor:
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
         """Sell what is held, or buy for the notional."""
-        mood = next(self.prepares)
-        if mood is Mood.SKIPS:
+        behaviour = next(self.prepares)
+        if behaviour is Behaviour.SKIPS:
             raise SkipExecution("market_closed", "until Monday")
-        if mood is Mood.IS_AWAY:
+        if behaviour is Behaviour.IS_DOWN:
             raise CutConnectionError
         now = self.truth.clock()
         return ExecutionPlan(
@@ -237,31 +237,31 @@ class FakeExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """In the mood that the next order meets."""
+        """Send the order; the venue shows its next behaviour."""
         self.sent.append(order.order_id)
-        mood = next(self.executes)
-        if mood is Mood.NEVER_HEARS:
+        behaviour = next(self.executes)
+        if behaviour is Behaviour.LOSES_REQUEST:
             return result(order, OrderStatus.UNKNOWN, self.truth.clock(), error="timed out")
-        if mood is Mood.REJECTS:
+        if behaviour is Behaviour.REJECTS:
             return result(order, OrderStatus.REJECTED, self.truth.clock(), error="margin")
-        told = self.truth.take(order, mood)
-        if mood is Mood.FILLS_UNHEARD:
+        reported = self.truth.take(order, behaviour)
+        if behaviour is Behaviour.LOSES_RESPONSE:
             raise CutConnectionError
-        if mood is Mood.TELLS_PART and told.fills:
-            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), fills=told.fills[:1], error="cut short")
-        return told
+        if behaviour is Behaviour.REPORTS_PART and reported.fills:
+            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), fills=reported.fills[:1], error="cut short")
+        return reported
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """The truth, unless the venue cannot be asked or does not know yet."""
-        mood = next(self.recovers)
-        if mood is Mood.IS_AWAY:
+        """The order's result, unless the venue is down or does not know yet."""
+        behaviour = next(self.recovers)
+        if behaviour is Behaviour.IS_DOWN:
             raise CutConnectionError
-        if mood is Mood.CANNOT_TELL:
+        if behaviour is Behaviour.STILL_UNKNOWN:
             return StillUnknown(order_id=order.order_id, reason="not final yet", seen_at=self.truth.clock())
         return self.truth.fate(order)
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Nothing to close."""
 
 
 def result(

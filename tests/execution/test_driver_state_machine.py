@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: nothing is traded twice or lost, and the ledger says what the venue says."""
+"""Whatever happens, in any order: no intent is traded twice or lost, and the ledger equals the venue's balances."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,126 +23,130 @@ from strandline.model.venue import VenueKey
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Server
-from tests.execution.book_room import CODE, BookRoom, Killed
-from tests.execution.fake_venue import ADDRESS, FakeExecutor, Mood, always
+from tests.execution.execution_bench import CODE, ExecutionBench, Killed
+from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always
 
 OUTSIDE = ("claimed", "prepared", "written", "sent", "answered", "booked")
 INSIDE = ("skipping", "writing", "booking")
 """Instants within a transaction: a twin would wait there for locks that are never let go."""
 
 rows = st.integers(0, 2)
-prepares = st.lists(st.sampled_from([Mood.FILLS, Mood.FILLS, Mood.FILLS, Mood.SKIPS, Mood.IS_AWAY]), max_size=3)
+prepares = st.lists(
+    st.sampled_from([Behaviour.FILLS, Behaviour.FILLS, Behaviour.FILLS, Behaviour.SKIPS, Behaviour.IS_DOWN]), max_size=3
+)
 executes = st.lists(
     st.sampled_from(
         [
-            Mood.FILLS,
-            Mood.FILLS_IN_PARTS,
-            Mood.FILLS_HALF,
-            Mood.FILLS_NEARLY,
-            Mood.FINDS_NO_MATCH,
-            Mood.REJECTS,
-            Mood.NEVER_HEARS,
-            Mood.FILLS_UNHEARD,
-            Mood.TELLS_PART,
+            Behaviour.FILLS,
+            Behaviour.FILLS_IN_PARTS,
+            Behaviour.FILLS_HALF,
+            Behaviour.FILLS_NEARLY,
+            Behaviour.NO_MATCH,
+            Behaviour.REJECTS,
+            Behaviour.LOSES_REQUEST,
+            Behaviour.LOSES_RESPONSE,
+            Behaviour.REPORTS_PART,
         ]
     ),
     max_size=3,
 )
-recovers = st.lists(st.sampled_from([Mood.FILLS, Mood.IS_AWAY, Mood.CANNOT_TELL]), max_size=3)
+recovers = st.lists(st.sampled_from([Behaviour.FILLS, Behaviour.IS_DOWN, Behaviour.STILL_UNKNOWN]), max_size=3)
 
 
-class Course(RuleBasedStateMachine):
+class AnySequence(RuleBasedStateMachine):
     """Planning, executing, dying, recovering, in any order."""
 
     def __init__(self, server: Server, template: str) -> None:
         super().__init__()
         self.server = server
         self.database = server.create(template)
-        self.room: BookRoom
+        self.bench: ExecutionBench
 
     @initialize(venue=st.sampled_from([HYPERLIQUID_PERPS, SOLANA_ONCHAIN]))
     def open(self, venue: VenueKey) -> None:
-        self.room = BookRoom(self.database, venue)
+        self.bench = ExecutionBench(self.database, venue)
 
     @rule(row=rows, notional=st.sampled_from([1, 12, 100, 777]))
     def plan_entry(self, row: int, notional: int) -> None:
-        self.room.plan(row, notional=notional)
+        self.bench.plan(row, notional=notional)
 
     @rule(row=rows, decision=st.sampled_from(["demote", "demote", "trim"]))
     def plan_exit(self, row: int, decision: str) -> None:
-        self.room.plan_exit(row, decision)
+        self.bench.plan_exit(row, decision)
 
     @rule(percent=st.sampled_from([50, 91, 113]))
     def move_price(self, percent: int) -> None:
-        self.room.venue.price = max(round(self.room.venue.price * percent / 100, 2), Decimal("0.5"))
+        self.bench.venue.price = max(round(self.bench.venue.price * percent / 100, 2), Decimal("0.5"))
 
     @rule(seconds=st.sampled_from([1, 60, 301, 700]))
     def wait(self, seconds: int) -> None:
-        self.room.clock.move(seconds=seconds)
+        self.bench.clock.move(seconds=seconds)
 
     @rule(dollars=st.sampled_from([-20, 500]), cause=st.sampled_from([CashCause.FUNDING, CashCause.DEPOSIT]))
     def move_cash(self, dollars: int, cause: CashCause) -> None:
-        self.room.clock.move(milliseconds=1)
-        venue = self.room.venue
+        self.bench.clock.move(milliseconds=1)
+        venue = self.bench.venue
         venue.move(f"{cause}/{len(venue.moved)}", cause, Decimal(dollars))
-        sync_account(self.room.engine, self.room.venue, self.room.venue.key, ADDRESS)
+        sync_account(self.bench.engine, self.bench.venue, self.bench.venue.key, ADDRESS)
 
     @rule(prepares=prepares, executes=executes, recovers=recovers)
-    def run(self, prepares: list[Mood], executes: list[Mood], recovers: list[Mood]) -> None:
-        self.room.run(self.executor(prepares, executes, recovers))
+    def run(self, prepares: list[Behaviour], executes: list[Behaviour], recovers: list[Behaviour]) -> None:
+        self.bench.run(self.executor(prepares, executes, recovers))
 
     @rule(executes=executes, recovers=recovers, point=st.sampled_from(OUTSIDE + INSIDE), nth=st.integers(1, 3))
-    def run_and_die(self, executes: list[Mood], recovers: list[Mood], point: str, nth: int) -> None:
+    def run_and_die(self, executes: list[Behaviour], recovers: list[Behaviour], point: str, nth: int) -> None:
         def die() -> None:
             raise Killed
 
         with suppress(Killed):
-            self.room.run(self.executor([], executes, recovers), at(point, nth, die))
+            self.bench.run(self.executor([], executes, recovers), at(point, nth, die))
 
     @rule(
         executes=executes, recovers=recovers, point=st.sampled_from(OUTSIDE), nth=st.integers(1, 2), dies=st.booleans()
     )
     def run_beside_a_twin(
-        self, executes: list[Mood], recovers: list[Mood], point: str, nth: int, *, dies: bool
+        self, executes: list[Behaviour], recovers: list[Behaviour], point: str, nth: int, *, dies: bool
     ) -> None:
         """The other one does all its work while this one stands still at some instant."""
 
         def twin() -> None:
-            self.room.run()
+            self.bench.run()
             if dies:
                 raise Killed
 
         with suppress(Killed):
-            self.room.run(self.executor([], executes, recovers), at(point, nth, twin))
+            self.bench.run(self.executor([], executes, recovers), at(point, nth, twin))
 
     @rule()
     def cancel_entries(self) -> None:
-        planned = [row[0] for row in self.room.ask("SELECT intent_id FROM intents WHERE side = 'buy'")]
-        with self.room.engine.begin() as connection:
-            cancel(connection, planned, "exit_comes_first", now=self.room.clock(), code_version=CODE)
+        planned = [row[0] for row in self.bench.ask("SELECT intent_id FROM intents WHERE side = 'buy'")]
+        with self.bench.engine.begin() as connection:
+            cancel(connection, planned, "exit_comes_first", now=self.bench.clock(), code_version=CODE)
 
     @invariant()
     def nothing_is_wrong(self) -> None:
-        if hasattr(self, "room"):
-            self.room.check_always()
+        if hasattr(self, "bench"):
+            self.bench.check_always()
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "room"):
-                self.room.clock.move(seconds=1000)
-                self.room.run()
-                self.room.check_settled()
-                self.room.close()
+            if hasattr(self, "bench"):
+                self.bench.clock.move(seconds=1000)
+                self.bench.run()
+                self.bench.check_settled()
+                self.bench.close()
         finally:
             self.server.drop(self.database)
 
-    def executor(self, prepares: list[Mood], executes: list[Mood], recovers: list[Mood]) -> FakeExecutor:
-        return FakeExecutor(self.room.venue, then(prepares), then(executes), then(recovers))
+    def executor(
+        self, prepares: list[Behaviour], executes: list[Behaviour], recovers: list[Behaviour]
+    ) -> ScriptedExecutor:
+        return ScriptedExecutor(self.bench.venue, then(prepares), then(executes), then(recovers))
 
 
-def then(moods: list[Mood]) -> Iterator[Mood]:
-    """These, and good ones ever after."""
-    return chain(moods, always())
+def then(behaviours: list[Behaviour]) -> Iterator[Behaviour]:
+    """These behaviours, then fills."""
+    return chain(behaviours, always())
 
 
 def at(point: str, nth: int, act: Callable[[], None]) -> Callable[[str], None]:
@@ -159,10 +163,10 @@ def at(point: str, nth: int, act: Callable[[], None]) -> Callable[[str], None]:
 
 
 @pytest.mark.slow
-def test_any_course_of_things(server: Server, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accounts, "PATIENCE", timedelta(milliseconds=1))
+def test_any_sequence_of_events(server: Server, template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accounts, "LOCK_TIMEOUT", timedelta(milliseconds=1))
     run_state_machine_as_test(
-        lambda: Course(server, template),  # type: ignore[arg-type]  # it is only called
+        lambda: AnySequence(server, template),  # type: ignore[arg-type]  # it is only called
         settings=settings(
             max_examples=settings().max_examples // 5,
             stateful_step_count=20,

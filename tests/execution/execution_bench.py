@@ -1,4 +1,4 @@
-"""A database with rows to trade, a clock that is moved by hand, and the questions that the tests ask of both."""
+"""A database with rows to trade, a scripted venue, a clock that is moved by hand, and the checks that always hold."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.store.roles import Role
 from tests.conftest import Database
-from tests.execution.fake_venue import ADDRESS, LOT, MINIMUM, FakeExecutor, FakeVenue
+from tests.execution.scripted_venue import ADDRESS, LOT, MINIMUM, ScriptedExecutor, ScriptedVenue
 from tests.store.rows import insert
 
 START = datetime(2026, 3, 2, 10, 0, tzinfo=UTC)
@@ -29,7 +29,7 @@ ALL = (*LEDGER, "intents", "orders", "fills", "cash_events", "strands", "venue_a
 
 
 class Killed(BaseException):
-    """A process that is no more: nothing catches it."""
+    """Stands for the death of the process: no code catches it."""
 
 
 class Clock:
@@ -46,12 +46,12 @@ class Clock:
         self.now += timedelta(**by)
 
 
-class BookRoom:
+class ExecutionBench:
     """Two rows of one token and one of another, at one venue."""
 
     def __init__(self, database: Database, venue: VenueKey) -> None:
         self.clock = Clock()
-        self.venue = FakeVenue(venue, self.clock)
+        self.venue = ScriptedVenue(venue, self.clock)
         self.engine: Engine = database.engine(Role.APP)
         self.admin = create_engine(database.url)
         self.rows = [
@@ -75,12 +75,12 @@ class BookRoom:
         sync_account(self.engine, self.venue, venue, ADDRESS)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         self.engine.dispose()
         self.admin.dispose()
 
     def plan(self, row: int, **special: Any) -> UUID | None:
-        """A new intent of now, an entry unless something else is said; None if one is open already."""
+        """Insert a new intent, by default an entry; None if one is open already."""
         position_id = self.rows[row].position_id
         cycle = self.clock()
         rule = special.get("rule", 8)
@@ -112,16 +112,19 @@ class BookRoom:
         return self.plan(row, decision=decision, rule=1, **reason | special)
 
     def run(
-        self, executor: FakeExecutor | None = None, faults: Callable[[str], None] = lambda _: None, seconds: int = 100
+        self,
+        executor: ScriptedExecutor | None = None,
+        checkpoint: Callable[[str], None] = lambda _: None,
+        seconds: int = 100,
     ) -> VenueRun:
         """What the venue's task does."""
         return execute_venue(
             self.engine,
-            executor or FakeExecutor(self.venue),
+            executor or ScriptedExecutor(self.venue),
             clock=self.clock,
             deadline=self.clock() + timedelta(seconds=seconds),
             code_version=CODE,
-            faults=faults,
+            checkpoint=checkpoint,
         )
 
     def held(self, row: int) -> Decimal:
@@ -155,7 +158,7 @@ class BookRoom:
         """At any instant, whatever was killed."""
         assert all(len(orders) == 1 for orders in self.venue.accepted.values()), "an intent was traded twice"
         decided = [strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent]
-        assert len(decided) == len(set(decided)), "a decision was told twice"
+        assert len(decided) == len(set(decided)), "a decision has two strands"
         self.check_chain()
         if not self.ask("SELECT FROM orders WHERE resolved_at IS NULL"):
             self.check_ledger_is_venue()
@@ -190,8 +193,8 @@ class BookRoom:
         ended = {
             row[0] for row in self.ask("SELECT intent_id FROM intents WHERE status IN ('skipped','done','failed')")
         }
-        told = {strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent}
-        assert told == ended == {row[0] for row in self.ask("SELECT intent_id FROM intents")}
+        reported = {strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent}
+        assert reported == ended == {row[0] for row in self.ask("SELECT intent_id FROM intents")}
         sums = self.ask("SELECT sum(net_pnl) AS net, sum(extracted - invested - fees) AS parts FROM trades")[0]
         assert sums.net == sums.parts
 

@@ -1,4 +1,4 @@
-"""Cash that moved at a venue without an order of ours: how the account opened, and what came, went or was charged."""
+"""Books the cash events that a venue reports: opening balances, deposits, withdrawals, funding."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -14,35 +14,35 @@ from strandline.store.rows import to_row
 from strandline.venues.executor import Observer
 
 _OVERLAP: Final = timedelta(hours=1)
-"""Asked for again each time, for what a venue tells late."""
+"""Requested again each time, because a venue may report an event late."""
 
 
 def sync_account(engine: Engine, observer: Observer, venue: VenueKey, address: str) -> int:
-    """Book what is new; how many events that was. The first time the account's balances become its opening deposits."""
+    """Book new cash events and return their number. The first time, the balances are booked as opening deposits."""
     account = Account(venue, address)
     with engine.begin() as connection:
         register(connection, account)
-        opened_at, newest = _known(connection, account)
+        opened_at, newest = _booked_times(connection, account)
     if opened_at is None or newest is None:
         return _open(engine, account, observer.opening(address))
-    told = observer.cash_events(address, max(opened_at, newest - _OVERLAP))
-    # What moved before the books were opened is part of the balances that they were opened with.
-    later = [event for event in told if event.ts > opened_at]
+    reported = observer.cash_events(address, max(opened_at, newest - _OVERLAP))
+    # What moved before the opening is part of the opening balances.
+    later = [event for event in reported if event.ts > opened_at]
     with engine.begin() as connection:
         lock_venue(connection, venue)
         return add_cash_events(connection, account, later)
 
 
 def _open(engine: Engine, account: Account, balances: tuple[CashEvent, ...]) -> int:
-    """Two that open at once have asked at different times; only the first is heard."""
+    """Book the opening balances, unless another process has booked its own first."""
     with engine.begin() as connection:
         lock_venue(connection, account.venue)
-        opened_at, _ = _known(connection, account)
+        opened_at, _ = _booked_times(connection, account)
         return add_cash_events(connection, account, balances) if opened_at is None else 0
 
 
-def _known(connection: Connection, account: Account) -> tuple[datetime | None, datetime | None]:
-    """When the books were opened, and the newest event of those that the venue tells by itself."""
+def _booked_times(connection: Connection, account: Account) -> tuple[datetime | None, datetime | None]:
+    """The time of the opening, and of the newest event that did not come from an order of ours."""
     row = connection.execute(
         text("""
         SELECT min(ts) AS opened_at, max(ts) FILTER (WHERE cause NOT IN ('gas', 'rent')) AS newest FROM cash_events

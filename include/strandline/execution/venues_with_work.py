@@ -1,4 +1,4 @@
-"""Which venues have something to do."""
+"""Finds the venues that the cycle must execute."""
 
 from sqlalchemy import Connection, text
 
@@ -7,7 +7,7 @@ from strandline.store.rows import from_row
 
 
 def venues_with_work(connection: Connection) -> set[VenueKey]:
-    """Those with open intents, with orders in doubt, or of which the ledger holds anything."""
+    """Venues with open intents, with unresolved orders, or with anything held."""
     rows = connection.execute(
         text("""
         SELECT token_chain, book_id FROM intents JOIN positions USING (position_id)

@@ -1,0 +1,75 @@
+"""Cash that moves without an order is booked once, and the opening balances only once."""
+
+from decimal import Decimal
+from itertools import count
+from threading import Barrier
+
+from strandline.execution import sync_account
+from strandline.model.exact import Amount
+from strandline.model.fill import CashCause, CashEvent
+from tests.execution.execution_bench import ExecutionBench
+from tests.execution.scripted_venue import ADDRESS, ScriptedVenue
+from tests.store.concurrency import at_once
+
+
+def test_an_account_opens_with_its_balances(cash_bench: ExecutionBench) -> None:
+    assert dict(cash_bench.ask("SELECT asset, amount FROM cash")) == {"USDC": 10_000, "SOL": 1}
+    assert _sync(cash_bench) == 0
+
+
+def test_what_moved_before_the_opening_is_part_of_it(bench: ExecutionBench) -> None:
+    bench.clock.move(minutes=-10)
+    bench.venue.move("before", CashCause.DEPOSIT, Decimal(500))
+    bench.venue.dollars -= 500
+    bench.clock.move(minutes=10)
+    assert _sync(bench) == 0
+    bench.check_settled()
+
+
+def test_deposits_withdrawals_and_funding_are_booked_once(bench: ExecutionBench) -> None:
+    bench.clock.move(hours=3)
+    bench.venue.move("d", CashCause.DEPOSIT, Decimal(500))
+    bench.venue.move("w", CashCause.WITHDRAWAL, Decimal(-20))
+    assert (_sync(bench), _sync(bench)) == (2, 0)
+    bench.clock.move(minutes=-30)
+    bench.venue.move("reported late", CashCause.FUNDING, Decimal("-0.123456"))
+    bench.clock.move(minutes=35)
+    assert (_sync(bench), _sync(bench)) == (1, 0)
+    bench.check_settled()
+
+
+def test_gas_of_an_order_does_not_hide_a_deposit_that_came_before_it(cash_bench: ExecutionBench) -> None:
+    cash_bench.clock.move(minutes=5)
+    cash_bench.venue.move("d", CashCause.DEPOSIT, Decimal(500))
+    cash_bench.clock.move(hours=5)
+    cash_bench.plan(0)
+    cash_bench.run()
+    assert _sync(cash_bench) == 1
+    cash_bench.check_settled()
+
+
+class ChangingOpening(ScriptedVenue):
+    """Gives each opening another id, as a venue does at different times."""
+
+    asked: "count[int]"
+    all_asked: Barrier
+
+    def opening(self, address: str) -> tuple[CashEvent, ...]:
+        """Another one for each caller, returned once all callers are here."""
+        self.all_asked.wait(30)
+        return (self.event(f"opening/{next(self.asked)}", CashCause.DEPOSIT, Amount(100)),)
+
+
+def test_two_that_open_the_books_at_once_open_them_once(bench: ExecutionBench) -> None:
+    venue = ChangingOpening(bench.venue.key, bench.clock)
+    venue.asked, venue.all_asked = count(), Barrier(4)
+    assert at_once(lambda: _quietly(sync_account(bench.engine, venue, venue.key, "0xdef")), 4) == []
+    assert bench.ask("SELECT amount FROM cash WHERE address = '0xdef'")[0].amount == 100
+
+
+def _quietly(_: int) -> None:
+    """How many events each of them booked is open."""
+
+
+def _sync(bench: ExecutionBench) -> int:
+    return sync_account(bench.engine, bench.venue, bench.venue.key, ADDRESS)
