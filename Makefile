@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test test-ui lint format bench chaos lock docs clean
+.PHONY: help setup demo test lint format lock docs clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -34,9 +34,6 @@ demo: setup ## the whole pipeline on simulated venues; ONCE=1 ends after the fir
 test: setup ## every test, on an embedded Postgres of its own
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
-test-ui: ## not built yet: the pages in a real browser
-	@echo "strandline: 'make test-ui' is not built yet; README.md says what works today" >&2; exit 2
-
 lint: setup ## style, types, and who may import whom
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m ruff check
@@ -46,12 +43,6 @@ lint: setup ## style, types, and who may import whom
 format: setup ## put the code into its form
 	$(BIN)/python -m ruff check --fix
 	$(BIN)/python -m ruff format
-
-bench: ## not built yet: what is fast, against limits and peers
-	@echo "strandline: 'make bench' is not built yet; README.md says what works today" >&2; exit 2
-
-chaos: ## not built yet: kill it everywhere, count what is lost
-	@echo "strandline: 'make chaos' is not built yet; README.md says what works today" >&2; exit 2
 
 LOCK := $(BIN)/python -m uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock'

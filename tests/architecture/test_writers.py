@@ -35,7 +35,7 @@ def test_the_library_writes_only_where_it_may() -> None:
         ("feeds", 'cursor.copy_expert("COPY bars FROM STDIN")'),
         ("bars", 'connection.copy_records_to_table("ticks", records=rows)'),
         ("feeds", "connection.copy_records_to_table(table, records=rows)"),
-        ("ui", 'text("UPDATE positions SET weight = 1")'),
+        ("quality", 'text("UPDATE positions SET weight = 1")'),
         ("execution", 'text("INSERT  INTO\\n  intents SELECT 1")'),
         ("ledger", 'text("UPDATE intents SET status = 1")'),
         ("ledger", 'text("DELETE FROM public.fills")'),

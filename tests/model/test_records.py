@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.bar import Bar
@@ -22,7 +22,6 @@ from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.model.side import Side
 from strandline.model.signal import Flag, Signal
 from strandline.model.strand import GENESIS, Strand
-from strandline.model.tick import Tick, TickKind
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from tests.model import things
@@ -63,18 +62,11 @@ def test_an_instrument_has_a_name_a_lot_and_an_id(instrument: Instrument) -> Non
     refused(instrument, "min_notional", min_notional=Money(-1))
 
 
-@given(things.ticks)
-def test_a_polled_price_has_neither_size_nor_side(tick: Tick) -> None:
-    assume(tick.size is not None or tick.side is not None)
-    refused(tick, "neither size nor side", kind=TickKind.PRICE)
-
-
 @given(things.bars())
 def test_a_bar_is_consistent(bar: Bar) -> None:
     assert bar.low <= bar.open <= bar.high
     assert bar.low <= bar.close <= bar.high
     assert bar.end - bar.ts == bar.timeframe.length
-    assert bar.complete == (bar.repaired or (not bar.outage and bar.dropped == 0))
     refused(bar, "starts at", ts=bar.ts + timedelta(seconds=1))
     refused(bar, "low is above", low=max(bar.open, bar.close) * 2)
     refused(bar, "high is below", high=min(bar.open, bar.close) / 2)

@@ -20,7 +20,7 @@ from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.strand import GENESIS, Strand, StrandKind
-from strandline.model.tick import Source, Tick, TickKind
+from strandline.model.tick import Source
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 
@@ -56,17 +56,6 @@ instruments = st.builds(
     symbol=texts,
     lot=some,
     min_notional=st.decimals(0, 1000, places=2).map(Money),
-)
-ticks = st.builds(
-    Tick,
-    ts=instants,
-    instrument_id=st.integers(1, 2**31 - 1),
-    trade_id=counts,
-    price=floats,
-    size=floats | st.none(),
-    side=st.sampled_from(Side) | st.none(),
-    kind=st.just(TickKind.TRADE),
-    source=st.sampled_from(Source),
 )
 
 
@@ -339,7 +328,6 @@ def strands(draw: st.DrawFn, chain: str = "hyperliquid/perps", seq: int = 1, pre
 records: st.SearchStrategy[Record] = st.one_of(
     venues,
     instruments,
-    ticks,
     bars(),
     levels,
     signals(),

@@ -54,8 +54,3 @@ class Bar(Record, frozen=True, kw_only=True):
     def end(self) -> datetime:
         """The first instant after the bar."""
         return self.ts + self.timeframe.length
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing is known to be missing."""
-        return self.repaired or not (self.outage or self.dropped)

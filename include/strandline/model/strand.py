@@ -18,9 +18,6 @@ from strandline.model.result import ExecutionResult
 GENESIS: Final = "0" * 64
 """The `previous` of the first strand of a chain."""
 
-SYSTEM_CHAIN: Final = "system"
-"""The chain of strands that belong to no venue: controls."""
-
 
 class StrandKind(StrEnum):
     """What a strand is about."""

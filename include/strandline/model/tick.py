@@ -1,14 +1,10 @@
-"""One trade, or one polled price, of an instrument."""
+"""What a tick is and where it came from; ticks themselves are rows of `ticks` and never records."""
 
-from datetime import datetime
 from enum import StrEnum
-
-from strandline.model.record import Record, require
-from strandline.model.side import Side
 
 
 class TickKind(StrEnum):
-    """A trade that happened, or a price that was asked for."""
+    """A trade, or a polled price."""
 
     TRADE = "t"
     PRICE = "p"
@@ -20,20 +16,3 @@ class Source(StrEnum):
     STREAM = "s"
     REST = "r"
     ARCHIVE = "a"
-
-
-class Tick(Record, frozen=True, kw_only=True):
-    """What the venue said, unjudged: the quality gate decides whether it can be trusted."""
-
-    ts: datetime
-    instrument_id: int
-    trade_id: int
-    price: float
-    size: float | None
-    side: Side | None
-    kind: TickKind
-    source: Source
-
-    def check(self) -> None:
-        if self.kind is TickKind.PRICE:
-            require(self.size is None and self.side is None, "a polled price has neither size nor side")

@@ -1,1 +1,0 @@
-"""Figures for Prometheus, computed from Postgres at scrape."""

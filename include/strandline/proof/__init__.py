@@ -1,1 +1,0 @@
-"""Recomputes decisions from stored inputs, and checks the strands' chain."""

@@ -1,1 +1,0 @@
-"""The cycle's own steps over history."""
