@@ -51,9 +51,13 @@ lock: setup ## resolve requirements*.in anew into requirements*.txt
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
-docs: setup ## write docs/configuration.md and .env.example from the code
+docs: setup ## write docs/configuration.md, docs/schema.md and .env.example from the code
 	$(BIN)/strandline config docs > docs/configuration.md
 	$(BIN)/strandline config example > .env.example
+	@# The schema comes from a new database, so that the page does not depend on the one in use.
+	@home=$$(mktemp -d) && export STRANDLINE_HOME="$$home" STRANDLINE_ENV_FILE=/dev/null && unset STRANDLINE_DATABASE_URL \
+	&& trap '$(BIN)/strandline pg stop >/dev/null; rm -rf "$$home"' EXIT \
+	&& $(BIN)/strandline pg start && $(BIN)/strandline db migrate && $(BIN)/strandline db docs > docs/schema.md
 
 clean: ## stop what runs from here and remove what was built; data in .strandline stays
 	-@if [ -x $(BIN)/strandline ]; then $(BIN)/strandline pg stop; fi

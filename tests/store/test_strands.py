@@ -1,5 +1,6 @@
 """The chain: it only grows, at its end, by strands whose hashes are right, and nobody can change what is in it."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -149,6 +150,16 @@ def test_a_strand_that_does_not_continue_its_chain_is_refused(
         add(connection, strand)
     with chain.session(Role.APP) as connection:
         assert add(connection, small(4, head.hash)).seq == 4
+
+
+@pytest.mark.parametrize("left_out", ["previous", "seq"])
+def test_a_body_that_does_not_say_where_it_belongs_is_refused(chain: Database, left_out: str) -> None:
+    with chain.session() as connection:
+        head = connection.execute(HEAD, {"chain": CHAIN}).one()
+    body = json.loads(canonical_bytes(small(4, head.hash)))
+    del body[left_out]
+    with pytest.raises(IntegrityError, match="does not continue its chain"), chain.session(Role.APP) as connection:
+        connection.execute(ADD, {"body": json.dumps(body)})
 
 
 def test_nothing_but_the_body_is_believed(chain: Database) -> None:

@@ -60,3 +60,17 @@ def back(
     with in_words(settings), owner_engine(settings) as engine:
         migrate_back(engine, step)
     print(f"The schema is at step {step}.")
+
+
+@app.command()
+def docs() -> None:
+    """Print docs/schema.md: the tables of the database with their writers, columns and comments."""
+    from strandline.configuration import load_settings
+    from strandline.store.connect import in_words, owner_engine
+    from strandline.store.migrate import require_latest_step
+    from strandline.store.schema_docs import schema_docs
+
+    settings = load_settings()
+    with in_words(settings), owner_engine(settings) as engine, engine.connect() as connection:
+        require_latest_step(connection)
+        print(schema_docs(connection), end="")

@@ -1,4 +1,4 @@
-"""Brings a database's schema to a step of its history."""
+"""Migrates a database to a step of the schema, forward or back."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from strandline.model.errors import StrandlineError
 from strandline.store.roles import Role, ensure_roles
 
 VERSION_TABLE: Final = "strandline_migrations"
-"""Not Alembic's usual name, so that Airflow's own history could live in the same database."""
+"""Not Alembic's usual name: Airflow's migrations may be in the same database."""
 
 OLDEST_POSTGRES: Final = 150000
 _LOCK: Final = 5_787_201
@@ -24,7 +24,7 @@ _UNRELEASED_STEP: Final = re.compile(r"00(0[1-9]|10)")
 
 
 def latest_step() -> str:
-    """The newest step that this code knows."""
+    """The newest step of this code."""
     return str(ScriptDirectory.from_config(_config()).get_current_head())
 
 
@@ -38,8 +38,16 @@ def current_step(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
+def require_latest_step(connection: Connection) -> None:
+    """Refuse a database whose schema is not that of this code."""
+    step = current_step(connection)
+    if step != latest_step():
+        problem = f"the database is at migration {step or 'base'}, and this version needs {latest_step()}"
+        raise StrandlineError(problem, "run: strandline db migrate")
+
+
 def migrate(engine: Engine, step: str = "head") -> None:
-    """Go forward to `step`; all of it happens or nothing. Two at once wait for each other."""
+    """Go forward to `step`, in one transaction. Of two processes that do so at once, the second waits."""
     with _as_owner(engine) as connection:
         _ensure_known_step(connection)
         command.upgrade(_config(connection), step)
@@ -47,7 +55,7 @@ def migrate(engine: Engine, step: str = "head") -> None:
 
 
 def migrate_back(engine: Engine, step: str) -> None:
-    """Go back to `step` (`base`: to nothing). What the later steps held is gone: make a backup first."""
+    """Go back to `step` (`base`: remove everything). The rows in the tables of later steps are lost."""
     if step not in {"base", *known_steps()}:
         raise StrandlineError(
             f"there is no migration {step}", f"choose one of: base, {', '.join(sorted(known_steps()))}"

@@ -1,4 +1,4 @@
-"""The four database roles, and how they come to be.
+"""The four database roles, and how they are created.
 
 Roles belong to the whole server, not to one database, so migrations cannot own them: they are ensured before each.
 """
@@ -12,7 +12,7 @@ from strandline.model.errors import StrandlineError
 
 
 class Role(StrEnum):
-    """Nobody logs in as one of these; a session takes one on when it connects (see `connect`)."""
+    """They cannot log in: a session of any login switches to one when it connects (see `connect`)."""
 
     OWNER = "strandline_owner"
     APP = "strandline_app"
@@ -27,7 +27,7 @@ def missing_roles(connection: Connection) -> list[Role]:
 
 
 def ensure_roles(connection: Connection) -> None:
-    """Create what is missing, let this login take the roles on, and let the owner create tables."""
+    """Create the missing roles, grant them all to this login, and let the owner create tables."""
     try:
         for role in missing_roles(connection):
             connection.execute(text(f"CREATE ROLE {role} NOLOGIN"))

@@ -1,6 +1,6 @@
-"""Who writes what. Every table has one writer; a second one that is named here only takes or marks what the first left.
+"""Which part of the code writes which table: one inserts the rows, and a second may only update or delete them.
 
-The tests hold this page against the roles' privileges in a migrated database and against every statement in the code.
+Tests compare this with the roles' privileges in a migrated database and with every statement in the code.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
     "ledger": Role.APP,
     "controls": Role.APP,
 }
-"""The writers, each with the role that it connects as."""
+"""The role that each writer connects as."""
 
 HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "feeds": ("feeds",),
@@ -32,7 +32,7 @@ HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "ledger": ("ledger",),
     "controls": ("cycle", "cli"),
 }
-"""The rooms whose code may hold a writer's statements."""
+"""The packages whose code may hold a writer's statements."""
 
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
@@ -69,4 +69,4 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "strand_heads": {"ledger": frozenset({INSERT, UPDATE})},
     "positions": {"controls": frozenset({INSERT, UPDATE})},
 }
-"""Table, writer, and which statements."""
+"""The statements that each writer of a table may make."""
