@@ -12,20 +12,20 @@ from types import TracebackType
 from typing import Self
 
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.processes import marked
+from strandline.cli.up.processes import find_processes
 from strandline.store.postgres.server import EmbeddedPostgres
 from tests.cli.conftest import IN_A_PROCESS
 
 HEALTHY = "everything is healthy"
-PATIENCE = 180.0
+TIMEOUT = 180.0
 
 
 class Up:
-    """One run of it. What it prints is waited for, line by line."""
+    """One run of it, whose printed lines can be waited for."""
 
     def __init__(self, home: Path, **environment: str) -> None:
-        self.place = Paths(home)
-        self.said: list[str] = []
+        self.paths = Paths(home)
+        self.printed: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
             [*IN_A_PROCESS, "up"],
@@ -46,35 +46,35 @@ class Up:
 
     @property
     def pid(self) -> int:
-        """Of the command itself."""
+        """The process of the command itself."""
         return self._process.pid
 
-    def until(self, pattern: str) -> re.Match[str]:
-        """Read on until a line says this."""
-        deadline = time.monotonic() + PATIENCE
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """Read on until a line matches."""
+        deadline = time.monotonic() + TIMEOUT
         while (line := self._lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
             if found := re.search(pattern, line):
                 return found
-        raise AssertionError(f"ended without saying {pattern!r}:\n" + "".join(self.said))
+        raise AssertionError(f"ended without printing {pattern!r}:\n" + "".join(self.printed))
 
     def press_ctrl_c(self) -> None:
-        """As a terminal does: everything in the foreground hears it."""
+        """Signal the whole process group, as a terminal does."""
         os.killpg(self._process.pid, signal.SIGINT)
 
     def send(self, number: signal.Signals) -> None:
-        """To it alone."""
+        """Signal the command alone."""
         self._process.send_signal(number)
 
-    def ended(self) -> int:
-        """Wait for its end; how it ended."""
-        code = self._process.wait(PATIENCE)
+    def wait_for_end(self) -> int:
+        """Wait for its end; return the exit code."""
+        code = self._process.wait(TIMEOUT)
         self._reader.join()
         return code
 
-    def left(self) -> list[str]:
-        """What still runs of it."""
-        server = EmbeddedPostgres(self.place.postgres)
-        programs = [" ".join(process.cmdline()) for process in marked(self.place.home)]
+    def remaining(self) -> list[str]:
+        """Return what still runs of it."""
+        server = EmbeddedPostgres(self.paths.postgres)
+        programs = [" ".join(process.cmdline()) for process in find_processes(self.paths.home)]
         return programs + ([f"postgres {server.pid}"] if server.pid is not None else [])
 
     def __enter__(self) -> Self:
@@ -86,16 +86,16 @@ class Up:
         """Leave nothing, whatever the test found."""
         if self._process.poll() is None:
             self._process.kill()
-        self.ended()
-        for process in marked(self.place.home):
+        self.wait_for_end()
+        for process in find_processes(self.paths.home):
             process.kill()
-        EmbeddedPostgres(self.place.postgres).stop()
+        EmbeddedPostgres(self.paths.postgres).stop()
         assert self._process.stdout is not None
         self._process.stdout.close()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.said.append(line)
+            self.printed.append(line)
             self._lines.put(line)
         self._lines.put(None)

@@ -29,25 +29,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_ctrl_c_is_heard_in_every_phase(home: Path, phase: str) -> None:
     with Up(home) as up:
-        up.until(phase)
+        up.wait_for(phase)
         up.press_ctrl_c()
-        assert up.ended() == 0, up.said
-        assert up.left() == []
-    assert "Traceback" not in "".join(up.said)
+        assert up.wait_for_end() == 0, up.printed
+        assert up.remaining() == []
+    assert "Traceback" not in "".join(up.printed)
 
 
 def test_a_killed_one_leaves_what_the_next_one_ends(home: Path) -> None:
     with Up(home) as up:
-        up.until("starting scheduler")
+        up.wait_for("starting scheduler")
         up.send(signal.SIGKILL)
-        up.ended()
-        left = up.left()
+        up.wait_for_end()
+        left = up.remaining()
         assert len(left) > 5
         with Up(home) as after:
-            after.until(r"ending \d+ processes that a killed strandline up has left")
-            after.until(HEALTHY)
+            after.wait_for(r"ending \d+ processes that a killed strandline up has left")
+            after.wait_for(HEALTHY)
             after.press_ctrl_c()
-            after.until("ending Airflow")
+            after.wait_for("ending Airflow")
             after.press_ctrl_c()
-            assert after.ended() == 0
-            assert after.left() == []
+            assert after.wait_for_end() == 0
+            assert after.remaining() == []

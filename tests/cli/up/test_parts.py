@@ -17,7 +17,7 @@ from strandline.cli.doctor import airflow as doctor
 from strandline.cli.doctor.check import Outcome
 from strandline.cli.up.accounts import demo_accounts
 from strandline.cli.up.airflow_environment import airflow_environment, write_airflow_home
-from strandline.cli.up.interruption import Interruption, StopRequested, unheard_by_children
+from strandline.cli.up.interruption import Interruption, StopRequested, signals_deferred
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.paths import Paths
@@ -31,7 +31,7 @@ DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520pl
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Paths:
+def paths(tmp_path: Path) -> Paths:
     made = Paths(tmp_path / "a home")
     made.make()
     return made
@@ -40,29 +40,29 @@ def place(tmp_path: Path) -> Paths:
 class TestAirflowEnvironment:
     """One mapping, by which every process and airflow.cfg go."""
 
-    def test_the_doctor_finds_no_fault_in_it(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in airflow_environment(place, DATABASE, 8123).items():
+    def test_the_doctor_finds_no_fault_in_it(self, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in airflow_environment(paths, DATABASE, 8123).items():
             monkeypatch.setenv(name, value)
         checks = list(doctor.airflow(doctor.configuration()))
         assert [check.outcome for check in checks] == [Outcome.OK], checks
 
-    def test_the_file_says_the_same(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-        environment = airflow_environment(place, DATABASE, 8123)
-        write_airflow_home(place, environment)
+    def test_the_file_says_the_same(self, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+        environment = airflow_environment(paths, DATABASE, 8123)
+        write_airflow_home(paths, environment)
         monkeypatch.setenv("AIRFLOW_HOME", environment["AIRFLOW_HOME"])
         checks = list(doctor.airflow(doctor.configuration()))
         assert [check.outcome for check in checks] == [Outcome.OK], checks
         assert doctor.configuration().get("database", "sql_alchemy_conn") == DATABASE
 
-    def test_nobody_else_may_read_what_is_secret(self, place: Paths) -> None:
-        environment = airflow_environment(place, DATABASE, 8123)
-        write_airflow_home(place, environment)
+    def test_nobody_else_may_read_what_is_secret(self, paths: Paths) -> None:
+        environment = airflow_environment(paths, DATABASE, 8123)
+        write_airflow_home(paths, environment)
         secret = re.compile("|".join(re.escape(environment[f"AIRFLOW__{name}"]) for name in ("API_AUTH__JWT_SECRET",)))
-        holders = [file for file in place.home.rglob("*") if file.is_file() and secret.search(file.read_text())]
+        holders = [file for file in paths.home.rglob("*") if file.is_file() and secret.search(file.read_text())]
         assert holders
         assert {stat.S_IMODE(file.stat().st_mode) for file in holders} == {0o600}
 
-    def test_secrets_are_made_once_and_for_this_place_only(self, place: Paths, tmp_path: Path) -> None:
+    def test_secrets_are_made_once_and_for_this_home_only(self, paths: Paths, tmp_path: Path) -> None:
         other = Paths(tmp_path / "another")
         other.make()
         secrets = ("CORE__FERNET_KEY", "API__SECRET_KEY", "API_AUTH__JWT_SECRET")
@@ -71,38 +71,38 @@ class TestAirflowEnvironment:
             environment = airflow_environment(where, DATABASE, 8123)
             return [environment[f"AIRFLOW__{name}"] for name in secrets]
 
-        assert of(place) == of(place)
-        assert not set(of(place)) & set(of(other))
+        assert of(paths) == of(paths)
+        assert not set(of(paths)) & set(of(other))
 
-    def test_only_this_machine_reaches_it(self, place: Paths) -> None:
-        environment = airflow_environment(place, DATABASE, 8123)
+    def test_only_this_machine_reaches_it(self, paths: Paths) -> None:
+        environment = airflow_environment(paths, DATABASE, 8123)
         assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
 
 
 class TestPorts:
-    """Kept, unless somebody else has them."""
+    """Kept, unless another program has taken them."""
 
-    def test_they_stay(self, place: Paths) -> None:
-        file = place.state / "ports.json"
+    def test_they_stay(self, paths: Paths) -> None:
+        file = paths.state / "ports.json"
         names = ("one", "two")
-        first = choose_ports(file, make_settings(home=place.home), names)
-        assert choose_ports(file, make_settings(home=place.home), names) == first
+        first = choose_ports(file, make_settings(home=paths.home), names)
+        assert choose_ports(file, make_settings(home=paths.home), names) == first
         assert len(set(first.values())) == 3
 
-    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, place: Paths) -> None:
-        file = place.state / "ports.json"
-        first = choose_ports(file, make_settings(home=place.home), ("one", "two"))
+    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, paths: Paths) -> None:
+        file = paths.state / "ports.json"
+        first = choose_ports(file, make_settings(home=paths.home), ("one", "two"))
         with socket.create_server(("127.0.0.1", first["one"])):
-            second = choose_ports(file, make_settings(home=place.home), ("one", "two"))
+            second = choose_ports(file, make_settings(home=paths.home), ("one", "two"))
         assert second["one"] != first["one"]
         assert second["two"] == first["two"]
 
     def test_a_port_that_the_person_chose_is_taken_or_refused(
-        self, place: Paths, monkeypatch: pytest.MonkeyPatch
+        self, paths: Paths, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         port = free_port()
         monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(port))
-        file = place.state / "ports.json"
+        file = paths.state / "ports.json"
         assert choose_ports(file, load_settings(), ())["airflow"] == port
         with socket.create_server(("127.0.0.1", port)), pytest.raises(StrandlineError, match=f"{port}.*in use"):
             choose_ports(file, load_settings(), ())
@@ -111,30 +111,30 @@ class TestPorts:
 class TestAccounts:
     """The demo accounts of mode sim."""
 
-    def test_they_are_made_once_and_are_valid_settings(self, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-        file = place.state / "accounts.json"
-        accounts = demo_accounts(file, make_settings(home=place.home))
-        assert demo_accounts(file, make_settings(home=place.home)) == accounts
+    def test_they_are_made_once_and_are_valid_settings(self, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+        file = paths.state / "accounts.json"
+        accounts = demo_accounts(file, make_settings(home=paths.home))
+        assert demo_accounts(file, make_settings(home=paths.home)) == accounts
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         for name, value in {**accounts.public, **accounts.private}.items():
             monkeypatch.setenv(name, value)
         settings = load_settings()
         assert settings.venue_text("hyperliquid_key") == accounts.hyperliquid_key
         # What a person has set is used in their place.
-        other = demo_accounts(place.state / "others.json", settings)
+        other = demo_accounts(paths.state / "others.json", settings)
         assert other == accounts
 
-    def test_keys_stay_out_of_what_is_printed(self, place: Paths) -> None:
-        accounts = demo_accounts(place.state / "accounts.json", make_settings(home=place.home))
+    def test_keys_stay_out_of_what_is_printed(self, paths: Paths) -> None:
+        accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
         assert accounts.hyperliquid_key not in repr(accounts)
         assert accounts.solana_key not in repr(accounts)
 
 
 @pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
-def test_venues_of_somebody_else_are_refused(place: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    accounts = demo_accounts(place.state / "accounts.json", make_settings(home=place.home))
+def test_other_venues_are_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
     ports = dict.fromkeys(VENUE_PORTS, 20_000)
-    state = place.state / "venues.jsonl"
+    state = paths.state / "venues.jsonl"
     assert SimulatedVenues(load_settings(), ports, accounts, state).urls["control"] == "http://127.0.0.1:20000"
     monkeypatch.setenv(f"STRANDLINE_{name}", "http://127.0.0.1:1")
     with pytest.raises(StrandlineError, match=f"STRANDLINE_{name} is set.*remove it"):
@@ -142,9 +142,9 @@ def test_venues_of_somebody_else_are_refused(place: Paths, monkeypatch: pytest.M
 
 
 class TestLock:
-    """At most one."""
+    """At most one per home."""
 
-    def test_the_second_is_told_who_is_first(self, tmp_path: Path) -> None:
+    def test_the_second_names_the_first(self, tmp_path: Path) -> None:
         first, second = only_one(tmp_path / "lock"), only_one(tmp_path / "lock")
         with first, pytest.raises(StrandlineError, match=f"pid {os.getpid()}"):
             second.__enter__()
@@ -161,33 +161,33 @@ class TestLock:
             assert file.read_text() == str(os.getpid())
 
 
-def heard(interruption: Interruption) -> tuple[bool, bool]:
-    """Once, and twice."""
+def requests(interruption: Interruption) -> tuple[bool, bool]:
+    """Whether the end was asked for once, and twice."""
     return interruption.requested, interruption.insistent
 
 
 class TestInterruption:
-    """A wish is heard where somebody listens."""
+    """A request to stop is noticed where it is checked."""
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-    def test_it_is_heard_and_ends_the_process_with_0(self, number: signal.Signals) -> None:
+    def test_a_signal_is_counted_and_ends_the_process_with_0(self, number: signal.Signals) -> None:
         before = signal.getsignal(number)
         with Interruption() as interruption:
             interruption.check()
-            assert heard(interruption) == (False, False)
+            assert requests(interruption) == (False, False)
             signal.raise_signal(number)
-            assert heard(interruption) == (True, False)
+            assert requests(interruption) == (True, False)
             with pytest.raises(StopRequested) as stopped:
                 interruption.pause(60)
             assert stopped.value.code == 0
             signal.raise_signal(number)
-            assert heard(interruption) == (True, True)
+            assert requests(interruption) == (True, True)
         assert signal.getsignal(number) is before
 
-    def test_children_do_not_hear_the_terminal_and_nothing_is_lost(self) -> None:
+    def test_children_do_not_receive_the_signal_and_it_is_not_lost(self) -> None:
         sleep = "import sys; print('up', flush=True); sys.stdin.read(); print('end')"
         with Interruption() as interruption:
-            with unheard_by_children():
+            with signals_deferred():
                 child = subprocess.Popen(
                     [sys.executable, "-c", sleep], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
                 )
@@ -195,8 +195,8 @@ class TestInterruption:
                 assert child.stdout.readline() == "up\n"
                 child.send_signal(signal.SIGINT)
                 signal.raise_signal(signal.SIGINT)
-                assert heard(interruption) == (False, False)
-            assert heard(interruption) == (True, False)
+                assert requests(interruption) == (False, False)
+            assert requests(interruption) == (True, False)
             out, _ = child.communicate("")
         assert (out, child.returncode) == ("end\n", 0)
 
@@ -217,8 +217,8 @@ def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> N
     assert without_proxy() == dict.fromkeys(("no_proxy", "NO_PROXY"), "example.org,localhost,127.0.0.1")
 
 
-def test_what_is_kept_is_whole(place: Paths) -> None:
-    file = place.state / "accounts.json"
-    demo_accounts(file, make_settings(home=place.home))
+def test_what_is_kept_is_whole(paths: Paths) -> None:
+    file = paths.state / "accounts.json"
+    demo_accounts(file, make_settings(home=paths.home))
     assert json.loads(file.read_text())
-    assert [path.name for path in place.state.iterdir()] == [file.name]
+    assert [path.name for path in paths.state.iterdir()] == [file.name]

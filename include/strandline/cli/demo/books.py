@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from http.client import HTTPException
 from typing import Any, Final
 from urllib.request import urlopen
 
@@ -16,13 +17,16 @@ Books = dict[tuple[str, str], Decimal]
 
 
 def read_tape(control_url: str) -> list[dict[str, Any]]:
-    """All of it."""
-    with urlopen(f"{control_url}/tape", timeout=30) as answer:  # noqa: S310  on this machine
-        return [json.loads(line) for line in answer]
+    """Return every entry; OSError while the simulator is away."""
+    try:
+        with urlopen(f"{control_url}/tape", timeout=30) as response:  # noqa: S310  on this machine
+            return [json.loads(line) for line in response]
+    except (HTTPException, ValueError) as error:  # killed half-way
+        raise OSError(f"the simulator's tape breaks off: {error!r}") from error
 
 
 def differences(connection: Connection, tape: Iterable[Mapping[str, Any]], account: str, wallet: str) -> list[str]:
-    """A line for each thing of which the ledger and the venues do not have the same; none means that they agree."""
+    """Return a line for each asset of which the ledger and the venues have different amounts; none if they agree."""
     entries = list(tape)
     truth = {**_perps(entries, account.lower()), **_tokens(entries, wallet)}
     ours = _ledger(connection)
@@ -53,20 +57,29 @@ def _tokens(entries: Iterable[Mapping[str, Any]], wallet: str) -> Books:
     names = {str(token.mint): ("USDC" if token.symbol == "USDC" else str(token.mint)) for token in DEFAULT_TOKENS}
     decimals = {str(token.mint): token.decimals for token in DEFAULT_TOKENS}
     books: Books = defaultdict(Decimal)
-    for mint, amount in _token_moves(entries, wallet):
-        books["solana", names[mint]] += amount.scaleb(-decimals[mint])
-    for entry in entries:
-        if entry["venue"] == "solana" and entry["kind"] in {"funded", "landed", "failed"}:
-            books["solana", "SOL"] += Decimal(entry["data"]["lamports"].get(wallet, 0)) / _LAMPORTS
+    for change in _lasting_changes(entries):
+        books["solana", "SOL"] += Decimal(change["lamports"].get(wallet, 0)) / _LAMPORTS
+        for move in change["tokens"]:
+            if move["owner"] == wallet:
+                books["solana", names[move["mint"]]] += Decimal(move["amount"]).scaleb(-decimals[move["mint"]])
     return books
 
 
-def _token_moves(entries: Iterable[Mapping[str, Any]], wallet: str) -> Iterator[tuple[str, Decimal]]:
+def _lasting_changes(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """What changed balances on the chain, without the transactions that a fork has undone."""
+    landed: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
-        if entry["venue"] == "solana" and entry["kind"] in {"funded", "landed", "failed"}:
-            for move in entry["data"]["tokens"]:
-                if move["owner"] == wallet:
-                    yield move["mint"], Decimal(move["amount"])
+        kind, data = entry["kind"], entry["data"]
+        if entry["venue"] != "solana":
+            continue
+        if kind == "funded":
+            yield data
+        elif kind in {"landed", "failed"}:
+            landed[data["signature"]] = data
+        elif kind == "forked":
+            for signature in data["undone"]:
+                landed.pop(signature, None)
+    yield from landed.values()
 
 
 def _ledger(connection: Connection) -> Books:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from strandline.cli.up.state_file import kept
+from strandline.cli.up.state_file import read_or_make
 from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
@@ -17,14 +17,17 @@ from strandline.venues.solana.key import SOLANA_ONCHAIN
 SCENARIO: Final = "demo"
 SEED: Final = 1
 
+VENUES: Final = (HYPERLIQUID_PERPS.token_chain, SOLANA_ONCHAIN.token_chain)
+"""On each of which a first cycle trades."""
+
 _PERPS: Final = ("BTC", "ETH", "SOL", "HYPE", "BNB", "XRP", "DOGE", "LINK", "kPEPE")
 _TOKENS: Final = ("JUP", "BONK", "WIF")
 _ALSO_ON_5M: Final = ("ETH", "SOL")
 
 
-def moment(file: Path) -> datetime:
+def scenario_start(file: Path) -> datetime:
     """When the scene begins: the cycle before the demo's first start, for ever after."""
-    made = kept(file, lambda: {"moment": last_complete_cycle(datetime.now(UTC)).isoformat()})
+    made = read_or_make(file, lambda: {"moment": last_complete_cycle(datetime.now(UTC)).isoformat()})
     return datetime.fromisoformat(made["moment"])
 
 

@@ -1,23 +1,26 @@
-"""A running demo: it waits for data, triggers the first cycle, and tells of each cycle as it goes."""
+"""A running demo: it waits for data, lets the first cycle run, and shows each cycle as it goes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from rich.console import Console
 from sqlalchemy import Engine, text
 
 from strandline.cli.demo import market
-from strandline.cli.demo.airflow_runs import OVER, AirflowRuns, DagRun
 from strandline.cli.demo.books import differences, read_tape
+from strandline.cli.demo.dag_runs import FINISHED, DagRun, DagRuns
 from strandline.cli.demo.decisions import cycle_of_run, decisions
+from strandline.cli.demo.first_cycle import unpause_in_time
+from strandline.cli.demo.outcome import EXPIRED, unfilled_venues
 from strandline.cli.demo.seed import seed_prices, seed_rows
+from strandline.cli.demo.waiting import retry_while_away
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
 from strandline.configuration import load_settings
-from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.model.errors import ConfigurationError
 from strandline.settings import PREFIX, Mode
 from strandline.store.connect import connect, database_url
@@ -26,9 +29,12 @@ from strandline.store.roles import Role
 if TYPE_CHECKING:
     from strandline.settings import Settings
 
-_LOOK_EVERY: Final = 0.5
-_TIME_TO_TRADE: Final = timedelta(seconds=90)
+T = TypeVar("T")
+
+_SECONDS_BETWEEN_LOOKS: Final = 0.5
+_FURTHER_CYCLES: Final = 2
 _WIDTH_OF_FILES: Final = 160
+_SHOWN_STATES: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry"})
 _EVERY_ROW_HAS_DATA: Final = """
     SELECT count(*) = (SELECT count(*) FROM positions)
     FROM positions JOIN instruments i USING (token_chain, book_id, token_contract)
@@ -46,110 +52,131 @@ def demo_session() -> Iterator["Session"]:
             [f"{PREFIX}MODE is {settings.mode}, but the demo trades on simulated venues; unset it"]
         )
     screen = Screen()
-    place = Paths(settings.home)
-    place.make()
-    begins = market.moment(place.state / "demo.json")
-    told = [f"--seed={market.SEED}", f"--scenario={market.SCENARIO}", f"--scenario-start={begins:%Y-%m-%dT%H:%M:%S}"]
+    paths = Paths(settings.home)
+    paths.make()
+    start = market.scenario_start(paths.state / "demo.json")
     stack = Stack(
         settings,
-        market=told,
-        environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},  # until there are data
-        before_sidecar=lambda _: seed_rows(settings),
-        on_event=screen.tell,
+        market=[
+            f"--seed={market.SEED}",
+            f"--scenario={market.SCENARIO}",
+            f"--scenario-start={start:%Y-%m-%dT%H:%M:%S}",
+        ],
+        environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},
+        prepare=partial(seed_rows, settings),
+        # An earlier demo let it run: no cycle before there are data of now.
+        before_scheduler=lambda airflow: DagRuns(airflow).pause(),
+        on_event=screen.report,
     )
     with stack:
         engine = connect(database_url(settings, Role.UI), Role.UI)
         try:
-            yield Session(settings, stack, screen, engine, begins)
+            yield Session(settings, stack, screen, engine, start)
         finally:
             engine.dispose()
 
 
 class Session:
-    """What the command does, step by step."""
+    """What the command does, step by step. What is away for a while, whatever was killed, is waited for."""
 
-    def __init__(self, settings: "Settings", stack: Stack, screen: Screen, engine: Engine, moment: datetime) -> None:
+    def __init__(
+        self, settings: "Settings", stack: Stack, screen: Screen, engine: Engine, scenario_start: datetime
+    ) -> None:
         self._settings = settings
         self._stack = stack
         self._engine = engine
-        self._moment = moment
+        self._scenario_start = scenario_start
         self._console = Console(highlight=False)
         if not self._console.is_terminal:
             self._console.width = _WIDTH_OF_FILES
-        self.tell: Callable[[str], None] = screen.tell
-        user, password = stack.login
-        self._airflow = AirflowRuns(int(stack.airflow_url.rpartition(":")[2]), user, password, stack.pause)
-        self._told: set[str] = set()
+        self.report: Callable[[str], None] = screen.report
+        self._runs = DagRuns(stack.airflow)
+        self._shown: set[str] = set()
 
     def first_cycle(self) -> list[str]:
-        """As soon as there are data; what was wrong with it."""
+        """Run a cycle as soon as there are data; return what was wrong with it."""
         user, password = self._stack.login
-        self.tell(f"Airflow's pages: {self._stack.airflow_url} (user {user}, password {password})")
-        self._wait("the tokens' prices of the past", lambda: seed_prices(self._settings, self._moment))
+        self.report(f"Airflow's pages: {self._stack.airflow_url} (user {user}, password {password})")
+        self._wait("the tokens' prices of the past", lambda: seed_prices(self._settings, self._scenario_start))
         self._wait("data of every row", self._every_row_has_data)
-        self._wait("the DAG", self._airflow.parsed)
-        if last_complete_cycle(datetime.now(UTC) + _TIME_TO_TRADE) > (old := last_complete_cycle(datetime.now(UTC))):
-            # What is decided for the old five minutes would expire before it is carried out.
-            self._wait("the next five minutes", lambda: last_complete_cycle(datetime.now(UTC)) > old)
-        runs = self._airflow.newest()
-        self._told = {run.run_id for run in runs if run.state in OVER}
-        if all(run.run_id in self._told for run in runs):  # else the scheduler was faster
-            self._airflow.begin()
-        return self._follow(self._next())
+        self._wait("the DAG", self._runs.is_parsed)
+        self._shown = {run.run_id for run in self._runs.newest() if run.state in FINISHED}
+        clock = partial(datetime.now, UTC)
+        run = self._next(since=unpause_in_time(self._runs, clock, self._stack.pause, self.report))
+        faults, unfilled = self._follow(run), self._unfilled(run.run_id)
+        for _ in range(_FURTHER_CYCLES):
+            if not any(EXPIRED in reason for reason in unfilled.values()):
+                break
+            self.report("this machine was too slow for that cycle: its entries expired; the next one has more time")
+            run = self._next()
+            faults, unfilled = self._follow(run), self._unfilled(run.run_id)
+        return faults + [f"no order was filled on {venue} ({reason})" for venue, reason in unfilled.items()]
 
     def watch(self) -> None:
-        """Every further cycle, until somebody asks for the end."""
+        """Show every further cycle, until a person asks for the end."""
         while True:
             self._follow(self._next())
 
-    def _next(self) -> DagRun:
-        """The oldest run that nobody was told of yet."""
+    def _next(self, since: datetime | None = None) -> DagRun:
+        """Return the oldest run that was not shown yet, once there is one."""
         while True:
-            new = [run for run in self._airflow.newest() if run.run_id not in self._told]
-            if new:
-                return new[0]
-            self._stack.pause(_LOOK_EVERY)
+            for run in self._runs.newest():
+                late_enough = since is None or (run.cycle is not None and run.cycle >= since)
+                if run.run_id not in self._shown and late_enough:
+                    return run
+            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
 
     def _follow(self, run: DagRun) -> list[str]:
-        """Tell of its tasks as they finish, then of what was decided; what was wrong."""
-        self.tell(f"cycle {run.run_id} begins")
+        """Show its tasks as they finish, then what was decided; return what was wrong."""
+        self.report(f"cycle {run.run_id} begins")
         seen: dict[str, str | None] = {}
         while True:
-            run = self._airflow.run(run.run_id)
-            self._tell_tasks(run.run_id, seen)
-            if run.state in OVER:
+            run = self._runs.run(run.run_id)
+            self._report_tasks(run.run_id, seen)
+            if run.state in FINISHED:
                 break
-            self._stack.pause(_LOOK_EVERY)
-        self._told.add(run.run_id)
+            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+        self._shown.add(run.run_id)
         faults = [f"task {name} {state}" for name, state in seen.items() if state in {"failed", "upstream_failed"}]
-        faults += self._show_decisions(run.run_id)
+        faults += self._retry("our books", partial(self._show_decisions, run.run_id))
         return faults or ([] if run.state == "success" else ["the run failed"])
 
-    def _tell_tasks(self, run_id: str, seen: dict[str, str | None]) -> None:
-        for name, task in self._airflow.tasks(run_id).items():
-            if task.state not in {"success", "failed", "upstream_failed", "skipped", "up_for_retry"}:
-                continue
-            if seen.get(name) != task.state:
+    def _report_tasks(self, run_id: str, seen: dict[str, str | None]) -> None:
+        for name, task in self._runs.tasks(run_id).items():
+            if task.state in _SHOWN_STATES and seen.get(name) != task.state:
                 seen[name] = task.state
-                took = f" in {task.seconds:.1f} s" if task.seconds is not None else ""
-                self.tell(f"  {name:<32} {task.state}{took}")
+                seconds = f" in {task.seconds:.1f} s" if task.seconds is not None else ""
+                self.report(f"  {name:<32} {task.state}{seconds}")
 
     def _show_decisions(self, run_id: str) -> list[str]:
+        control, accounts = self._stack.venue_urls["control"], self._stack.accounts
+        assert accounts is not None  # noqa: S101  in sim there are some
+        tape = read_tape(control)
         with self._engine.connect() as connection:
             cycle = cycle_of_run(connection, run_id)
             if cycle is None:
                 return ["no task of it ran"]
-            self._console.print(decisions(connection, cycle))
-            accounts, control = self._stack.accounts, self._stack.venue_urls["control"]
-            assert accounts is not None  # noqa: S101  in sim there are some
-            wrong = differences(connection, read_tape(control), accounts.hyperliquid_address, accounts.solana_address)
-        self.tell("our books equal the venues' tapes" if not wrong else f"our books differ: {'; '.join(wrong)}")
+            table = decisions(connection, cycle)
+            wrong = differences(connection, tape, accounts.hyperliquid_address, accounts.solana_address)
+        self._console.print(table)
+        self.report("our books equal the venues' tapes" if not wrong else f"our books differ: {'; '.join(wrong)}")
         return wrong
 
-    def _wait(self, what: str, there: Callable[[], bool]) -> None:
-        self.tell(f"waiting for {what}")
-        while not there():
-            self._stack.pause(_LOOK_EVERY)
+    def _unfilled(self, run_id: str) -> dict[str, str]:
+        def read() -> dict[str, str]:
+            with self._engine.connect() as connection:
+                cycle = cycle_of_run(connection, run_id)
+                return {} if cycle is None else dict(unfilled_venues(connection, cycle, market.VENUES))
+
+        return self._retry("what was filled", read)
+
+    def _wait(self, what: str, arrived: Callable[[], bool]) -> None:
+        self.report(f"waiting for {what}")
+        while not self._retry(what, arrived):
+            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+
+    def _retry(self, what: str, read: Callable[[], T]) -> T:
+        return retry_while_away(what, read, pause=self._stack.pause, report=self.report)
 
     def _every_row_has_data(self) -> bool:
         with self._engine.connect() as connection:

@@ -1,1 +1,1 @@
-"""`strandline up`: the whole system on one machine, started in order, watched, restarted, and ended without a rest."""
+"""`strandline up`: the whole system on one machine, started in order, supervised, and ended completely."""

@@ -5,7 +5,7 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from strandline.cli.up.state_file import kept
+from strandline.cli.up.state_file import read_or_make
 from strandline.settings import PREFIX, Settings
 
 
@@ -35,7 +35,7 @@ PRIVATE_VARIABLES = (f"{PREFIX}HYPERLIQUID_KEY", f"{PREFIX}SOLANA_KEY")
 
 def demo_accounts(file: Path, settings: Settings) -> Accounts:
     """Keys that the person set are used; what is missing is made once and kept."""
-    made = kept(file, _make)
+    made = read_or_make(file, _make)
     given = settings.venue_text("hyperliquid_key")
     ethereum_key = given or made["hyperliquid_key"]
     solana_key = settings.venue_text("solana_key") or made["solana_key"]

@@ -11,7 +11,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.state_file import keep
+from strandline.cli.up.state_file import write_state
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.store.connect import database_url, in_words, owner_engine
@@ -21,15 +21,15 @@ from strandline.store.roles import Role
 DATABASE: Final = "airflow"
 
 
-def airflow_database_url(place: Paths, settings: Settings) -> str:
-    """For the login that migrates: Airflow's tables belong to it."""
+def airflow_database_url(paths: Paths, settings: Settings) -> str:
+    """Return the URL for the login that migrates: Airflow's tables belong to it."""
     if settings.database_url is None:
-        return EmbeddedPostgres(place.postgres).url(DATABASE)
+        return EmbeddedPostgres(paths.postgres).url(DATABASE)
     return database_url(settings, Role.OWNER).set(database=DATABASE).render_as_string(hide_password=False)
 
 
 def create_airflow_database(settings: Settings) -> None:
-    """Make it if it is not there."""
+    """Create it unless it is there."""
     with in_words(settings), owner_engine(settings) as engine, engine.connect() as session:
         connection = session.execution_options(isolation_level="AUTOCOMMIT")
         if connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": DATABASE}):
@@ -41,20 +41,20 @@ def create_airflow_database(settings: Settings) -> None:
             raise StrandlineError(problem, f"let an administrator run: CREATE DATABASE {DATABASE}") from error
 
 
-def is_migrated(place: Paths, settings: Settings) -> bool:
-    """Whether it is where this Airflow left it: asking Airflow itself takes seconds."""
+def is_migrated(paths: Paths, settings: Settings) -> bool:
+    """Whether this version of Airflow has migrated it: asking Airflow itself takes seconds."""
     with suppress(FileNotFoundError):
-        return bool(json.loads(_file(place).read_text()) == _now(place, settings))
+        return bool(json.loads(_file(paths).read_text()) == _revision(paths, settings))
     return False
 
 
-def remember_migrated(place: Paths, settings: Settings) -> None:
-    """After `airflow db migrate`."""
-    keep(_file(place), _now(place, settings))
+def remember_migrated(paths: Paths, settings: Settings) -> None:
+    """Note the state in which `airflow db migrate` left it."""
+    write_state(_file(paths), _revision(paths, settings))
 
 
-def _now(place: Paths, settings: Settings) -> dict[str, str | None]:
-    engine = create_engine(airflow_database_url(place, settings), poolclass=NullPool)
+def _revision(paths: Paths, settings: Settings) -> dict[str, str | None]:
+    engine = create_engine(airflow_database_url(paths, settings), poolclass=NullPool)
     try:
         with engine.connect() as connection:
             revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -65,5 +65,5 @@ def _now(place: Paths, settings: Settings) -> dict[str, str | None]:
     return {"airflow": version("apache-airflow-core"), "revision": revision}
 
 
-def _file(place: Paths) -> Path:
-    return place.state / "airflow-migrated.json"
+def _file(paths: Paths) -> Path:
+    return paths.state / "airflow-migrated.json"

@@ -9,7 +9,7 @@ from typing import Final
 from strandline.cli.doctor.airflow import CHECKOUT, variable
 from strandline.cli.up.loopback import HOST
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.state_file import keep, kept
+from strandline.cli.up.state_file import read_or_make, write_state
 from strandline.model.errors import StrandlineError
 
 USER: Final = "admin"
@@ -26,9 +26,9 @@ if sys.argv[1:2] == ["scheduler"]:
 '''
 
 
-def airflow_environment(place: Paths, database: str, port: int) -> dict[str, str]:
+def airflow_environment(paths: Paths, database: str, port: int) -> dict[str, str]:
     """What each of Airflow's processes gets; `database` is the URL of Airflow's own."""
-    own = airflow_secrets(place)
+    own = airflow_secrets(paths)
     options: Mapping[tuple[str, str], object] = {
         ("core", "executor"): "LocalExecutor",
         # Each is a process that waits with everything loaded; a cycle never has more tasks at once.
@@ -45,7 +45,7 @@ def airflow_environment(place: Paths, database: str, port: int) -> dict[str, str
         # The default asks the name service.
         ("core", "hostname_callable"): "socket.gethostname",
         ("core", "simple_auth_manager_users"): f"{USER}:admin",
-        ("core", "simple_auth_manager_passwords_file"): _passwords_file(place),
+        ("core", "simple_auth_manager_passwords_file"): _passwords_file(paths),
         ("database", "sql_alchemy_conn"): database,
         ("scheduler", "task_instance_heartbeat_timeout"): 90,
         ("scheduler", "orphaned_tasks_check_interval"): 30,
@@ -61,43 +61,43 @@ def airflow_environment(place: Paths, database: str, port: int) -> dict[str, str
         ("api", "workers"): 1,
         ("api", "secret_key"): own["secret_key"],
         ("api_auth", "jwt_secret"): own["jwt_secret"],
-        ("logging", "base_log_folder"): place.logs / "tasks",
-        ("logging", "dag_processor_child_process_log_directory"): place.logs / "dags",
+        ("logging", "base_log_folder"): paths.logs / "tasks",
+        ("logging", "dag_processor_child_process_log_directory"): paths.logs / "dags",
         ("logging", "colored_console_log"): False,
     }
     return {
-        "AIRFLOW_HOME": str(place.airflow),
+        "AIRFLOW_HOME": str(paths.airflow),
         **{variable(*name): str(value) for name, value in options.items()},
         "GX_ANALYTICS_ENABLED": "false",
         "PYTHONUNBUFFERED": "1",
     }
 
 
-def write_airflow_home(place: Paths, environment: Mapping[str, str]) -> None:
+def write_airflow_home(paths: Paths, environment: Mapping[str, str]) -> None:
     """What Airflow reads from files; airflow.cfg says the same, so that `airflow` needs only AIRFLOW_HOME."""
     if not (CHECKOUT / "dags").is_dir():
         problem = (
             f"there is no folder of DAGs at {CHECKOUT / 'dags'}: this Strandline was not installed from a checkout"
         )
         raise StrandlineError(problem, "run `make setup` in a checkout, and strandline up from there")
-    (place.airflow / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
-    keep(_passwords_file(place), {USER: airflow_secrets(place)["password"]})
+    (paths.airflow / "config" / "airflow_local_settings.py").write_text(_LOCAL_SETTINGS)
+    write_state(_passwords_file(paths), {USER: airflow_secrets(paths)["password"]})
     parser = ConfigParser(interpolation=None)
     for name, value in environment.items():
         if name.startswith("AIRFLOW__"):
             _, section, option = name.lower().split("__", 2)
             # Airflow reads % as its own.
             parser.read_dict({section: {option: value.replace("%", "%%")}})
-    file = place.airflow / "airflow.cfg"
+    file = paths.airflow / "airflow.cfg"
     file.touch(mode=0o600)
     with file.open("w") as stream:
         stream.write("# Written by `strandline up` at every start: changes are lost.\n")
         parser.write(stream)
 
 
-def airflow_secrets(place: Paths) -> dict[str, str]:
+def airflow_secrets(paths: Paths) -> dict[str, str]:
     """Keys and the password, made once."""
-    return kept(place.state / "airflow.json", _make)
+    return read_or_make(paths.state / "airflow.json", _make)
 
 
 def _make() -> dict[str, str]:
@@ -111,5 +111,5 @@ def _make() -> dict[str, str]:
     }
 
 
-def _passwords_file(place: Paths) -> Path:
-    return place.airflow / "passwords.json"
+def _passwords_file(paths: Paths) -> Path:
+    return paths.airflow / "passwords.json"

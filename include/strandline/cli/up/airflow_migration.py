@@ -20,27 +20,32 @@ _NAME = "airflow-migration"
 
 
 class AirflowMigration:
-    """Starts on entry unless there is nothing to do; leaves nothing running on exit."""
+    """Started on entry unless there is nothing to migrate; nothing runs after the exit."""
 
-    def __init__(self, place: Paths, settings: Settings, environment: Mapping[str, str]) -> None:
-        self._place = place
+    def __init__(self, paths: Paths, settings: Settings, environment: Mapping[str, str]) -> None:
+        self._paths = paths
         self._settings = settings
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         """Start it."""
-        if not is_migrated(self._place, self._settings):
-            with self._place.log(_NAME).open("wb") as log:
+        if not is_migrated(self._paths, self._settings):
+            with self._paths.log(_NAME).open("wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - a list without a shell, all of it ours
                     [*AIRFLOW, "db", "migrate"],
-                    env={**os.environ, **self._environment, **marks(self._place.home)},
+                    env={**os.environ, **self._environment, **marks(self._paths.home, _NAME)},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
         return self
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is something to migrate, as in a new home."""
+        return self._process is not None
 
     def wait(self, interruption: Interruption) -> None:
         """Return when Airflow's tables are there."""
@@ -49,10 +54,10 @@ class AirflowMigration:
         while self._process.poll() is None:
             interruption.pause()
         if self._process.returncode != 0:
-            log = self._place.log(_NAME)
+            log = self._paths.log(_NAME)
             problem = f"airflow db migrate failed: {last_lines(log.read_text(errors='replace'))}"
             raise StrandlineError(problem, f"put that right and start again; see {log}")
-        remember_migrated(self._place, self._settings)
+        remember_migrated(self._paths, self._settings)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

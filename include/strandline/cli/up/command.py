@@ -31,8 +31,8 @@ def up() -> None:
     from strandline.configuration import load_settings
 
     screen = Screen()
-    stack = Stack(load_settings(), on_event=screen.tell)
+    stack = Stack(load_settings(), on_event=screen.report)
     with screen.table(stack), stack:
         user, password = stack.login
-        screen.tell(f"Airflow is at {stack.airflow_url} (user {user}, password {password}); Ctrl-C ends everything")
+        screen.report(f"Airflow is at {stack.airflow_url} (user {user}, password {password}); Ctrl-C ends everything")
         stack.wait()

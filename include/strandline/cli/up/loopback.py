@@ -7,24 +7,31 @@ from typing import Any, Final
 
 HOST: Final = "127.0.0.1"
 _LOCAL: Final = f"localhost,{HOST}"
+_TIMEOUT_SECONDS: Final = 5
 
 
-def ask(port: int, method: str, path: str, body: object = None, *, token: str = "") -> tuple[int, Any]:
-    """Status and JSON; OSError when nobody answers as they should."""
+def request(port: int, method: str, path: str, body: object = None, *, token: str = "") -> tuple[int, Any]:
+    """Return status and JSON, nothing if an error is told in another form; OSError if HTTP itself fails."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
-    connection = HTTPConnection(HOST, port, timeout=5)
+    connection = HTTPConnection(HOST, port, timeout=_TIMEOUT_SECONDS)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
-        answer = connection.getresponse()
-        return answer.status, json.loads(answer.read() or b"null")
-    except (HTTPException, ValueError) as error:
+        response = connection.getresponse()
+        content = response.read()
+    except HTTPException as error:
         raise OSError(f"{method} {path} on port {port}: {error!r}") from error
     finally:
         connection.close()
+    try:
+        return response.status, json.loads(content or b"null")
+    except ValueError as error:
+        if response.status >= 400:  # the status says what is to be known
+            return response.status, content.decode(errors="replace")
+        raise OSError(f"{method} {path} on port {port}: the response is no JSON") from error
 
 
 def without_proxy() -> dict[str, str]:
-    """For an environment: this machine is reached directly, besides what is reached so already."""
+    """Return environment variables by which this machine is reached directly, besides what is reached so already."""
     before = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
     both = f"{before},{_LOCAL}" if before else _LOCAL
     return {"no_proxy": both, "NO_PROXY": both}

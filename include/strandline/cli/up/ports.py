@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from strandline.cli.up.state_file import keep
+from strandline.cli.up.state_file import write_state
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 
@@ -24,7 +24,7 @@ def choose_ports(file: Path, settings: Settings, names: Iterable[str]) -> Mappin
     for name in names:
         chosen[name] = _first_free([before.get(name, 0)], chosen.values())
     chosen[_AIRFLOW] = _airflow_port(settings, before.get(_AIRFLOW, 0), chosen.values())
-    keep(file, before | chosen)
+    write_state(file, before | chosen)
     return chosen
 
 

@@ -1,69 +1,68 @@
-"""Finds and ends our processes, whatever session, group or name they have given themselves.
+"""Finds and ends processes of this home, whatever session, group or name they have given themselves.
 
 Each carries a mark in its environment, which children inherit. Airflow's processes rename themselves; SPT_NOENV keeps
 the library that does it from writing the name over the environment. Postgres does just that, and is found by its data.
 """
 
-import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import psutil  # type: ignore[import-untyped]
 
-from strandline.cli.up.launch import ROOT
+# The underscore in front keeps the marks out of the settings.
+HOME: Final = "_STRANDLINE_UP"
+PROGRAM: Final = "_STRANDLINE_UP_PROGRAM"
 
-MARK: Final = "_STRANDLINE_UP"
-"""Holds the home. The underscore in front keeps it out of the settings."""
-
-_BETWEEN_LOOKS: Final = 0.05
-
-
-def marks(home: Path) -> dict[str, str]:
-    """For the environment of whatever is started."""
-    return {MARK: str(home), "SPT_NOENV": "1"}
+_SECONDS_BETWEEN_SCANS: Final = 0.05
 
 
-def marked(home: Path, root: int | None = None) -> list[psutil.Process]:
-    """All processes of this home, or those of one program of it; never this process or those that it runs in."""
-    wanted = {MARK: str(home)} | ({} if root is None else {ROOT: str(root)})
-    ourselves = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
-    return [
-        process
-        for process in psutil.process_iter(["environ", "status"])
-        if process.pid not in ourselves
-        and process.info["status"] != psutil.STATUS_ZOMBIE
-        and wanted.items() <= (process.info["environ"] or {}).items()
-    ]
+def marks(home: Path, program: str) -> dict[str, str]:
+    """Return what the environment of a program must hold, so that it and its children are found."""
+    return {HOME: str(home), PROGRAM: program, "SPT_NOENV": "1"}
 
 
-def end(find: Callable[[], list[psutil.Process]], patience: Callable[[], float]) -> list[int]:
-    """Ask them to end, kill those that do not within the patience; the numbers of those killed.
+def find_processes(home: Path, programs: Iterable[str] | None = None) -> list[psutil.Process]:
+    """Find all processes of a home, or of some programs of it; never this process or one that it runs in."""
+    wanted = None if programs is None else frozenset(programs)
+    this_process = psutil.Process()
+    not_meant = {this_process.pid, *(parent.pid for parent in this_process.parents())}
+    found = []
+    for process in psutil.process_iter(["environ", "status"]):
+        environment = process.info["environ"] or {}
+        if (
+            environment.get(HOME) == str(home)
+            and (wanted is None or environment.get(PROGRAM) in wanted)
+            and process.pid not in not_meant
+            and process.info["status"] != psutil.STATUS_ZOMBIE
+        ):
+            found.append(process)
+    return found
 
-    What supervises is killed first, or it would start again what ends.
-    """
-    for process in find():
-        _send(process, signal.SIGTERM if _has_root(process) else signal.SIGKILL)
+
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Signal those that still run."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
+
+
+def describe(process: psutil.Process) -> str:
+    """Return the program that it belongs to, and its pid."""
+    return f"{process.info['environ'][PROGRAM]} {process.pid}"
+
+
+def end(find: Callable[[], list[psutil.Process]], timeout: Callable[[], float]) -> set[str]:
+    """Terminate processes, and kill those that still run after the timeout; describe those killed."""
     since = time.monotonic()
-    killed: set[int] = set()
+    killed: set[str] = set()
+    send(find(), signal.SIGTERM)
     while left := find():
-        if time.monotonic() - since >= patience():
-            killed |= {process.pid for process in left}
-            for process in left:
-                _send(process, signal.SIGKILL)
-        time.sleep(_BETWEEN_LOOKS)
-    return sorted(killed)
-
-
-def _has_root(process: psutil.Process) -> bool:
-    # What supervises the programs has none.
-    return ROOT in (process.info["environ"] or {})
-
-
-def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return
+        if time.monotonic() - since >= timeout():
+            killed |= set(map(describe, left))
+            send(left, signal.SIGKILL)
+        time.sleep(_SECONDS_BETWEEN_SCANS)
+    return killed

@@ -10,26 +10,26 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from strandline.cli.up.component import State, Status
+from strandline.cli.up.monitor import State, Status
 
 _STYLES: Final = {State.HEALTHY: "green", State.DOWN: "red", State.SILENT: "red", State.STARTING: "yellow"}
 
 
 class HasStatuses(Protocol):
-    """Whose table is shown."""
+    """What the table shows."""
 
     @property
     def statuses(self) -> "dict[str, Status]": ...
 
 
 class Screen:
-    """Messages go to it from any thread."""
+    """Takes messages from any thread."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False, markup=False)
 
-    def tell(self, message: str) -> None:
-        """One message, with the time of day."""
+    def report(self, message: str) -> None:
+        """Print one message, with the time of day."""
         line = f"{time.strftime('%H:%M:%S')}  {message}"
         if self._console.is_terminal:
             self._console.print(line, soft_wrap=True)
@@ -38,7 +38,7 @@ class Screen:
 
     @contextmanager
     def table(self, shown: HasStatuses) -> Iterator[None]:
-        """Below the messages, while it lasts; where there is no terminal, messages are all."""
+        """Show a table below the messages during the block; without a terminal there are only messages."""
         if not self._console.is_terminal:
             yield
             return

@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 _LONGEST_SILENCE: Final = 20.0
 
 
-def beats(engine: Engine, uptime: float) -> bool:
-    """It has written a heartbeat lately, and since it was started; the database's clock is compared with itself."""
+def has_heartbeat(engine: Engine, uptime: float) -> bool:
+    """Whether it has written one lately, and since it was started; the database's clock is compared with itself."""
     try:
         with engine.connect() as connection:
             age = connection.scalar(text("SELECT extract(epoch FROM clock_timestamp() - max(beat_at)) FROM heartbeats"))

@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from strandline.cli.up import components
+from strandline.cli.up import components, postgres
 from strandline.cli.up.accounts import Accounts, demo_accounts
-from strandline.cli.up.airflow_api import AirflowApi
+from strandline.cli.up.airflow_client import AirflowClient
 from strandline.cli.up.airflow_database import airflow_database_url, create_airflow_database
 from strandline.cli.up.airflow_environment import USER, airflow_environment, airflow_secrets, write_airflow_home
 from strandline.cli.up.airflow_migration import AirflowMigration
-from strandline.cli.up.component import State, Status
-from strandline.cli.up.interruption import Interruption, unheard_by_children
+from strandline.cli.up.interruption import Interruption
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
-from strandline.cli.up.monitor import POSTGRES, Monitor
+from strandline.cli.up.monitor import Component, Monitor, State, Status
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import choose_ports
-from strandline.cli.up.processes import end, marked
-from strandline.cli.up.state_file import kept
+from strandline.cli.up.postgres import SupervisedPostgres
+from strandline.cli.up.processes import end, find_processes
+from strandline.cli.up.state_file import read_or_make
 from strandline.cli.up.supervisor import Supervisor
 from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
 from strandline.model.errors import StrandlineError
@@ -37,13 +37,10 @@ from strandline.venues.factory import ExecutorFactory
 
 _SECONDS_TO_BE_HEALTHY: Final = 240.0
 _DEATHS_AT_START: Final = 3
-"""So often a component may die before it is given up."""
+"""A component that dies so often before all are healthy is given up."""
 
-_PATIENCE: Final = 40.0
-"""For all programs together to end; supervisord kills what does not within 10 s."""
-
-_PATIENCE_WITH_LEFTOVERS: Final = 5.0
-_BETWEEN_LOOKS: Final = 0.05
+_SECONDS_FOR_ORPHANS: Final = 5.0
+_SECONDS_BETWEEN_CHECKS: Final = 0.05
 
 
 class Login(NamedTuple):
@@ -54,11 +51,11 @@ class Login(NamedTuple):
 
 
 class Stack:
-    """Started on entry, ended on exit. While it starts and in `pause` and `wait`, a wish to stop is StopRequested.
+    """Started on entry, ended on exit. While it starts, and in `pause` and `wait`, a request to stop is StopRequested.
 
-    `market` is what `strandline sim` is told besides its ports, at the first start of this home. `environment` is added
-    to that of every program. `before_sidecar` is called once the database is migrated and the venues are open, before
-    anything trades.
+    `market` are arguments of `strandline sim` besides its ports, at the first start of this home. `environment` is
+    added to that of every program. `prepare` is called once both databases are migrated, before anything trades.
+    `before_scheduler` is called once the api-server answers, unless this home is new.
     """
 
     def __init__(
@@ -67,21 +64,24 @@ class Stack:
         *,
         market: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
-        before_sidecar: Callable[["Stack"], None] | None = None,
+        prepare: Callable[[], None] = lambda: None,
+        before_scheduler: Callable[[AirflowClient], None] = lambda _: None,
         on_event: Callable[[str], None] = print,
     ) -> None:
         self.settings = settings
-        self.place = Paths(settings.home)
-        self.simulated = settings.mode is Mode.SIM
+        self.paths = Paths(settings.home)
         self._market = market
         self._more_environment = dict(environment or {})
-        self._before_sidecar = before_sidecar
+        self._prepare = prepare
+        self._before_scheduler = before_scheduler
         self._on_event = on_event
         self._interruption = Interruption()
         self._to_close = ExitStack()
         self.accounts: Accounts | None = None
         self._venues: SimulatedVenues | None = None
-        self._watch: Monitor | None = None
+        self._postgres: SupervisedPostgres | None = None
+        self._supervisor: Supervisor | None = None
+        self._monitor: Monitor | None = None
 
     @property
     def airflow_url(self) -> str:
@@ -91,7 +91,7 @@ class Stack:
     @property
     def login(self) -> Login:
         """The one user of Airflow's pages."""
-        return Login(USER, airflow_secrets(self.place)["password"])
+        return Login(USER, airflow_secrets(self.paths)["password"])
 
     @property
     def venue_urls(self) -> Mapping[str, str]:
@@ -101,16 +101,17 @@ class Stack:
     @property
     def statuses(self) -> dict[str, Status]:
         """How each component is now; nothing before there are any, and when they end."""
-        return {} if self._watch is None else self._watch.statuses
+        return {} if self._monitor is None else self._monitor.statuses
 
-    def pause(self, seconds: float = _BETWEEN_LOOKS) -> None:
-        """Wait."""
-        if self._watch is not None and self._watch.failure is not None:
-            raise self._watch.failure
+    def pause(self, seconds: float = _SECONDS_BETWEEN_CHECKS) -> None:
+        """Wait; an error of a thread that supervises is raised here."""
+        for part in (self._postgres, self._supervisor, self._monitor):
+            if part is not None and part.failure is not None:
+                raise part.failure
         self._interruption.pause(seconds)
 
     def wait(self) -> None:
-        """Until somebody asks for the end."""
+        """Wait until a person asks for the end."""
         while True:
             self.pause(1.0)
 
@@ -129,88 +130,94 @@ class Stack:
 
     def _start(self, started: ExitStack) -> None:
         since = time.monotonic()
-        self.place.make()
-        started.enter_context(only_one(self.place.state / "lock"))
+        self.paths.make()
+        started.enter_context(only_one(self.paths.state / "lock"))
         started.enter_context(self._interruption)
-        self._tell(f"mode {self.settings.mode}; everything is kept in {self.place.home}")
+        self._report(f"mode {self.settings.mode}; everything is kept in {self.paths.home}")
         self._end_orphans()
-        self._choose()
-        postgres = self._start_postgres(started)
+        self._choose_ports_and_accounts()
+        self._start_postgres(started)
         self._interruption.check()
         create_airflow_database(self.settings)
         airflow = airflow_environment(
-            self.place, airflow_database_url(self.place, self.settings), self._ports["airflow"]
+            self.paths, airflow_database_url(self.paths, self.settings), self._ports["airflow"]
         )
-        write_airflow_home(self.place, airflow)
-        self._tell("migrating the databases")
-        migration = started.enter_context(AirflowMigration(self.place, self.settings, airflow))
-        self._start_supervisor(started, airflow, postgres)
-        self._start_programs([components.VENUES] if self.simulated else [])
-        self._migrate()
-        migration.wait(self._interruption)
-        # What needs nothing but tables comes up while the venues and the caller's part go on.
+        write_airflow_home(self.paths, airflow)
+        self._report("migrating the databases")
+        with AirflowMigration(self.paths, self.settings, airflow) as migration:
+            self._supervise(started, airflow)
+            self._start_programs(self._venue_programs)
+            self._migrate()
+            migration.wait(self._interruption)
+        self._prepare()
         self._start_programs([components.API_SERVER, components.DAG_PROCESSOR, components.TRIGGERER])
-        self._wait_until_healthy([components.VENUES] if self.simulated else [])
-        if self._before_sidecar is not None:
-            self._before_sidecar(self)
-        self._start_programs([components.SIDECAR, components.SCHEDULER])
+        self._wait_until_healthy(self._venue_programs)
+        self._start_programs([components.SIDECAR])
+        if not migration.needed:
+            self._wait_until_healthy([components.API_SERVER])
+            self._before_scheduler(self.airflow)
+        self._start_programs([components.SCHEDULER])
         self._wait_until_healthy([components.API_SERVER])
         self._make_pools()
         self._wait_until_healthy(self.statuses)
-        self._tell(f"everything is healthy after {time.monotonic() - since:.1f} s")
+        self._report(f"everything is healthy after {time.monotonic() - since:.1f} s")
+
+    @property
+    def _venue_programs(self) -> Sequence[str]:
+        return [] if self._venues is None else [components.VENUES]
 
     def _end_orphans(self) -> None:
-        if orphans := marked(self.place.home):
-            self._tell(f"ending {len(orphans)} processes that a killed strandline up has left")
-            end(lambda: marked(self.place.home), self._patience(_PATIENCE_WITH_LEFTOVERS))
+        if orphans := find_processes(self.paths.home):
+            self._report(f"ending {len(orphans)} processes that a killed strandline up has left")
+            end(lambda: find_processes(self.paths.home), self._timeout(_SECONDS_FOR_ORPHANS))
 
-    def _choose(self) -> None:
-        self._ports = choose_ports(self.place.state / "ports.json", self.settings, VENUE_PORTS)
-        if self.simulated:
-            self.accounts = demo_accounts(self.place.state / "accounts.json", self.settings)
+    def _choose_ports_and_accounts(self) -> None:
+        self._ports = choose_ports(self.paths.state / "ports.json", self.settings, VENUE_PORTS)
+        if self.settings.mode is Mode.SIM:
+            self.accounts = demo_accounts(self.paths.state / "accounts.json", self.settings)
             # The first start says which market it is: the state of the venues is of that one.
-            told = kept(self.place.state / "market.json", lambda: {"arguments": shlex.join(self._market)})
-            self._market = shlex.split(told["arguments"])
-            self._venues = SimulatedVenues(self.settings, self._ports, self.accounts, self.place.state / "venues.jsonl")
-        self._api = AirflowApi(self._ports["airflow"], *self.login)
+            first = read_or_make(self.paths.state / "market.json", lambda: {"arguments": shlex.join(self._market)})
+            self._market = shlex.split(first["arguments"])
+            state = self.paths.state / "venues.jsonl"
+            self._venues = SimulatedVenues(self.settings, self._ports, self.accounts, state)
+        self.airflow = AirflowClient(self._ports["airflow"], *self.login, self.pause, self._report)
 
-    def _start_postgres(self, started: ExitStack) -> EmbeddedPostgres | None:
+    def _start_postgres(self, started: ExitStack) -> None:
         if self.settings.database_url is not None:
-            return None
-        self._tell("starting Postgres")
-        postgres = EmbeddedPostgres(self.place.postgres)
-        started.callback(self._end_postgres, postgres)
-        with unheard_by_children():
-            postgres.start()
-        return postgres
+            return
+        self._report("starting Postgres")
+        self._postgres = SupervisedPostgres(EmbeddedPostgres(self.paths.postgres), self._report)
+        started.callback(self._end_postgres, self._postgres)
+        self._postgres.start()
 
-    def _end_postgres(self, postgres: EmbeddedPostgres) -> None:
-        self._tell("ending Postgres")
-        with unheard_by_children():
-            postgres.stop()
+    def _end_postgres(self, supervised: SupervisedPostgres) -> None:
+        self._report("ending Postgres")
+        supervised.stop()
 
-    def _start_supervisor(
-        self, started: ExitStack, airflow: Mapping[str, str], postgres: EmbeddedPostgres | None
-    ) -> None:
-        market = None if self._venues is None else self._venues.program(self._market)
-        programs = components.groups(self.environment, airflow, self.accounts, market)
-        self._supervisor = Supervisor(self.place, programs)
+    def _supervise(self, started: ExitStack, airflow: Mapping[str, str]) -> None:
+        venues = None if self._venues is None else self._venues.program(self._market)
+        groups = components.program_groups(self.environment, airflow, self.accounts, venues)
+        supervisor = Supervisor(self.paths, groups, self._report)
+        started.callback(self._end_programs, supervisor)
+        supervisor.start()
+        self._supervisor = supervisor
         database = connect(database_url(self.settings, Role.UI), Role.UI)
         started.callback(database.dispose)
-        ready = components.readiness(self._api, database, self._venues)
-        if postgres is not None:
-            ready = {POSTGRES: lambda _, __: postgres.running, **ready}
-        started.callback(self._end_programs)
-        self._supervisor.start()
-        self._watch = Monitor(self.place, self._supervisor, postgres, ready, self._tell)
-        started.callback(self._end_watch, self._watch)
-        self._watch.start()
+        checks = components.health_checks(self.airflow, database, self._venues)
+        monitored = {name: Component(supervisor.programs[name], check) for name, check in checks.items()}
+        if self._postgres is not None:
+            server = self._postgres.server
+            monitored = {postgres.NAME: Component(self._postgres, lambda _, __: server.running), **monitored}
+        monitor = Monitor(monitored, self._report)
+        started.callback(self._end_monitor, monitor)
+        monitor.start()
+        self._monitor = monitor
 
     @property
     def environment(self) -> dict[str, str]:
-        """What every program is given besides the environment of this process; no keys."""
+        """What every program's environment has besides that of this process; no keys."""
         return {
-            f"{PREFIX}HOME": str(self.place.home),
+            f"{PREFIX}HOME": str(self.paths.home),
             f"{PREFIX}MODE": str(self.settings.mode),
             **without_proxy(),
             **(self._venues.settings if self._venues else {}),
@@ -222,47 +229,48 @@ class Stack:
         with in_words(self.settings), owner_engine(self.settings) as engine:
             migrate(engine)
             ensure_partitions_around(engine, datetime.now(UTC).date())
-        self._tell(f"the schema is at step {latest_step()}")
+        self._report(f"the schema is at step {latest_step()}")
 
     def _start_programs(self, names: Sequence[str]) -> None:
         self._interruption.check()
         for name in names:
-            self._tell(f"starting {name}")
+            self._report(f"starting {name}")
+            assert self._supervisor is not None  # noqa: S101  it is started first
             self._supervisor.start_program(name)
 
     def _wait_until_healthy(self, names: Iterable[str]) -> None:
         deadline = time.monotonic() + _SECONDS_TO_BE_HEALTHY
-        while unwell := [name for name in names if self.statuses[name].state is not State.HEALTHY]:
-            for name in unwell:
+        while waited_for := [name for name in names if self.statuses[name].state is not State.HEALTHY]:
+            for name in waited_for:
                 if self.statuses[name].restarts >= _DEATHS_AT_START or time.monotonic() > deadline:
-                    log = self.place.log(name)
-                    said = last_lines(log.read_text(errors="replace")) if log.exists() else "nothing"
-                    raise StrandlineError(f"{name} does not start; its log ends:\n{said}", f"see {log}")
+                    log = self.paths.log(name)
+                    end_of_log = last_lines(log.read_text(errors="replace")) if log.exists() else "nothing"
+                    raise StrandlineError(f"{name} does not start; its log ends:\n{end_of_log}", f"see {log}")
             self.pause()
 
     def _make_pools(self) -> None:
+        """Create a pool of two slots for each venue: a frozen task in one does not keep the next cycle from its venue.
+
+        A pool that exists keeps the slots that a person gave it.
+        """
         for venue in ExecutorFactory.venues():
-            self._api.ensure_pool(venue.slug, f"Orders at {venue}: one task at a time.")
+            pool = {"name": venue.slug, "slots": 2, "description": f"Orders at {venue}"}
+            self.airflow.request("POST", "/api/v2/pools", pool, accepted={201, 409})
 
-    def _end_watch(self, watch: Monitor) -> None:
-        watch.stop()
-        self._watch = None
+    def _end_monitor(self, monitor: Monitor) -> None:
+        monitor.stop()
+        self._monitor = None
 
-    def _end_programs(self) -> None:
-        self._tell("ending Airflow, the sidecar and the venues")
-        self._supervisor.end()
-        patience, since = self._patience(_PATIENCE), time.monotonic()
-        while self._supervisor.pid is not None and time.monotonic() - since < patience():
-            time.sleep(_BETWEEN_LOOKS)
-        killed = end(lambda: marked(self.place.home), self._patience(_PATIENCE_WITH_LEFTOVERS))
-        if killed:
-            self._tell(f"{len(killed)} processes did not end and were killed: {', '.join(map(str, killed))}")
+    def _end_programs(self, supervisor: Supervisor) -> None:
+        self._report("ending Airflow, the sidecar and the venues")
+        if killed := supervisor.end(self._timeout):
+            self._report(f"{len(killed)} processes did not end and were killed: {', '.join(sorted(killed))}")
 
-    def _tell(self, message: str) -> None:
+    def _report(self, message: str) -> None:
         # The terminal may be gone; that must not keep anything from being ended.
         with suppress(OSError):
             self._on_event(message)
 
-    def _patience(self, seconds: float) -> Callable[[], float]:
-        """None any more once somebody asks twice."""
+    def _timeout(self, seconds: float) -> Callable[[], float]:
+        """A timeout that is over at once when the end is asked for twice."""
         return lambda: 0.0 if self._interruption.insistent else seconds

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from strandline.cli.up.accounts import Accounts
-from strandline.cli.up.loopback import HOST, ask
+from strandline.cli.up.loopback import HOST, request
 from strandline.cli.up.program import STRANDLINE, Program
 from strandline.configuration import opening_cash
 from strandline.model.errors import StrandlineError
@@ -32,29 +32,29 @@ class SimulatedVenues:
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where they are, by name; `control` is the simulator's own."""
+        """Their addresses by name; `control` is the simulator's own."""
         return {name: f"http://{HOST}:{self._ports[name]}" for name in VENUE_PORTS}
 
     @property
     def settings(self) -> dict[str, str]:
-        """For the environment of whoever talks to them."""
-        at = self.urls
+        """The environment by which programs find them."""
+        urls = self.urls
         return {
-            f"{PREFIX}HYPERLIQUID_URL": at["hyperliquid"],
-            f"{PREFIX}SOLANA_RPC_URL": at["solana"],
-            f"{PREFIX}JUPITER_URL": at["jupiter"],
+            f"{PREFIX}HYPERLIQUID_URL": urls["hyperliquid"],
+            f"{PREFIX}SOLANA_RPC_URL": urls["solana"],
+            f"{PREFIX}JUPITER_URL": urls["jupiter"],
         }
 
     def program(self, market: Sequence[str]) -> Program:
-        """The command; `market` is what else `strandline sim` is told."""
+        """Return the command; `market` is further arguments of `strandline sim`."""
         ports = [f"--{name}-port={self._ports[name]}" for name in VENUE_PORTS]
         # Only the accounts that `_fund` pays into have money.
         return Program("venues", [*STRANDLINE, "sim", "--starting-usdc=0", f"--state={self._state}", *market, *ports])
 
-    def ready(self, pid: int) -> bool:
-        """They answer, and the accounts have their money."""
+    def is_ready(self, pid: int) -> bool:
+        """Whether they answer and the accounts have their money."""
         try:
-            status, _ = ask(self._ports["control"], "GET", "/clock")
+            status, _ = request(self._ports["control"], "GET", "/clock")
             if status == 200:
                 self._fund(pid)
         except OSError:
@@ -62,16 +62,16 @@ class SimulatedVenues:
         return status == 200
 
     def _fund(self, pid: int) -> None:
-        """Each account, unless it had something before; asked once in the life of this process."""
-        for gift in self._gifts():
-            if (pid, gift["address"]) in self._funded:
+        """Fund each account that never had anything; requested once in the life of a process."""
+        for deposit in self._deposits():
+            if (pid, deposit["address"]) in self._funded:
                 continue
-            status, answer = ask(self._ports["control"], "POST", "/deposit", gift)
+            status, response = request(self._ports["control"], "POST", "/deposit", deposit)
             if status != 200:
-                raise StrandlineError(f"the simulator refused a deposit: {answer}", "see the log of the venues")
-            self._funded.add((pid, gift["address"]))
+                raise StrandlineError(f"the simulator refused a deposit: {response}", "see the log of the venues")
+            self._funded.add((pid, deposit["address"]))
 
-    def _gifts(self) -> Iterator[dict[str, object]]:
+    def _deposits(self) -> Iterator[dict[str, object]]:
         if HYPERLIQUID_PERPS in self._money:
             usdc = str(self._money[HYPERLIQUID_PERPS].decimal)
             yield {"address": self._accounts.hyperliquid_address, "usdc": usdc, "once": True}

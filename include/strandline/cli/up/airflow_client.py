@@ -1,0 +1,93 @@
+"""The one client of Airflow's REST API."""
+
+import time
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any, Final
+
+from strandline.cli.up.loopback import request
+from strandline.model.errors import StrandlineError
+
+_LONGEST_SILENCE: Final = 30.0
+_HEALTH_IS_GOOD_FOR: Final = 0.2
+_SECONDS_BETWEEN_ATTEMPTS: Final = 1.0
+_OK: Final = frozenset({200, 201})
+_UNAUTHORISED: Final = 401
+_TOO_MANY_REQUESTS: Final = 429
+_SERVER_ERROR: Final = 500
+
+
+class UnavailableError(OSError):
+    """The api-server is away, or answers with an error of its own: the same request may succeed later."""
+
+
+class AirflowClient:
+    """Logs in as the one user. A request waits, and says so, while the api-server is away."""
+
+    def __init__(
+        self, port: int, user: str, password: str, pause: Callable[[float], None], report: Callable[[str], None]
+    ) -> None:
+        self._port = port
+        self._login = {"username": user, "password": password}
+        self._pause = pause
+        self._report = report
+        self._token = ""
+        self._health: dict[str, Any] = {}
+        self._health_read_at = float("-inf")
+
+    def is_healthy(self) -> bool:
+        """Whether the api-server answers and reaches its database; never waits."""
+        return bool(self._read_health().get("metadatabase", {}).get("status") == "healthy")
+
+    def has_heartbeat(self, component: str, uptime: float) -> bool:
+        """Whether a component has shown life lately, and since it was started: an earlier life does not count."""
+        last = self._read_health().get(component, {}).get(f"latest_{component}_heartbeat")
+        return last is not None and time.time() - datetime.fromisoformat(last).timestamp() < min(
+            uptime, _LONGEST_SILENCE
+        )
+
+    def request(
+        self, method: str, path: str, body: object = None, *, accepted: Collection[int] = _OK
+    ) -> tuple[int, Any]:
+        """Return status and JSON, as soon as the api-server answers; a refusal is an error."""
+        reported = False
+        while True:
+            try:
+                status, response = self._send(method, path, body)
+            except OSError as error:
+                if not reported:
+                    self._report(f"Airflow's api-server is away ({error}); waiting for it")
+                reported = True
+                self._pause(_SECONDS_BETWEEN_ATTEMPTS)
+                continue
+            if reported:
+                self._report("Airflow's api-server answers again")
+            if status not in accepted:
+                raise StrandlineError(f"Airflow refused {method} {path}: {response}", "see the log of the api-server")
+            return status, response
+
+    def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        status, response = self._send_once(method, path, body)
+        if status == _UNAUTHORISED:
+            status, response = self._send_once("POST", "/auth/token", self._login)
+            if status not in _OK:
+                return status, response
+            self._token = response["access_token"]
+            status, response = self._send_once(method, path, body)
+        return status, response
+
+    def _send_once(self, method: str, path: str, body: object) -> tuple[int, Any]:
+        status, response = request(self._port, method, path, body, token=self._token)
+        if status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS:
+            raise UnavailableError(f"{method} {path} is answered with status {status}")
+        return status, response
+
+    def _read_health(self) -> dict[str, Any]:
+        if time.monotonic() - self._health_read_at > _HEALTH_IS_GOOD_FOR:
+            try:
+                status, response = request(self._port, "GET", "/api/v2/monitor/health")
+            except OSError:
+                status, response = 0, None
+            self._health = response if status in _OK and isinstance(response, dict) else {}
+            self._health_read_at = time.monotonic()
+        return self._health
