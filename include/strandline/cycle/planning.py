@@ -55,9 +55,7 @@ def _forget_expired(context: Context) -> None:
 def _fence(connection: Connection, run: TaskRun, now: datetime, max_age_seconds: int) -> str | None:
     """Why nothing may be planned any more, if so."""
     reason = overtaken(connection, run, now, timedelta(seconds=max_age_seconds))
-    decided = connection.scalar(
-        text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle AND outcome <> 'voided')"), {"cycle": run.cycle}
-    )
+    decided = connection.scalar(text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)"), {"cycle": run.cycle})
     return "already_planned" if decided else reason
 
 
