@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, event, text
 
 from strandline.cycle.engine_step import EngineRun, run_engine
 from strandline.cycle.signals import signals_since
@@ -186,6 +187,33 @@ def test_two_at_once_step_each_bar_once(database: Database, app: Engine) -> None
     assert sorted(run.bars for run in runs) == [0, 0, 0, 900]
     assert {run.series for run in runs} == {2}
     assert stored(database) == tuple(expected(BARS, 120))
+
+
+def test_a_run_waits_for_the_one_that_steps_the_same_series(database: Database, step: Step, app: Engine) -> None:
+    """The second begins after the first has read what it steps."""
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    step(end_of(850))
+    runs: list[EngineRun] = []
+    second = Thread(target=lambda: runs.append(run_engine(app, STRATEGY, END)))
+
+    def start_second(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "WITH last_runs" in statement and second.ident is None:
+            second.start()
+            while second.is_alive() and not waiting_sessions(database):
+                second.join(0.01)
+
+    event.listen(app, "after_cursor_execute", start_second)
+    assert step(END).bars == 50
+    second.join(60)
+    assert runs == [EngineRun(series=1, bars=0, signals=0, ready=1)]
+
+
+def waiting_sessions(database: Database) -> int:
+    """Those that wait for a lock."""
+    with database.session() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
 
 
 def test_a_withheld_bar_is_left_out(database: Database, step: Step) -> None:
