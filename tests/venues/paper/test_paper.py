@@ -25,7 +25,9 @@ from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
+from strandline.venues import registry
 from strandline.venues.config import VenueConfig
+from strandline.venues.factory import ExecutorFactory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.executor import PaperExecutor
@@ -297,3 +299,30 @@ def test_the_account_is_the_one_that_is_told() -> None:
     market = Market()
     told = replace(access(market), address="0xabc")
     assert PaperExecutor(HYPERLIQUID_PERPS, told, market, costs_of(HYPERLIQUID_PERPS)).address == "0xabc"
+
+
+@given(venues, sides)
+def test_a_fill_is_known_by_its_order_in_every_process(venue: VenueKey, side: Side) -> None:
+    market = Market()
+    order = ordered(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
+    copy = from_json(canonical_bytes(order), SignedOrder)
+    for one in (order, copy):
+        (fill,) = executor(market, venue).execute(one).fills
+        assert fill.venue_fill_id == f"paper:{order.plan.order_id}"
+
+
+@pytest.mark.parametrize("paper", [True, False])
+def test_the_real_account_is_read_only_where_orders_are_real(monkeypatch: pytest.MonkeyPatch, paper: bool) -> None:
+    market = Market()
+    venue = find_venue(HYPERLIQUID_PERPS)
+    assert venue
+    monkeypatch.setattr(registry, "VENUES", [replace(venue, observer=lambda _: market)])
+    factory = ExecutorFactory({HYPERLIQUID_PERPS: access(market, paper=paper, opening_cash=Money(7), address="0xabc")})
+    observer = factory.observer(HYPERLIQUID_PERPS)
+    if paper:
+        assert [event.usd for event in observer.opening("0xabc")] == [Money(7)]
+        assert observer.cash_events("0xabc", T0) == ()
+        assert isinstance(factory.executor(HYPERLIQUID_PERPS), PaperExecutor)
+    else:
+        with pytest.raises(AssertionError, match="not the venue's"):
+            observer.opening("0xabc")

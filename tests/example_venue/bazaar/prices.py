@@ -1,0 +1,19 @@
+"""Bazaar's prices: those of a simulated market, where a client would ask the venue's API."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from strandline_sim.prepared_markets import prepared_market
+from strandline_sim.world import market_of
+
+SCENE: Final = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
+TOKENS: Final = ("JUP", "BONK")
+
+_scene = prepared_market("demo", int(SCENE.timestamp() * 1000))
+MARKET: Final = market_of(1, _scene.perps, _scene.scenario, _scene.shifts)
+
+
+def price(token: str, at: datetime) -> Decimal:
+    """The last price of a token."""
+    return Decimal(MARKET.price(token, int(at.timestamp() * 1000)))
