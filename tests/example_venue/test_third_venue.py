@@ -73,6 +73,12 @@ def test_no_other_file_knows_it() -> None:
     assert [path for path in texts if "bazaar" in path.read_text(encoding="utf-8").lower()] == []
 
 
+def test_the_page_names_each_of_its_files() -> None:
+    page = (ROOT / "docs" / "adding-a-venue.md").read_text(encoding="utf-8")
+    files = {path.name for path in (ROOT / "tests" / "example_venue" / "bazaar").glob("*.py")}
+    assert {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")} == files
+
+
 def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     place = isolate(monkeypatch, tmp_path)
     names = {setting.variable for setting in settings_schema().settings}
