@@ -26,6 +26,13 @@ def test_what_moved_before_the_opening_is_part_of_it(bench: ExecutionBench) -> N
     bench.check_settled()
 
 
+def test_an_event_at_the_instant_of_the_opening_is_part_of_it(bench: ExecutionBench) -> None:
+    bench.venue.move("at the opening", CashCause.DEPOSIT, Decimal(500))
+    bench.venue.dollars -= 500
+    assert _sync(bench) == 0
+    bench.check_settled()
+
+
 def test_deposits_withdrawals_and_funding_are_booked_once(bench: ExecutionBench) -> None:
     bench.clock.move(hours=3)
     bench.venue.move("d", CashCause.DEPOSIT, Decimal(500))

@@ -292,6 +292,23 @@ def test_a_lost_claim_cannot_advance_the_intent(bench: ExecutionBench) -> None:
         assert advance(connection, second_claim, IntentStatus.SKIPPED, bench.clock(), "test")
 
 
+def test_a_driver_that_lost_its_claim_stores_neither_order_nor_nonce(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    nonce = "SELECT last_nonce FROM venue_accounts"
+    before = bench.ask(nonce)
+
+    def another_claims(point: str) -> None:
+        if point == "prepared":
+            with bench.engine.begin() as connection:
+                (preparing,) = open_intents(connection)
+                assert claim(connection, preparing, bench.clock()) is not None
+
+    assert bench.run(checkpoint=another_claims) == VenueRun(lost=1)
+    assert bench.ask("SELECT FROM orders") == []
+    assert bench.ask(nonce) == before
+    assert bench.venue.accepted == {}
+
+
 def test_a_remainder_too_small_to_sell_becomes_dust_when_the_order_is_over(bench: ExecutionBench) -> None:
     bench.plan(0)
     bench.run()

@@ -50,6 +50,17 @@ def test_ended_exits_are_counted_in_the_open_trade_only(bench: ExecutionBench) -
         bench.run()
 
 
+def test_a_skipped_exit_counts_as_ended(bench: ExecutionBench) -> None:
+    bench.plan(0)
+    bench.run()
+    for count in (1, 2):
+        bench.clock.move(seconds=1)
+        bench.plan_exit(0, trade_no=1)
+        bench.run(ScriptedExecutor(bench.venue, prepares=always(Behaviour.SKIPS)))
+        with bench.engine.connect() as connection:
+            assert list(ended_exits(connection).values()) == [count]
+
+
 def test_an_intent_is_open_until_its_end_is_known_and_its_venue_has_work(bench: ExecutionBench) -> None:
     def seen() -> tuple[list[IntentStatus], bool]:
         with bench.engine.connect() as connection:

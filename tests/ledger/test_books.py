@@ -197,3 +197,4 @@ def test_cash_is_paid_in_millionths_and_margin_is_exact() -> None:
     price, quantity = Price("0.123456789"), Quantity("3.333")
     assert settled(SOLANA_ONCHAIN, price, quantity) == Money("0.411481")
     assert settled(HYPERLIQUID_PERPS, price, quantity) == Money("0.411481477737")
+    assert settled(SOLANA_ONCHAIN, Price("0.0000016"), Quantity(1)) == Money("0.000002"), "rounded, not cut"

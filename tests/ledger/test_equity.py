@@ -127,6 +127,17 @@ def test_what_has_no_price_is_named_and_counts_at_cost_or_not_at_all(portfolio: 
     assert worth.equity == Money(1000 + 500 + (2 * 110 - 200) + 11 + 100)
 
 
+def test_a_total_is_exact(portfolio: Portfolio) -> None:
+    with portfolio.database.session() as connection:
+        for asset, amount in (("USDC", "9007199254740993.000001"), ("SOL", "0.1")):
+            connection.execute(
+                text("UPDATE cash SET amount = :amount WHERE asset = :asset"), {"asset": asset, "amount": amount}
+            )
+        worth = value(connection, marks("110.1"), {"SOL": mark("0.3")})
+    assert worth.cash == Money("18014398509481986.000002") + Money("0.03")
+    assert worth.equity == worth.cash + Money("20.2") + Money("11.01") + Money("550.5")
+
+
 def test_free_cash_counts_open_margin_as_spent(portfolio: Portfolio) -> None:
     with portfolio.database.session(Role.UI) as connection:
         assert free_cash(connection) == {HYPERLIQUID_PERPS: Money(800), SOLANA_ONCHAIN: Money(500)}

@@ -1,5 +1,6 @@
 """Strands are added once, in order, and a cycle's end can be told."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import HealthCheck, given, settings
@@ -76,6 +77,29 @@ def test_the_end_of_a_cycle_is_told_by_chain(database: Database) -> None:
         append(connection, "solana/onchain_crypto", [draft(4)])
         assert first.seq == 1
         assert of_cycle(connection, CYCLE, CHAIN) == ChainEnd(2, 3, third.hash)
+
+
+def test_a_writer_waits_for_the_head_before_it_takes_its_place(database: Database) -> None:
+    """It reads the head that the writer before it has left."""
+    with database.session(Role.APP) as connection:
+        append(connection, CHAIN, [draft(0)])
+    with database.session(Role.APP) as first, ThreadPoolExecutor() as threads:
+        append(first, CHAIN, [draft(1)])
+        second = threads.submit(_append_alone, database, draft(2))
+        _until_someone_waits(database)
+        first.commit()
+        assert [strand.seq for strand in second.result(30)] == [3]
+
+
+def _append_alone(database: Database, one: StrandDraft) -> tuple[Strand, ...]:
+    with database.session(Role.APP) as connection:
+        return append(connection, CHAIN, [one])
+
+
+def _until_someone_waits(database: Database) -> None:
+    with database.session() as connection:
+        while not connection.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
+            pass
 
 
 def test_nothing_to_tell_takes_no_lock(database: Database) -> None:

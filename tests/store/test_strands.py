@@ -1,6 +1,7 @@
 """The chain: it only grows, at its end, by strands whose hashes are right, and nobody can change what is in it."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -160,6 +161,26 @@ def test_a_body_that_does_not_say_where_it_belongs_is_refused(chain: Database, l
     del body[left_out]
     with pytest.raises(IntegrityError, match="does not continue its chain"), chain.session(Role.APP) as connection:
         connection.execute(ADD, {"body": json.dumps(body)})
+
+
+def test_a_strand_waits_for_the_one_before_it_and_is_then_checked_against_it(chain: Database) -> None:
+    """Also when its writer did not lock the head."""
+    with chain.session() as connection:
+        head = connection.execute(HEAD, {"chain": CHAIN}).one()
+
+    def add_fourth() -> None:
+        with chain.session(Role.APP) as connection:
+            add(connection, small(4, head.hash))
+
+    with chain.session(Role.APP) as first, ThreadPoolExecutor() as threads:
+        add(first, small(4, head.hash))
+        second = threads.submit(add_fourth)
+        with chain.session() as connection:
+            while not connection.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
+                pass
+        first.commit()
+        with pytest.raises(IntegrityError, match="does not continue its chain"):
+            second.result(30)
 
 
 def test_nothing_but_the_body_is_believed(chain: Database) -> None:
