@@ -14,6 +14,8 @@ _WRITES = (
     ),
     re.compile(r"(?P<verb>UPDATE)(?:\s+ONLY)?\s+" + _TABLE + r"(?:\s+(?:AS\s+)?\w+)?\s+SET\b"),
 )
+_UPSERT = re.compile(r"INSERT\s+INTO\s+" + _TABLE + r"(?:(?!INSERT\s+INTO).)*?\s(?P<verb>UPDATE)\s+SET\b", re.DOTALL)
+"""`INSERT … ON CONFLICT … DO UPDATE SET` updates the table too."""
 _ALIASES = {"COPY": "INSERT", "MERGE": "INSERT"}
 _COPY = "copy_records_to_table"
 _SCRATCH = "staged_"
@@ -39,7 +41,7 @@ def writes_in(library: Path) -> Iterator[Write]:
         inside = path.relative_to(library)
         if inside.parts[:2] != ("store", "migrations"):
             for line, sql in _texts(ast.parse(path.read_text())):
-                for match in chain.from_iterable(write.finditer(sql) for write in _WRITES):
+                for match in chain.from_iterable(write.finditer(sql) for write in (*_WRITES, _UPSERT)):
                     table = match["table"].strip('"').removeprefix("public.")
                     if not table.startswith(_SCRATCH):
                         verb = match["verb"].split()[0]

@@ -27,10 +27,27 @@ def test_the_library_writes_only_where_it_may() -> None:
     assert faults(writes_in(LIBRARY)) == []
 
 
+BY_TRIGGERS = {("commit_counter", "UPDATE"), ("bar_revisions", "INSERT"), ("strand_heads", "UPDATE")}
+"""What functions and triggers of the database do for the statement of a writer."""
+
+
+def test_every_writer_that_is_named_writes() -> None:
+    written = {(write.table, write.room, write.verb) for write in writes_in(LIBRARY)}
+    idle = [
+        f"{writer}: {verb} {table}"
+        for table, writers in WRITES.items()
+        for writer, verbs in writers.items()
+        for verb in sorted(verbs)
+        if (table, verb) not in BY_TRIGGERS and not any((table, room, verb) in written for room in HOME_OF[writer])
+    ]
+    assert idle == []
+
+
 @pytest.mark.parametrize(
     ("room", "code"),
     [
         ("bars", 'text("INSERT INTO ticks VALUES (1)")'),
+        ("ledger", 'text("INSERT INTO strands VALUES (1) ON CONFLICT (seq) DO UPDATE SET body = excluded.body")'),
         ("bars", 'text("DELETE FROM bars")'),
         ("feeds", 'cursor.copy_expert("COPY bars FROM STDIN")'),
         ("bars", 'connection.copy_records_to_table("ticks", records=rows)'),

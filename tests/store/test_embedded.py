@@ -19,7 +19,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812 - a class
 from sqlalchemy import NullPool, create_engine, text
 
 from strandline.model.errors import StrandlineError
-from strandline.store.postgres.programs import Account
+from strandline.store.postgres.account import Account
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
@@ -302,7 +302,7 @@ def test_waits_for_the_processes_of_a_killed_server_and_names_them_when_they_sta
         wait_for(lambda: processes_in(server.data) == [backend])
 
         with pytest.raises(StrandlineError, match="pre-existing shared memory block"):
-            make(patience=1).start()
+            make(timeout=1).start()
         waking = threading.Timer(0.5, os.kill, [backend, signal.SIGCONT])
         waking.start()
         server.start()

@@ -85,6 +85,7 @@ def test_the_pages_can_read_everything_and_write_nothing(database: Database) -> 
         (Role.INGEST, "SELECT * FROM orders"),
         (Role.APP, "INSERT INTO ticks SELECT * FROM ticks"),
         (Role.APP, "UPDATE intents SET notional = 1000000"),
+        (Role.APP, "UPDATE positions SET weight = 1"),
         (Role.APP, "UPDATE orders SET signed_bytes = ''"),
         (Role.APP, "DELETE FROM fills"),
         (Role.APP, "CREATE TABLE mine (x int)"),

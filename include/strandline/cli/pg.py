@@ -144,7 +144,8 @@ def _external_url() -> "URL | None":
 
 
 def _psql_elsewhere(external: "URL", arguments: list[str]) -> NoReturn:
-    from strandline.store.postgres.programs import Programs, become_psql
+    from strandline.store.postgres.client import become_psql
+    from strandline.store.postgres.programs import Programs
 
     # psql knows neither SQLAlchemy's driver names nor, for others' eyes in the list of processes, the password.
     plain = external.set(drivername="postgresql")._replace(password=None)

@@ -17,7 +17,7 @@ Every table belongs to `strandline_owner`. Its writers are the parts of the code
 statements that it may make; `include/strandline/store/writers.py` says in which package they stand and as which role
 they connect. `strandline_ui` reads everything and changes nothing.
 
-A table that is called append-only refuses UPDATE, DELETE and TRUNCATE to everybody, by a trigger.
+Nobody can change or delete the rows of a table that is called append-only: triggers refuse it, to superusers too.
 """
 _RELATIONS = text("""
     SELECT oid, relname, relkind::text AS kind, obj_description(oid, 'pg_class') AS comment FROM pg_class

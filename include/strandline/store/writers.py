@@ -37,12 +37,12 @@ HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
 INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
 WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
-    "instruments": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({INSERT, UPDATE})},
+    "instruments": {"feeds": frozenset({INSERT, UPDATE})},
     "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
     "dirty_minutes": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "bars": frozenset({DELETE})},
-    "quarantined_messages": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
+    "quarantined_messages": {"feeds": frozenset({INSERT})},
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
-    "venue_candles": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({INSERT, UPDATE})},
+    "venue_candles": {"history": frozenset({INSERT, UPDATE})},
     "commit_counter": {"bars": frozenset({UPDATE})},
     "bars": {"bars": frozenset({INSERT, UPDATE})},
     "bar_revisions": {"bars": frozenset({INSERT})},
@@ -67,6 +67,6 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "equity": {"ledger": frozenset({INSERT, UPDATE})},
     "strands": {"ledger": frozenset({INSERT})},
     "strand_heads": {"ledger": frozenset({INSERT, UPDATE})},
-    "positions": {"controls": frozenset({INSERT, UPDATE})},
+    "positions": {"controls": frozenset({INSERT})},
 }
 """The statements that each writer of a table may make."""

@@ -1,4 +1,4 @@
-"""Backups of the embedded server's database, and their way back."""
+"""Backs up the embedded server's database, and restores it."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ from psycopg2 import errors, sql
 from psycopg2.extensions import connection as Connection  # noqa: N812 - a class that psycopg2 spells like a module
 
 from strandline.model.errors import StrandlineError
-from strandline.store.postgres.programs import Client, last_lines
+from strandline.store.postgres.client import Client
+from strandline.store.postgres.programs import last_lines
 from strandline.store.roles import Role
 
 _RESTORING = "strandline_restoring"
@@ -23,7 +24,7 @@ def write_backup(client: Client, database: str, file: Path) -> None:
     client.require_server()
     if file.exists():
         raise StrandlineError(f"{file} exists, and a backup is never overwritten", "choose another name")
-    with _appearing_whole(file) as partial:
+    with _atomically_written(file) as partial:
         # By name and not by a stream: at its end pg_dump goes back and writes where the data are, which a restore uses.
         dump = client.run("pg_dump", ["--format=custom", f"--file={partial.absolute()}", f"--dbname={database}"])
         if dump.returncode != 0:
@@ -32,12 +33,12 @@ def write_backup(client: Client, database: str, file: Path) -> None:
 
 
 def restore_backup(client: Client, database: str, file: Path) -> str:
-    """Put a backup in the place of the database; give the name under which the old one is kept."""
+    """Replace the database by a backup, and return the name under which the old one is kept."""
     client.require_server()
     _check_archive(client, file)
     try:
         with client.session() as session:
-            _be_the_only_restore(session)
+            _lock_out_other_restores(session)
             _create_missing_roles(session)
             return _restore_beside_and_swap(client, session, database, file)
     except psycopg2.Error as error:
@@ -45,7 +46,7 @@ def restore_backup(client: Client, database: str, file: Path) -> str:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make a rename in the directory outlive a power cut."""
+    """Write a rename in the directory to disk, so that it survives a power cut."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -54,9 +55,9 @@ def sync_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _appearing_whole(file: Path) -> Iterator[Path]:
+def _atomically_written(file: Path) -> Iterator[Path]:
     partial = file.with_name(f"{file.name}.partial")
-    with _system_errors_in_words(file):
+    with _explaining_system_errors(file):
         descriptor = _create(partial)
         try:
             yield partial
@@ -77,7 +78,7 @@ def _create(partial: Path) -> int:
 
 
 @contextlib.contextmanager
-def _system_errors_in_words(file: Path) -> Iterator[None]:
+def _explaining_system_errors(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -93,7 +94,7 @@ def _check_archive(client: Client, file: Path) -> None:
         raise StrandlineError(problem, "nothing was changed; give a file that `strandline pg backup` wrote")
 
 
-def _be_the_only_restore(session: Connection) -> None:
+def _lock_out_other_restores(session: Connection) -> None:
     with session.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [_RESTORING])
         if cursor.fetchone() != (True,):
@@ -140,7 +141,7 @@ def _properties_of_database(client: Client, database: str, file: Path) -> list[s
     listing = client.run("pg_restore", ["--create", "--list", str(file.absolute())]).stdout
     grants = "\n".join(line for line in listing.splitlines() if re.search(r" ACL - DATABASE ", line))
     arguments = ["--create", "--use-list=/dev/stdin", "--file=-", str(file.absolute())]
-    script = client.run("pg_restore", arguments, given=grants).stdout
+    script = client.run("pg_restore", arguments, stdin=grants).stdout
     about_it = re.compile(rf"((GRANT|REVOKE) .* ON|ALTER( ROLE \S+ IN)?) DATABASE {re.escape(database)} .*;")
     return [line for line in script.splitlines() if about_it.fullmatch(line)]
 
@@ -173,6 +174,6 @@ def _swap_names(session: Connection, database: str, kept: str, properties: list[
             cursor.execute(statement)
 
 
-def _restore_failed(file: Path, said: str) -> StrandlineError:
-    problem = f"{file} could not be restored: {last_lines(said)}"
+def _restore_failed(file: Path, output: str) -> StrandlineError:
+    problem = f"{file} could not be restored: {last_lines(output)}"
     return StrandlineError(problem, "the current database is as it was; put that right, or restore another backup")

@@ -1,15 +1,12 @@
-"""The embedded PostgreSQL server: a directory that becomes a running server; nothing to install or to configure."""
+"""Creates, starts and stops the embedded PostgreSQL server in a directory of its own."""
 
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import shlex
 import shutil
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +19,12 @@ import psycopg2
 from psycopg2 import errors, sql
 
 from strandline.model.errors import StrandlineError
+from strandline.store.postgres.account import Account
 from strandline.store.postgres.backup import restore_backup, sync_directory, write_backup
-from strandline.store.postgres.programs import PORT, SOCKET_NAME, SUPERUSER, Account, Client, Programs, last_lines
+from strandline.store.postgres.client import PORT, SOCKET_NAME, SUPERUSER, Client
+from strandline.store.postgres.process import is_server_of
+from strandline.store.postgres.programs import Programs, last_lines
+from strandline.store.postgres.socket_directory import make_socket_directory, socket_directory
 
 DATABASE = "strandline"
 
@@ -44,10 +45,8 @@ _SETTINGS_OF_NEW_DATA = {
 }
 _UNFINISHED = "data-unfinished-"
 _LARGEST_LOG = 16 * 1024 * 1024
-# A socket's address holds about 104 bytes on the strictest system.
-_LONGEST_SOCKET_PATH = 100
 # These pass by themselves: processes of a killed server end as soon as they notice.
-_PASSING_TROUBLES = re.compile(r'pre-existing shared memory block|lock file ".*" already exists')
+_TEMPORARY_FAILURES = re.compile(r'pre-existing shared memory block|lock file ".*" already exists')
 _SECONDS_BETWEEN_ATTEMPTS = 0.2
 
 
@@ -55,59 +54,59 @@ class EmbeddedPostgres:
     """One server, whose data and log live under `home`; it goes on running when this process ends."""
 
     def __init__(
-        self, home: Path, *, major: int = 18, settings: Mapping[str, str] | None = None, patience: int = 120
+        self, home: Path, *, major: int = 18, settings: Mapping[str, str] | None = None, timeout: int = 120
     ) -> None:
-        """Name the place; `settings` hold while it runs; starting and stopping may take `patience` seconds."""
+        """Keep it in `home`, with these `settings` while it runs; starting and stopping may take `timeout` seconds."""
         self.home = home.resolve()
         self.data = self.home / "data"
         self.log = self.home / "server.log"
         self._programs = Programs(major)
         self._settings = dict(settings or {})
-        self._patience = patience
+        self._timeout = timeout
 
     def start(self) -> None:
-        """Make sure that the server runs and that its database exists; several processes may call this at once."""
-        with self._alone() as lock:
+        """Start the server unless it runs, and create its database; several processes may call this at once."""
+        with self._locked() as lock:
             account = self._account()
             account.check(self._programs)
-            _make_socket_directory(self._client.socket_directory, account)
+            make_socket_directory(self._client.socket_directory, account)
             if not (self.data / "PG_VERSION").exists():
                 self._create_data(account, lock)
             self._check_major()
-            self._bring_up(account)
+            self._start_server(account)
             self._create_missing_database()
 
     def stop(self) -> None:
-        """Cut clients off, write everything down and end; fine when nothing runs."""
+        """Disconnect the clients and shut down; does nothing when it does not run."""
         if not os.path.lexists(self.home):
             return
-        with self._alone():
+        with self._locked():
             account = self._account()
             if self._postmaster() is not None:
-                self._take_down(account)
+                self._stop_server(account)
             elif self.running:
                 problem = f"the server of {self.data} answers, but its process cannot be seen from here"
                 raise StrandlineError(problem, "stop it where it was started: another container, or another user")
 
     @property
     def running(self) -> bool:
-        """Whether it accepts connections."""
+        """Return whether it accepts connections."""
         return self._client.answers()
 
     @property
     def pid(self) -> int | None:
-        """The server's process while it lives, whether or not it accepts connections."""
+        """Return the id of the server's process, whether or not it accepts connections yet."""
         return self._postmaster()
 
     @property
     def version(self) -> str:
-        """The version of the running server, such as 18.4."""
+        """Return the version of the running server, such as 18.4."""
         self._client.require_server()
         with self._client.session() as session:
             return session.info.parameter_status("server_version") or str(self._programs.major)
 
     def url(self, database: str = DATABASE) -> str:
-        """Give the address for SQLAlchemy; Airflow and Great Expectations insist on a host, so there are two."""
+        """Return the URL for SQLAlchemy. It names a host too, because Airflow and Great Expectations insist on one."""
         # The socket's directory is plain by construction: an escaped path would trip Alembic, which reads % as its own.
         where = f"{SUPERUSER}@localhost:{PORT}/{quote(database, safe='')}"
         return f"postgresql+psycopg2://{where}?host={self._client.socket_directory}"
@@ -122,7 +121,7 @@ class EmbeddedPostgres:
         write_backup(self._client, DATABASE, file)
 
     def restore(self, file: Path) -> str:
-        """Put a backup in the database's place; give the name under which the old one is kept."""
+        """Replace the database by a backup, and return the name under which the old one is kept."""
         return restore_backup(self._client, DATABASE, file)
 
     def __enter__(self) -> Self:
@@ -138,12 +137,12 @@ class EmbeddedPostgres:
 
     @property
     def _client(self) -> Client:
-        return Client(self._programs, _socket_directory(self.data))
+        return Client(self._programs, socket_directory(self.data))
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[int]:
+    def _locked(self) -> Iterator[int]:
         """Hold the home's lock, so that two processes never start or stop the same server at once."""
-        with _system_errors_in_words(self.home):
+        with _explaining_system_errors(self.home):
             self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self.home / "lock").open("a") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -188,15 +187,15 @@ class EmbeddedPostgres:
             remedy = "back it up with the older Strandline (strandline pg backup), move it away, start, and restore it"
             raise StrandlineError(problem, remedy)
 
-    def _bring_up(self, account: Account) -> None:
-        deadline = time.monotonic() + self._patience
+    def _start_server(self, account: Account) -> None:
+        deadline = time.monotonic() + self._timeout
         while not self.running:
             if time.monotonic() > deadline:
-                problem = f"Postgres did not answer within {self._patience} s; its log ends:\n{self._end_of_log()}"
+                problem = f"Postgres did not answer within {self._timeout} s; its log ends:\n{self._last_log_lines()}"
                 remedy = f"it may still be recovering: try again, or stop it (strandline pg stop) and read {self.log}"
                 raise StrandlineError(problem, remedy)
             if self._postmaster() is None:
-                self._clear_traces_of_the_dead()
+                self._remove_stale_files()
                 if self._launch(account):
                     continue
             time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
@@ -204,30 +203,32 @@ class EmbeddedPostgres:
     def _launch(self, account: Account) -> bool:
         """Start the server once, in a session of its own, so that Ctrl-C at the caller's terminal does not reach it.
 
-        It did not start, but will when what is in its way has passed: False.
+        Returns False if it did not start for a reason that passes by itself.
         """
         if self.log.exists() and self.log.stat().st_size > _LARGEST_LOG:
             self.log.rename(self.log.with_suffix(".log.1"))
         before = self.log.stat().st_size if self.log.exists() else 0
         # Relative names from `home`: pg_ctl passes them through a shell, and home may hold any character.
-        arguments = ["start", "--wait", f"--timeout={self._patience}", "--silent", "--pgdata=data", "--log=server.log"]
+        arguments = ["start", "--wait", f"--timeout={self._timeout}", "--silent", "--pgdata=data", "--log=server.log"]
         launched = account.run(self._programs.path("pg_ctl"), [*arguments, f"--options={self._options()}"], self.home)
         if launched.returncode == 0:
             return True
         if self._postmaster() is not None:
             # Still recovering after all the time it was given.
             return False
-        said = self._end_of_log(before) or last_lines(launched.stderr)
-        if not _PASSING_TROUBLES.search(said):
-            raise StrandlineError(f"Postgres did not start:\n{said}", f"put that right and start again; see {self.log}")
+        output = self._last_log_lines(before) or last_lines(launched.stderr)
+        if not _TEMPORARY_FAILURES.search(output):
+            raise StrandlineError(
+                f"Postgres did not start:\n{output}", f"put that right and start again; see {self.log}"
+            )
         return False
 
     def _options(self) -> str:
         fixed = {"unix_socket_directories": str(self._client.socket_directory), "port": str(PORT)}
         return " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in (self._settings | fixed).items())
 
-    def _take_down(self, account: Account) -> None:
-        arguments = ["stop", "--mode=fast", "--wait", f"--timeout={self._patience}", "--silent", "--pgdata=data"]
+    def _stop_server(self, account: Account) -> None:
+        arguments = ["stop", "--mode=fast", "--wait", f"--timeout={self._timeout}", "--silent", "--pgdata=data"]
         stopped = account.run(self._programs.path("pg_ctl"), arguments, self.home)
         if stopped.returncode != 0 and self._postmaster() is not None:
             problem = f"Postgres did not stop: {last_lines(stopped.stderr)}"
@@ -237,15 +238,15 @@ class EmbeddedPostgres:
             self._client.socket_directory.rmdir()
 
     def _postmaster(self) -> int | None:
-        """Find the server's living process; a number in its file may belong to another process by now."""
+        """Return the id of the server's process if it lives."""
         try:
-            number = int((self.data / "postmaster.pid").read_text().partition("\n")[0])
+            pid = int((self.data / "postmaster.pid").read_text().partition("\n")[0])
         except (FileNotFoundError, ValueError):
             return None
-        return number if _works_in(number, self.data) else None
+        return pid if is_server_of(self.data, pid) else None
 
-    def _clear_traces_of_the_dead(self) -> None:
-        """Remove what would make Postgres believe that it already runs, once nothing answers and its process is gone.
+    def _remove_stale_files(self) -> None:
+        """Remove the files that would make Postgres believe that it already runs, after its process is gone.
 
         Postgres recognises a dead server by its process number. That fails when another process has the number now, as
         after the restart of a container, or when nobody has collected the dead process. Processes of the killed server
@@ -258,7 +259,7 @@ class EmbeddedPostgres:
         for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
             (self._client.socket_directory / name).unlink(missing_ok=True)
 
-    def _end_of_log(self, since: int = 0) -> str:
+    def _last_log_lines(self, since: int = 0) -> str:
         if not self.log.exists():
             return ""
         with self.log.open("rb") as log:
@@ -292,62 +293,8 @@ def _initdb_arguments(directory: Path) -> list[str]:
     ]
 
 
-def _socket_directory(data: Path) -> Path:
-    """Choose beside the data if that path can be a socket's address, else a name under /tmp that only it leads to."""
-    beside = data.with_name("run")
-    short = len(str(beside / SOCKET_NAME)) <= _LONGEST_SOCKET_PATH
-    if short and re.fullmatch(r"[A-Za-z0-9/._-]+", str(beside)):
-        return beside
-    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:10]
-    # Not the TMPDIR of this process: another process of the same user may have another one, and must find the server.
-    return Path("/tmp") / f"strandline-{Account.for_data(data).uid}-{digest}"  # noqa: S108 - checked before it is used
-
-
-def _make_socket_directory(directory: Path, account: Account) -> None:
-    """Make the directory that guards the server, or refuse one that somebody else could have put in its place."""
-    with contextlib.suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    found = directory.lstat()
-    ours = found.st_uid in {os.geteuid(), account.uid}
-    if not (stat.S_ISDIR(found.st_mode) and ours and stat.S_IMODE(found.st_mode) == stat.S_IRWXU):
-        problem = f"{directory} must be a directory of our own that is closed to others, and is not"
-        raise StrandlineError(problem, "remove it and start again")
-    if found.st_uid != account.uid:
-        account.take(directory)
-
-
-def _works_in(number: int, directory: Path) -> bool:
-    """Say whether the process lives and works in the directory, as a Postgres server does in its data."""
-    process = Path("/proc") / str(number)
-    try:
-        return (process / "cwd").samefile(directory)
-    except PermissionError:
-        # A server that root started as this user has a right more than the user, who may therefore not look that far.
-        return _is_living_postgres(process)
-    except OSError:
-        return not Path("/proc/self").exists() and _is_named_postgres(number)
-
-
-def _is_living_postgres(process: Path) -> bool:
-    with contextlib.suppress(OSError):
-        # A dead process that nobody has collected is in state Z.
-        return re.match(r"\d+ \(postgres\) [^ZX] ", (process / "stat").read_text()) is not None
-    return False
-
-
-def _is_named_postgres(number: int) -> bool:
-    """Ask `ps`, where there is no /proc."""
-    asked = subprocess.run(  # noqa: S603 - the number is a number
-        ["ps", "-o", "comm=", "-p", str(number)],  # noqa: S607 - `ps` is where the system keeps it
-        stdout=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    return Path(asked.stdout.strip()).name == "postgres"
-
-
 @contextlib.contextmanager
-def _system_errors_in_words(home: Path) -> Iterator[None]:
+def _explaining_system_errors(home: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -29,7 +29,7 @@ CREATE TABLE positions (
   UNIQUE (token_chain, book_id, token_contract, timeframe)
 );
 COMMENT ON TABLE positions IS
-  'The rows that may be traded. Only people change them; what follows from fills is in holdings, and the status that '
+  'The rows that may be traded. Only people add and change them; what follows from fills is in holdings, and the status that '
   'follows from both is in the view position_rows.';
 COMMENT ON COLUMN positions.position_id IS 'Derived from venue, token and timeframe: the same in every database.';
 COMMENT ON COLUMN positions.token_chain IS 'Venue namespace: the chain for on-chain books (solana), the exchange otherwise (hyperliquid). Lower case.';
@@ -274,7 +274,7 @@ GRANT SELECT ON positions, cycles, marks, intents, open_intents, planner_state, 
   majors_trades_ticks, hyperliquid_trades_ticks, majors_price_data_ohlc, hyperliquid_price_data_ohlc
   TO strandline_app, strandline_ui;
 GRANT SELECT ON positions TO strandline_ingest;
-GRANT INSERT, UPDATE ON positions, planner_state TO strandline_app;
-GRANT INSERT ON cycles, marks, intents, runs TO strandline_app;
+GRANT INSERT, UPDATE ON planner_state TO strandline_app;
+GRANT INSERT ON positions, cycles, marks, intents, runs TO strandline_app;
 GRANT UPDATE (status, status_reason, status_at, epoch) ON intents TO strandline_app;
 GRANT UPDATE (ended_at, succeeded, summary) ON runs TO strandline_app;
