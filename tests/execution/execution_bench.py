@@ -83,7 +83,7 @@ class ExecutionBench:
         """Insert a new intent, by default an entry; None if one is open already."""
         position_id = self.rows[row].position_id
         cycle = self.clock()
-        rule = special.get("rule", 8)
+        rule = special.get("rule", "first_buy")
         intent_id = derived_id("test intent", row, rule, cycle.isoformat(), str(special.get("decision", "add")))
         selling = special.get("decision", "add") in ("trim", "trail", "demote")
         with self.admin.begin() as connection:
@@ -108,8 +108,9 @@ class ExecutionBench:
         """Sell what the row holds; None if it holds nothing, or is selling already."""
         if not self.held(row):
             return None
-        reason = {"exit_reason": "stop"} if decision == "demote" else {}
-        return self.plan(row, decision=decision, rule=1, **reason | special)
+        reason = {"exit_reason": "stop"} if decision == "demote" else {"bar_count": 1000, "level_id": self.clock()}
+        rule = "stop" if decision == "demote" else "trim"
+        return self.plan(row, decision=decision, rule=rule, **reason | special)
 
     def run(
         self,

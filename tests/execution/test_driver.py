@@ -24,6 +24,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan
 from strandline.model.position import Position
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.model.rule import Rule
 from strandline.model.strand import StrandKind
 from tests.execution.execution_bench import CODE, ExecutionBench, Killed
 from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always, result
@@ -60,12 +61,8 @@ def test_an_entry_becomes_a_holding_and_a_strand_with_all_its_evidence(bench: Ex
     assert strand.result is not None
     assert (strand.intent.intent_id, strand.plan.intent_id) == (intent_id, intent_id)
     assert (strand.result.status, strand.executed_at) == (OrderStatus.FILLED, strand.result.seen_at)
-    assert (strand.cycle, strand.token_contract, strand.symbol, strand.rule) == (
-        strand.intent.cycle,
-        "BTC",
-        "BTC-USD",
-        8,
-    )
+    assert (strand.cycle, strand.token_contract, strand.symbol) == (strand.intent.cycle, "BTC", "BTC-USD")
+    assert (strand.rule, strand.state) == (Rule.FIRST_BUY, strand.intent.state)
     bench.check_settled()
 
 

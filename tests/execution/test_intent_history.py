@@ -7,10 +7,9 @@ from strandline.execution import venues_with_work
 from strandline.execution.intent_history import ended_exits, filled_intents, open_intents
 from strandline.model.exact import Quantity
 from strandline.model.intent import IntentStatus
+from strandline.model.rule import Rule
 from tests.execution.execution_bench import START, ExecutionBench
 from tests.execution.scripted_venue import Behaviour, ScriptedExecutor, always
-
-EVIDENCE = '{"appetite":0.5,"exit_urgency":0.3,"rules_not_fired":{},"terms":{},"inputs":{"attempt_id":"a"}}'
 
 
 def test_only_fills_count(bench: ExecutionBench) -> None:
@@ -19,13 +18,16 @@ def test_only_fills_count(bench: ExecutionBench) -> None:
     bench.plan(1)
     bench.run(ScriptedExecutor(bench.venue, prepares=always(Behaviour.SKIPS)))
     bench.clock.move(seconds=1)
-    bought = bench.plan(0, evidence=EVIDENCE)
+    attempt, trend, state_since, level = (START - timedelta(hours=hours) for hours in (9, 8, 7, 6))
+    named = {"attempt_id": attempt, "trend_id": trend, "state_since": state_since, "bar_count": 700, "level_id": level}
+    bought = bench.plan(0, **named)
     bench.run(ScriptedExecutor(bench.venue, executes=always(Behaviour.FILLS_IN_PARTS)))
     with bench.engine.connect() as connection:
         (filled,) = filled_intents(connection, START - timedelta(days=1))
         assert filled_intents(connection, bench.clock()) == ()
     assert filled.intent_id == bought
-    assert filled.inputs == {"attempt_id": "a"}
+    assert filled.rule is Rule.FIRST_BUY
+    assert {name: getattr(filled, name) for name in named} == named
     assert filled.quantity == Quantity(1)
     assert filled.average_price.decimal == Decimal("100.51")
 
@@ -42,7 +44,7 @@ def test_ended_exits_are_counted_in_the_open_trade_only(bench: ExecutionBench) -
             with bench.engine.connect() as connection:
                 assert len(open_intents(connection)) == 0
         with bench.engine.connect() as connection:
-            assert ended_exits(connection) == {(position_id, 1): attempts}
+            assert ended_exits(connection) == {(position_id, Rule.STOP): attempts}
         bench.clock.move(seconds=1)
         bench.plan_exit(0, trade_no=trade)
         bench.run()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from strandline.ledger.account import Account
-from strandline.ledger.books import Books, FillEntry, cost_of
+from strandline.ledger.books import Books, FillEntry
 from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.side import Side
@@ -99,7 +99,7 @@ class Desk:
     @property
     def cost(self) -> Decimal:
         """Of all that is held."""
-        return sum((cost_of(holding).decimal for holding in self.books.holdings.values()), Decimal(0))
+        return sum((holding.cost.decimal for holding in self.books.holdings.values()), Decimal(0))
 
 
 @given(st.booleans(), st.lists(steps, max_size=25))
@@ -137,7 +137,7 @@ def test_a_closed_trade_tells_what_it_brought(course: list[Step]) -> None:
     for step in course:
         desk.do(step)
     for holding in desk.books.holdings.values():
-        assert bool(holding.quantity) == bool(cost_of(holding))
+        assert bool(holding.quantity) == bool(holding.cost)
     for (row, number), trade in desk.books.trades.items():
         assert (trade.position_id, trade.trade_no) == (row, number)
         assert trade.opened_at <= trade.closed_at

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from strandline.ledger.cash import free_cash
-from strandline.ledger.equity import Equity, record, value
+from strandline.ledger.equity import Equity, measure, record, value
 from strandline.ledger.trades import losing_streak
 from strandline.model.exact import Money, Price
 from strandline.model.mark import Mark
@@ -50,7 +50,9 @@ class Portfolio:
             exists = text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)")
             if not connection.scalar(exists, {"cycle": cycle}):
                 insert(connection, "cycles", cycle_t=cycle)
-            return record(connection, cycle, marks(price), {"SOL": mark("150")})
+            equity = measure(connection, cycle, value(connection, marks(price), {"SOL": mark("150")}))
+            record(connection, equity)
+            return equity
 
     def move(self, name: str, cause: str, dollars: int) -> None:
         """Cash comes or goes, and is booked."""
@@ -96,7 +98,7 @@ def _account(venue: VenueKey) -> dict[str, str]:
 
 def mark(price: str, age: int = 0) -> Mark:
     """A price of so many seconds ago."""
-    return Mark(token_contract="BTC", price=Price(price), source="mark", observed_at=NOW - timedelta(seconds=age))
+    return Mark(price=Price(price), source="mark", observed_at=NOW - timedelta(seconds=age))
 
 
 def marks(price: str) -> dict[int, Mark]:

@@ -19,6 +19,7 @@ from strandline.model.plan import ExecutionPlan, SkipExecution
 from strandline.model.position import DesiredStatus, Holding, Position, PositionKey, PositionStatus
 from strandline.model.record import Record
 from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import Flag, Signal
 from strandline.model.strand import GENESIS, Strand
@@ -173,11 +174,34 @@ def test_a_position_has_the_same_id_everywhere(one: PositionKey, other: Position
     assert (one == other) == (one.position_id == other.position_id)
 
 
+@pytest.mark.parametrize(
+    ("rule", "missing"),
+    [
+        (Rule.FIRST_BUY, "attempt_id"),
+        (Rule.S2_BUY, "state_since"),
+        (Rule.FIRST_DIP, "trend_id"),
+        (Rule.TRIM, "bar_count"),
+        (Rule.TRIM, "level_id"),
+    ],
+)
+@given(intent=things.intents())
+def test_an_intent_names_what_its_fills_are_counted_by(rule: Rule, missing: str, intent: ExecutionIntent) -> None:
+    refused(changed(intent, rule=rule), missing, **{missing: None})
+    assert changed(intent, rule=Rule.STOP, **{missing: None}).rule is Rule.STOP  # type: ignore[attr-defined]
+
+
+def test_rules_keep_the_numbers_and_the_order_of_the_trading_rules() -> None:
+    numbers = [rule.number for rule in Rule]
+    assert numbers == sorted(numbers) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 12]
+    assert Rule("first_buy") is Rule.FIRST_BUY
+    assert Rule.FIRST_BUY.label == "first_buy (rule 8)"
+
+
 def test_ids_are_written_down_for_ever() -> None:
     btc = PositionKey(venue=VenueKey.parse("hyperliquid/perps"), token_contract="BTC", timeframe=Timeframe.H1)
     assert str(btc.position_id) == "9f25b4ca-9f6b-5a21-892b-bf1a021fa32f"
-    assert str(entry_intent_id(btc.position_id, 1, 8, NOW)) == "f6ef00a3-7303-5adb-9d86-da878e5c5d4f"
-    assert str(exit_intent_id(btc.position_id, 1, 1, NOW, 0)) == "27805fcf-87be-5241-9e6d-4a1137289592"
+    assert str(entry_intent_id(btc.position_id, 1, Rule.FIRST_BUY, NOW)) == "f6ef00a3-7303-5adb-9d86-da878e5c5d4f"
+    assert str(exit_intent_id(btc.position_id, 1, Rule.STOP, NOW, 0)) == "27805fcf-87be-5241-9e6d-4a1137289592"
 
 
 @given(st.lists(things.texts, max_size=4), st.lists(things.texts, max_size=4))
@@ -185,8 +209,8 @@ def test_parts_of_an_id_do_not_run_into_each_other(one: list[str], other: list[s
     assert (one == other) == (derived_id("x", *one) == derived_id("x", *other))
 
 
-@given(things.uuids, st.integers(0, 9), st.integers(0, 12), things.instants, st.integers(0, 9))
-def test_an_exit_has_an_id_per_attempt(position: UUID, trade: int, rule: int, bar: datetime, attempt: int) -> None:
+@given(things.uuids, st.integers(0, 9), st.sampled_from(Rule), things.instants, st.integers(0, 9))
+def test_an_exit_has_an_id_per_attempt(position: UUID, trade: int, rule: Rule, bar: datetime, attempt: int) -> None:
     first = exit_intent_id(position, trade, rule, bar, attempt)
     assert first == exit_intent_id(position, trade, rule, bar, attempt)
     assert first != exit_intent_id(position, trade, rule, bar, attempt + 1)

@@ -17,6 +17,7 @@ from strandline.model.plan import ExecutionPlan, OrderKind
 from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.record import Record
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.strand import GENESIS, Strand, StrandKind
@@ -135,7 +136,7 @@ def intents(draw: st.DrawFn) -> ExecutionIntent:
         timeframe=draw(timeframes),
         decision=decision,
         exit_reason=draw(st.sampled_from(ExitReason)) if whole else None,
-        rule=draw(st.integers(0, 12)),
+        rule=draw(st.sampled_from(Rule)),
         trade_no=draw(st.integers(0, 999)),
         attempt_no=draw(st.integers(0, 99)),
         size_frac=draw(ratios),
@@ -151,6 +152,11 @@ def intents(draw: st.DrawFn) -> ExecutionIntent:
         decision_price=draw(prices),
         source_bar=draw(instants),
         source_revision=draw(st.integers(0, 9)),
+        attempt_id=draw(instants),
+        trend_id=draw(instants),
+        state_since=draw(instants),
+        bar_count=draw(st.integers(1, 9999)),
+        level_id=draw(instants),
         cycle=cycle,
         expires_at=cycle + timedelta(seconds=draw(st.integers(1, 600))),
         strategy_hash=draw(hashes),
@@ -250,7 +256,7 @@ orders = st.builds(
     signed_bytes=st.binary(min_size=1, max_size=20),
     last_valid_height=counts | st.none(),
 )
-marks = st.builds(Mark, token_contract=names, price=prices, source=texts, observed_at=instants)
+marks = st.builds(Mark, price=prices, source=texts, observed_at=instants)
 
 
 @st.composite
@@ -307,7 +313,8 @@ def strands(draw: st.DrawFn, chain: str = "hyperliquid/perps", seq: int = 1, pre
         position_id=draw(uuids | st.none()),
         token_contract=draw(names | st.none()),
         symbol=draw(names | st.none()),
-        rule=draw(st.integers(0, 12) | st.none()),
+        state=draw(st.sampled_from(EngineState) | st.none()),
+        rule=draw(st.sampled_from(Rule) | st.none()),
         reasons=tuple(draw(st.lists(texts, max_size=2))),
         rules_not_fired=draw(st.dictionaries(texts, texts, max_size=2)),
         appetite=draw(units | st.none()),

@@ -8,7 +8,8 @@ import msgspec
 
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.instrument import Instrument
-from strandline.model.intent import ExitReason, IntentStatus
+from strandline.model.intent import ExecutionIntent, ExitReason, IntentStatus
+from strandline.model.mark import Mark
 from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.record import Record
 from strandline.model.side import Side
@@ -17,8 +18,8 @@ from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.pm import plan
-from strandline.pm.decisions import Decided
-from strandline.pm.inputs import CycleInputs, KnownPrice, Memory, OpenIntent, Row
+from strandline.pm.decisions import Plan, RowDecision
+from strandline.pm.inputs import CycleInputs, OpenIntent, PlannerState, RowInputs
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
@@ -37,7 +38,7 @@ R = TypeVar("R", bound=Record)
 
 def signal(*flags: Flag, **special: Any) -> Signal:
     """Of the newest 15m bar: close 100, ATR 4."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "instrument_id": 1,
         "timeframe": Timeframe.M15,
         "bar_ts": BAR,
@@ -58,17 +59,17 @@ def signal(*flags: Flag, **special: Any) -> Signal:
         "engine_version": "4",
         "input_hash": "a" * 64,
     }
-    return Signal(**(told | special))
+    return Signal(**(fields | special))
 
 
-def known(price: str | int, age: timedelta = timedelta(0), source: str = "bar 1m") -> KnownPrice:
+def known(price: str | int, age: timedelta = timedelta(0), source: str = "bar 1m") -> Mark:
     """A price that was seen a while before T."""
-    return KnownPrice(price=Price(price), source=source, observed_at=T - age)
+    return Mark(price=Price(price), source=source, observed_at=T - age)
 
 
 def held(quantity: str | int = 10, entry: str | int = 100, **special: Any) -> Holding:
     """Bought an hour ago; trade 3."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "trade_no": 3,
         "quantity": Quantity(quantity),
         "average_entry": Price(entry),
@@ -76,13 +77,21 @@ def held(quantity: str | int = 10, entry: str | int = 100, **special: Any) -> Ho
         "first_fill_at": T - timedelta(hours=1),
         "last_fill_at": T - timedelta(hours=1),
     }
-    return Holding(**(told | special))
+    fields |= special
+    realised = fields["average_entry"] * fields["quantity"] - fields["invested"] + fields.get("extracted", Money(0))
+    fields.setdefault("realised_pnl", realised)
+    return Holding(**fields)
 
 
-def memory(**special: Any) -> Memory:
+def closed(**special: Any) -> Holding:
+    """Trade 3 after everything was sold at the price that was paid."""
+    return changed(held(), **({"quantity": Quantity(0), "average_entry": None, "extracted": Money(1000)} | special))
+
+
+def planner_state(**special: Any) -> PlannerState:
     """Up to the bar before the newest; of trade 3."""
-    told: dict[str, Any] = {"generation": 1, "bar_ts": BAR - timedelta(minutes=15), "bar_revision": 0, "trade_no": 3}
-    return Memory(**(told | special))
+    fields: dict[str, Any] = {"generation": 1, "bar_ts": BAR - timedelta(minutes=15), "bar_revision": 0, "trade_no": 3}
+    return PlannerState(**(fields | special))
 
 
 def row(
@@ -98,10 +107,10 @@ def row(
     lot: str = "0.001",
     min_notional: str = "10",
     **special: Any,
-) -> Row:
+) -> RowInputs:
     """Flat, ready, alone with its token, a trusted price of 100, and one unread signal with these flags."""
     newest = signal(*flags)
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "position": Position(
             key=PositionKey(venue=venue, token_contract=token, timeframe=timeframe),
             instrument_id=1,
@@ -122,16 +131,16 @@ def row(
         "mark": known(100, source="mark"),
         "newest": newest,
         "signals": (newest,),
-        "memory": memory(trade_no=holding.trade_no if holding else 0),
+        "planner_state": planner_state(trade_no=holding.trade_no if holding else 0),
     }
     if "signals" in special and "newest" not in special:
         special["newest"] = special["signals"][-1]
-    return Row(**(told | special))
+    return RowInputs(**(fields | special))
 
 
-def cycle(*rows: Row, **special: Any) -> CycleInputs:
+def cycle(*rows: RowInputs, **special: Any) -> CycleInputs:
     """Equity and cash of 100,000, all of it on Hyperliquid."""
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "cycle": T,
         "rows": rows,
         "equity": Money(100_000),
@@ -139,13 +148,18 @@ def cycle(*rows: Row, **special: Any) -> CycleInputs:
         "losing_streak": 0,
         "free_cash": {str(HYPERLIQUID_PERPS): Money(100_000)},
     }
-    return CycleInputs(**(told | special))
+    return CycleInputs(**(fields | special))
 
 
-def decide(one: Row, *others: Row, **special: Any) -> Decided:
-    """What is decided about the first row."""
+def decide(one: RowInputs, *others: RowInputs, **special: Any) -> RowDecision:
+    """What is decision about the first row."""
     decisions = plan(cycle(one, *others, **special), STRATEGY).decisions
-    return next(decided for decided in decisions if decided.position_id == one.position.position_id)
+    return next(decision for decision in decisions if decision.position_id == one.position.position_id)
+
+
+def intents(planned: Plan) -> tuple[ExecutionIntent, ...]:
+    """The intents of a plan."""
+    return tuple(decision.intent for decision in planned.decisions if decision.intent is not None)
 
 
 def an_open(side: Side, status: IntentStatus, notional: str = "1000", number: int = 1) -> OpenIntent:
@@ -154,7 +168,6 @@ def an_open(side: Side, status: IntentStatus, notional: str = "1000", number: in
         intent_id=UUID(int=number),
         side=side,
         status=status,
-        rule=8 if side is Side.BUY else 1,
         notional=Money(notional) if side is Side.BUY else None,
     )
 

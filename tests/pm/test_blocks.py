@@ -9,10 +9,11 @@ import pytest
 from strandline.model.exact import Money
 from strandline.model.intent import IntentStatus
 from strandline.model.position import DesiredStatus
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import Flag
 from strandline.pm import reasons as why
-from strandline.pm.decisions import Decided
+from strandline.pm.decisions import RowDecision
 from tests.pm.build import BAR, an_open, cycle, decide, held, known, row
 
 OF_A_ROW: dict[str, dict[str, Any]] = {
@@ -31,38 +32,41 @@ OF_A_CYCLE: dict[str, dict[str, Any]] = {
 
 
 def test_nothing_blocks_a_good_row() -> None:
-    decided = decide(row(Flag.BUY_SIGNAL))
-    assert (decided.rule, decided.evidence.rules_not_fired["7"]) == (8, why.NOT_BLOCKED)
+    decision = decide(row(Flag.BUY_SIGNAL))
+    assert (decision.rule, decision.evidence.rules_not_fired["blocked"]) == (Rule.FIRST_BUY, why.NOT_BLOCKED)
 
 
 @pytest.mark.parametrize("reason", OF_A_ROW)
 def test_each_block_of_a_row_holds_an_entry_and_is_named(reason: str) -> None:
-    decided = decide(row(Flag.BUY_SIGNAL, **OF_A_ROW[reason]))
-    assert (decided.rule, decided.intent, decided.reasons) == (7, None, (reason,))
+    decision = decide(row(Flag.BUY_SIGNAL, **OF_A_ROW[reason]))
+    assert (decision.rule, decision.intent, decision.reasons) == (Rule.BLOCKED, None, (reason,))
 
 
 @pytest.mark.parametrize("reason", OF_A_CYCLE)
 def test_each_block_of_a_cycle_holds_every_entry_and_is_named(reason: str) -> None:
     for one in (row(Flag.BUY_SIGNAL), row(Flag.BUY_SIGNAL, token="ETH")):
-        decided = decide(one, **OF_A_CYCLE[reason])
-        assert (decided.rule, decided.intent, decided.reasons) == (7, None, (reason,))
+        decision = decide(one, **OF_A_CYCLE[reason])
+        assert (decision.rule, decision.intent, decision.reasons) == (Rule.BLOCKED, None, (reason,))
 
 
 @pytest.mark.parametrize("pair", list(combinations(OF_A_ROW, 2)))
 def test_all_blocks_that_apply_are_named_in_one_order(pair: tuple[str, str]) -> None:
     first, second = (OF_A_ROW[name] for name in pair)
     both = {name: first.get(name, ()) + second[name] for name in second if isinstance(second[name], tuple)}
-    decided = decide(row(Flag.BUY_SIGNAL, **{**first, **second, **both}), block_all_entries=("suite_failed",))
-    assert decided.reasons == (*pair, "suite_failed")
+    decision = decide(row(Flag.BUY_SIGNAL, **{**first, **second, **both}), block_all_entries=("suite_failed",))
+    assert decision.reasons == (*pair, "suite_failed")
 
 
 def test_a_block_is_told_whether_the_row_wanted_anything_or_not() -> None:
     assert decide(row(desired_status=DesiredStatus.PAUSED)).reasons == (why.PAUSED,)
     assert "wanted" not in decide(row(desired_status=DesiredStatus.PAUSED)).evidence.inputs
-    assert decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED)).evidence.inputs["wanted"] == "rule 8: 2250"
+    assert (
+        decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED)).evidence.inputs["wanted"]
+        == "first_buy (rule 8): 2250"
+    )
 
 
-def with_mark_of(**special: Any) -> Decided:
+def with_mark_of(**special: Any) -> RowDecision:
     """A row that wants to buy, beside one that holds something with this mark."""
     return decide(row(Flag.BUY_SIGNAL), row(token="ETH", holding=held(), newest=None, signals=(), **special))
 
@@ -88,8 +92,13 @@ def test_a_cap_that_leaves_too_little_is_a_block_and_named_beside_the_others() -
 
 
 def test_a_row_that_the_engine_has_not_seen_holds() -> None:
-    decided = decide(row(ready=False, newest=None, signals=(), memory=None))
-    assert (decided.rule, decided.reasons, decided.state, decided.memory) == (7, (why.DORMANT,), None, None)
+    decision = decide(row(ready=False, newest=None, signals=(), planner_state=None))
+    assert (decision.rule, decision.reasons, decision.state, decision.planner_state) == (
+        Rule.BLOCKED,
+        (why.DORMANT,),
+        None,
+        None,
+    )
 
 
 def test_an_archived_row_is_refused() -> None:

@@ -6,28 +6,29 @@ import pytest
 
 from strandline.model.exact import Money
 from strandline.model.intent import ExecutionIntent, IntentStatus
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.venue import VenueKey
 from strandline.pm import plan
 from strandline.pm import reasons as why
-from strandline.pm.decisions import Decided
-from strandline.pm.inputs import CycleInputs, Past, Row
+from strandline.pm.decisions import RowDecision
+from strandline.pm.inputs import CycleInputs, RowInputs, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.pm.build import STRATEGY, an_open, cycle, decide, held, known, row, signal
+from tests.pm.build import STRATEGY, an_open, cycle, decide, held, intents, known, row, signal
 
 
 def entries(inputs: CycleInputs) -> dict[str, ExecutionIntent]:
     """The intents, by token."""
-    return {one.token_contract: one for one in plan(inputs, STRATEGY).intents}
+    return {one.token_contract: one for one in intents(plan(inputs, STRATEGY))}
 
 
-def wants(token: str, failed: int = 0, flag: Flag = Flag.BUY_SIGNAL, **special: Any) -> Row:
+def wants(token: str, failed: int = 0, flag: Flag = Flag.BUY_SIGNAL, **special: Any) -> RowInputs:
     """A row that wants 2,250 of S1, or 1,125 of S2, or less after failed attempts."""
     state = EngineState.S1 if flag is Flag.BUY_SIGNAL else EngineState.S2
     newest = signal(flag, state=state)
-    return row(token=token, signals=(newest,), past=Past(failed_attempts=failed), **special)
+    return row(token=token, signals=(newest,), history=TradeHistory(failed_attempts=failed), **special)
 
 
 def cash(amount: str) -> dict[str, Money]:
@@ -70,7 +71,7 @@ def test_an_exit_frees_nothing_in_its_own_cycle() -> None:
     assert set(entries(cycle(wants("BTC"), sold))) == {"BTC", "ETH"}
 
 
-def beside(venue: VenueKey, quantity: int) -> Decided:
+def beside(venue: VenueKey, quantity: int) -> RowDecision:
     """A row that wants 2,250, beside one that holds so many at 100."""
     return decide(wants("BTC"), row(token="ETH", venue=venue, holding=held(quantity=quantity), newest=None, signals=()))
 
@@ -84,13 +85,13 @@ def test_half_of_equity_per_venue_and_eighty_percent_in_all(venue: VenueKey, qua
     assert cut is not None
     assert (cut.notional, cut.reasons) == (Money(1000), ("buy_signal", reason))
     full = beside(venue, quantity + 10)
-    assert (full.rule, full.reasons, full.intent) == (7, (reason,), None)
+    assert (full.rule, full.reasons, full.intent) == (Rule.BLOCKED, (reason,), None)
 
 
 def test_the_cap_of_one_venue_is_not_another_ones() -> None:
-    decided = beside(SOLANA_ONCHAIN, 500)
-    assert decided.intent is not None
-    assert decided.intent.reasons == ("buy_signal",)
+    decision = beside(SOLANA_ONCHAIN, 500)
+    assert decision.intent is not None
+    assert decision.intent.reasons == ("buy_signal",)
 
 
 def test_all_caps_that_leave_too_little_are_named() -> None:

@@ -6,23 +6,24 @@ import pytest
 
 from strandline.model.exact import Money, Price, Quantity
 from strandline.model.intent import Decision, ExecutionIntent
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Signal
 from strandline.model.timeframe import Timeframe
 from strandline.pm import reasons as why
-from strandline.pm.decisions import Decided
-from strandline.pm.inputs import Past, Row
-from tests.pm.build import BAR, T, changed, decide, held, known, memory, row, signal
+from strandline.pm.decisions import RowDecision
+from strandline.pm.inputs import RowInputs, TradeHistory
+from tests.pm.build import BAR, T, changed, closed, decide, held, known, planner_state, row, signal
 
 ATTEMPT = VISIT = T - timedelta(hours=5)
 TREND = T - timedelta(days=2)
 
 
-def bought(decided: Decided) -> ExecutionIntent:
+def bought(decision: RowDecision) -> ExecutionIntent:
     """The intent, which must be there."""
-    assert decided.intent is not None
-    assert (decided.intent.side, decided.intent.decision) == (Side.BUY, Decision.ADD)
-    return decided.intent
+    assert decision.intent is not None
+    assert (decision.intent.side, decision.intent.decision) == (Side.BUY, Decision.ADD)
+    return decision.intent
 
 
 def in_s2(**special: object) -> Signal:
@@ -37,18 +38,18 @@ def first_dip(**special: object) -> Signal:
 
 def test_a_buy_signal_takes_f_of_a_of_what_remains() -> None:
     intent = bought(decide(row(Flag.BUY_SIGNAL)))
-    assert (intent.rule, intent.notional, str(intent.size_frac)) == (8, Money(2250), "0.45")
+    assert (intent.rule, intent.notional, str(intent.size_frac)) == (Rule.FIRST_BUY, Money(2250), "0.45")
 
 
-@pytest.mark.parametrize("newest", [in_s2(), first_dip()])
-def test_s2_and_the_first_dip_take_half_of_that(newest: Signal) -> None:
+@pytest.mark.parametrize(("newest", "rule"), [(in_s2(), Rule.S2_BUY), (first_dip(), Rule.FIRST_DIP)])
+def test_s2_and_the_first_dip_take_half_of_that(newest: Signal, rule: Rule) -> None:
     intent = bought(decide(row(signals=(newest,))))
-    assert (intent.rule, intent.notional, str(intent.size_frac)) == (9, Money(1125), "0.225")
+    assert (intent.rule, intent.notional, str(intent.size_frac)) == (rule, Money(1125), "0.225")
 
 
 def test_a_buy_signal_while_holding_is_already_positioned() -> None:
-    decided = decide(row(Flag.BUY_SIGNAL, holding=held()))
-    assert (decided.rule, decided.reasons, decided.intent) == (12, (why.ALREADY_POSITIONED,), None)
+    decision = decide(row(Flag.BUY_SIGNAL, holding=held()))
+    assert (decision.rule, decision.reasons, decision.intent) == (Rule.HOLD, (why.ALREADY_POSITIONED,), None)
 
 
 @pytest.mark.parametrize("newest", [in_s2(), first_dip()])
@@ -59,19 +60,21 @@ def test_rule_9_adds_to_what_is_held_as_the_same_trade(newest: Signal) -> None:
 
 
 @pytest.mark.parametrize(
-    ("newest", "past", "reason"),
+    ("newest", "history", "reason"),
     [
-        (signal(Flag.BUY_SIGNAL), Past(attempts_bought=(ATTEMPT,)), why.ATTEMPT_BOUGHT),
-        (in_s2(), Past(visits_bought=(VISIT,)), why.VISIT_BOUGHT),
-        (first_dip(), Past(trends_dipped=(TREND,)), why.TREND_DIPPED),
+        (signal(Flag.BUY_SIGNAL), TradeHistory(attempts_bought=(ATTEMPT,)), why.ATTEMPT_BOUGHT),
+        (in_s2(), TradeHistory(s2_visits_bought=(VISIT,)), why.VISIT_BOUGHT),
+        (first_dip(), TradeHistory(trends_dipped=(TREND,)), why.TREND_DIPPED),
     ],
 )
-def test_what_was_filled_once_is_not_bought_again_and_another_one_is(newest: Signal, past: Past, reason: str) -> None:
-    again = decide(row(signals=(newest,), past=past))
-    assert (again.rule, again.reasons, again.intent) == (12, (reason,), None)
+def test_what_was_filled_once_is_not_bought_again_and_another_one_is(
+    newest: Signal, history: TradeHistory, reason: str
+) -> None:
+    again = decide(row(signals=(newest,), history=history))
+    assert (again.rule, again.reasons, again.intent) == (Rule.HOLD, (reason,), None)
     later = T - timedelta(hours=1)
     other = changed(newest, attempt_id=later, state_since=later, trend_id=later)
-    bought(decide(row(signals=(other,), past=past)))
+    bought(decide(row(signals=(other,), history=history)))
 
 
 def test_what_cannot_be_counted_is_not_bought() -> None:
@@ -95,18 +98,20 @@ def test_a_buy_flag_outside_of_s2_is_no_buy_of_rule_9(state: EngineState) -> Non
 def test_a_flag_lives_as_long_as_its_bar_and_fifteen_minutes_at_most(timeframe: Timeframe, life: timedelta) -> None:
     bar = timeframe.last_final(T)
     end = bar + timeframe.length
-    one = row(signals=(signal(Flag.BUY_SIGNAL, timeframe=timeframe, bar_ts=bar),), timeframe=timeframe, memory=None)
+    one = row(
+        signals=(signal(Flag.BUY_SIGNAL, timeframe=timeframe, bar_ts=bar),), timeframe=timeframe, planner_state=None
+    )
     bought(decide(one, cycle=end + life - timedelta(seconds=1)))
     over = decide(one, cycle=end + life)
-    assert (over.rule, over.reasons) == (12, (why.FLAG_EXPIRED,))
+    assert (over.rule, over.reasons) == (Rule.HOLD, (why.FLAG_EXPIRED,))
 
 
 @pytest.mark.parametrize(("price", "counts"), [("102", True), ("98", True), ("102.01", False), ("97.99", False)])
 def test_a_flag_counts_while_the_price_is_within_half_an_atr_of_the_close(price: str, counts: bool) -> None:
     for flag, holding in ((Flag.BUY_SIGNAL, None), (Flag.TRIM_FLAG, held())):
-        decided = decide(row(flag, price=price, holding=holding))
-        assert (decided.intent is not None) is counts
-        assert counts or decided.reasons == (why.FLAG_EXPIRED,)
+        decision = decide(row(flag, price=price, holding=holding))
+        assert (decision.intent is not None) is counts
+        assert counts or decision.reasons == (why.FLAG_EXPIRED,)
 
 
 def test_a_flag_of_an_older_bar_is_over() -> None:
@@ -130,11 +135,11 @@ def test_a_missing_indicator_raises() -> None:
 
 def test_a_flag_that_was_read_does_not_count_again() -> None:
     newest = signal(Flag.BUY_SIGNAL)
-    read = row(newest=newest, signals=(), memory=memory(bar_ts=BAR, trade_no=0))
+    read = row(newest=newest, signals=(), planner_state=planner_state(bar_ts=BAR, trade_no=0))
     assert decide(read).reasons == (why.NOTHING_TO_DO,)
 
 
-def remaining(notional: str, one: Row) -> Row:
+def remaining(notional: str, one: RowInputs) -> RowInputs:
     """The row with an allocation of 5,000 of which all but this much is used."""
     used = (Money(5000) - Money(notional)).buys(Price(100), Quantity("0.01"))
     return changed(one, position=changed(one.position, holding=held(quantity=str(used))))
@@ -179,7 +184,7 @@ def test_a_bar_gives_one_id_per_row_trade_and_rule(now: datetime) -> None:
     others = [
         row(Flag.BUY_SIGNAL, token="ETH"),
         row(signals=(in_s2(),)),
-        row(Flag.BUY_SIGNAL, holding=changed(held(), quantity=Quantity(0), average_entry=None)),
+        row(Flag.BUY_SIGNAL, holding=closed()),
         row(signals=(signal(Flag.BUY_SIGNAL, bar_ts=BAR - timedelta(minutes=5)),)),
     ]
     assert intent.intent_id not in {bought(decide(one)).intent_id for one in others}
@@ -192,7 +197,7 @@ def test_an_entry_expires_after_five_minutes_and_may_slip_half_a_percent() -> No
     assert (intent.source_bar, intent.decision_price) == (BAR, Price(100))
 
 
-def test_the_evidence_names_what_later_cycles_count() -> None:
-    assert decide(row(Flag.BUY_SIGNAL)).evidence.inputs["attempt_id"] == ATTEMPT.isoformat()
-    assert decide(row(signals=(in_s2(),))).evidence.inputs["visit"] == VISIT.isoformat()
-    assert decide(row(signals=(first_dip(),))).evidence.inputs["trend_id"] == TREND.isoformat()
+def test_an_entry_names_what_later_cycles_count() -> None:
+    assert bought(decide(row(Flag.BUY_SIGNAL))).attempt_id == ATTEMPT
+    assert bought(decide(row(signals=(in_s2(),)))).state_since == VISIT
+    assert bought(decide(row(signals=(first_dip(),)))).trend_id == TREND

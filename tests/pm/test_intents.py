@@ -7,43 +7,53 @@ import pytest
 
 from strandline.model.exact import Ratio
 from strandline.model.intent import ExecutionIntent, ExitReason, Urgency
+from strandline.model.rule import Rule
 from strandline.model.signal import EngineState, Flag
 from strandline.pm import plan
-from strandline.pm.inputs import Past, Row
-from tests.pm.build import BAR, STRATEGY, T, cycle, decide, held, memory, row, with_number
+from strandline.pm.inputs import RowInputs, TradeHistory
+from tests.pm.build import BAR, STRATEGY, T, cycle, decide, held, intents, planner_state, row, with_number
+
+STOP = Rule.STOP
 
 
-def sold(one: Row) -> ExecutionIntent:
+def sold(one: RowInputs) -> ExecutionIntent:
     """The intent, which must be there."""
     intent = decide(one).intent
     assert intent is not None
     return intent
 
 
-def stopped(*ended: int, **special: Any) -> Row:
+def stopped(*ended: Rule, **special: Any) -> RowInputs:
     """Below the stop, after exits of these rules have ended."""
-    return row(holding=held(), price=90, past=Past(ended_exits=ended), **special)
+    return row(holding=held(), price=90, history=TradeHistory(ended_exits=ended), **special)
 
 
 @pytest.mark.parametrize(
     ("ended", "attempt", "slippage"),
-    [((), 0, 50), ((1,), 1, 300), ((1, 1), 2, 600), ((1, 1, 1, 1), 4, 600), ((6, 2, 4), 0, 50), ((6, 1, 4), 1, 300)],
+    [
+        ((), 0, 50),
+        ((STOP,), 1, 300),
+        ((STOP, STOP), 2, 600),
+        ((STOP, STOP, STOP, STOP), 4, 600),
+        ((Rule.TRIM, Rule.TRAILING_STOP, Rule.TREND_END), 0, 50),
+        ((Rule.TRIM, STOP, Rule.TREND_END), 1, 300),
+    ],
 )
 def test_an_exit_gives_more_room_with_each_attempt_of_its_rule(
-    ended: tuple[int, ...], attempt: int, slippage: int
+    ended: tuple[Rule, ...], attempt: int, slippage: int
 ) -> None:
     intent = sold(stopped(*ended))
     assert (intent.attempt_no, intent.max_slippage_bps) == (attempt, slippage)
 
 
 def test_each_attempt_has_its_own_id_and_the_same_attempt_the_same() -> None:
-    ids = [sold(stopped(*ended)).intent_id for ended in ((), (1,), (1, 1))]
+    ids = [sold(stopped(*ended)).intent_id for ended in ((), (STOP,), (STOP, STOP))]
     assert len(set(ids)) == 3
-    assert sold(stopped(1)).intent_id == ids[1]
+    assert sold(stopped(STOP)).intent_id == ids[1]
 
 
 def test_a_trim_slips_no_more_than_an_entry() -> None:
-    intent = sold(row(Flag.TRIM_FLAG, holding=held(), past=Past(ended_exits=(6, 6))))
+    intent = sold(row(Flag.TRIM_FLAG, holding=held(), history=TradeHistory(ended_exits=(Rule.TRIM, Rule.TRIM))))
     assert (intent.attempt_no, intent.max_slippage_bps, intent.urgency) == (2, 50, Urgency.NORMAL)
 
 
@@ -60,23 +70,23 @@ def test_a_quantity_below_a_lot_is_still_sold() -> None:
 
 
 def test_an_exit_needs_no_signal() -> None:
-    intent = sold(row(holding=held(), price=90, newest=None, signals=(), memory=None))
+    intent = sold(row(holding=held(), price=90, newest=None, signals=(), planner_state=None))
     assert (intent.exit_reason, intent.source_bar, intent.state) == (ExitReason.STOP, BAR, EngineState.S4)
 
 
 def test_numbers_and_hash_are_the_strategys() -> None:
     other = with_number("exits", stop_pct=20.0)
     near, far = row(holding=held(), price=90), row(holding=held(), price=80)
-    assert plan(cycle(near), other).intents == ()
-    assert plan(cycle(far), other).intents[0].strategy_hash == other.hash != STRATEGY.hash
+    assert intents(plan(cycle(near), other)) == ()
+    assert intents(plan(cycle(far), other))[0].strategy_hash == other.hash != STRATEGY.hash
 
 
 def test_the_digest_covers_holds_and_what_they_rest_on() -> None:
     holds = plan(cycle(row()), STRATEGY)
-    assert holds.intents == ()
+    assert intents(holds) == ()
     others = [
         cycle(row(price=99)),
-        cycle(row(memory=memory(trade_no=0)), losing_streak=1),
+        cycle(row(planner_state=planner_state(trade_no=0)), losing_streak=1),
         cycle(row(), row(token="ETH")),
     ]
     assert len({holds.digest, *(plan(one, STRATEGY).digest for one in others)}) == 4

@@ -12,14 +12,15 @@ from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.exact import Money, Ratio
 from strandline.model.intent import Decision, ExecutionIntent, IntentStatus
 from strandline.model.position import DesiredStatus
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import Flag
 from strandline.pm import plan
 from strandline.pm import reasons as why
-from strandline.pm.decisions import Decided, Plan
-from strandline.pm.inputs import CycleInputs, Row
-from tests.pm.build import STRATEGY, T, changed
-from tests.pm.worlds import cycles
+from strandline.pm.decisions import Plan, RowDecision
+from strandline.pm.inputs import CycleInputs, RowInputs
+from tests.pm.build import STRATEGY, T, changed, intents
+from tests.pm.generated_inputs import cycles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -27,22 +28,28 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-FLAGS_OF = {8: {Flag.BUY_SIGNAL}, 9: {Flag.BUY_FLAG, Flag.FIRST_DIP_BUY_FLAG}}
+FLAG_OF = {
+    Rule.FIRST_BUY: Flag.BUY_SIGNAL,
+    Rule.S2_BUY: Flag.BUY_FLAG,
+    Rule.FIRST_DIP: Flag.FIRST_DIP_BUY_FLAG,
+}
+RULES: tuple[Rule, ...] = tuple(Rule)[1:]
+SELLS = RULES[:6]
 
 
 def test_the_examples_reach_every_rule() -> None:
     """Without this, all that follows could hold because nothing ever happens."""
     seen: set[object] = set()
 
-    @settings(max_examples=250, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=500, derandomize=True, deadline=None, database=None)
     @given(cycles())
     def look(inputs: CycleInputs) -> None:
         for one in plan(inputs, STRATEGY).decisions:
             seen.update({(one.rule, one.intent is not None), ("calls off", bool(one.cancels))}, one.reasons)
 
     look()
-    fired = {(rule, True) for rule in (1, 2, 3, 4, 5, 6, 8, 9)}
-    held = {(7, False), (12, False), ("calls off", True), why.WAITS_FOR_OPEN_EXIT}
+    fired = {(rule, True) for rule in (*SELLS, *FLAG_OF)}
+    held = {(Rule.BLOCKED, False), (Rule.HOLD, False), ("calls off", True), why.WAITS_FOR_OPEN_EXIT}
     assert fired | held | {why.CAP_TOKEN, why.CAP_TOTAL, why.FREE_CASH} <= seen
 
 
@@ -51,8 +58,7 @@ def test_every_row_gets_one_decision_that_says_why_the_rules_before_it_did_not_f
     decisions = plan(inputs, STRATEGY).decisions
     assert [one.position_id for one in decisions] == sorted(row.position.position_id for row in inputs.rows)
     for one in decisions:
-        asked = [rule for rule in range(1, 10) if rule < one.rule]
-        assert list(one.evidence.rules_not_fired) == [str(rule) for rule in asked]
+        assert list(one.evidence.rules_not_fired) == [rule.value for rule in RULES[: RULES.index(one.rule)]]
 
 
 @given(cycles(), st.randoms(use_true_random=False))
@@ -71,12 +77,12 @@ def test_the_same_inputs_give_the_same_bytes(inputs: CycleInputs, shuffle: rando
 @given(cycles())
 def test_caps_hold_wherever_something_is_added(inputs: CycleInputs) -> None:
     limits = STRATEGY.allocation
-    groups: list[tuple[float, Callable[[Row], Hashable]]] = [
+    groups: list[tuple[float, Callable[[RowInputs], Hashable]]] = [
         (limits.max_position_pct, token),
         (limits.max_venue_pct, lambda row: row.position.key.venue),
         (limits.max_total_pct, lambda _: "all"),
     ]
-    bought = {one.position_id: one.notional for one in plan(inputs, STRATEGY).intents if one.notional}
+    bought = {one.position_id: one.notional for one in intents(plan(inputs, STRATEGY)) if one.notional}
     for pct, group_of in groups:
         taken: dict[Hashable, Money] = defaultdict(lambda: Money(0))
         for row in inputs.rows:
@@ -88,11 +94,11 @@ def test_caps_hold_wherever_something_is_added(inputs: CycleInputs) -> None:
 
 @given(cycles())
 def test_no_row_takes_more_than_its_share_and_no_venue_more_than_its_cash(inputs: CycleInputs) -> None:
-    decided, spent = by_row(inputs), dict(inputs.free_cash)
+    decision, spent = by_row(inputs), dict(inputs.free_cash)
     for row in inputs.rows:
         spent[str(row.position.key.venue)] -= reserved(row)
     for row in inputs.rows:
-        entry = buy(decided[row.position.position_id])
+        entry = buy(decision[row.position.position_id])
         if entry is None or entry.notional is None:
             continue
         weights = sum((one.position.weight for one in inputs.rows if token(one) == token(row)), Ratio(0))
@@ -104,26 +110,26 @@ def test_no_row_takes_more_than_its_share_and_no_venue_more_than_its_cash(inputs
 
 @given(cycles())
 def test_an_intent_is_the_only_one_of_its_row_and_side(inputs: CycleInputs) -> None:
-    decided = by_row(inputs)
-    intents = [one.intent for one in decided.values() if one.intent]
-    assert len({one.intent_id for one in intents}) == len(intents)
-    assert all(one.cycle == T and one.strategy_hash == STRATEGY.hash for one in intents)
+    decision = by_row(inputs)
+    found = [one.intent for one in decision.values() if one.intent]
+    assert len({one.intent_id for one in found}) == len(found)
+    assert all(one.cycle == T and one.strategy_hash == STRATEGY.hash for one in found)
     for row in inputs.rows:
-        one = decided[row.position.position_id]
+        one = decision[row.position.position_id]
         planned = {
             before.intent_id
             for before in row.open_intents
             if before.side is Side.BUY and before.status is IntentStatus.PLANNED
         }
         assert one.intent is None or one.intent.side not in {before.side for before in row.open_intents}
-        assert set(one.cancels) == (planned if one.rule <= 6 else set())
+        assert set(one.cancels) == (planned if one.rule in SELLS else set())
 
 
 @given(cycles())
 def test_nothing_is_sold_that_is_not_held_and_a_trim_leaves_no_dust(inputs: CycleInputs) -> None:
-    decided = by_row(inputs)
+    decision = by_row(inputs)
     for row in inputs.rows:
-        intent, quantity = decided[row.position.position_id].intent, row.position.holding.quantity
+        intent, quantity = decision[row.position.position_id].intent, row.position.holding.quantity
         if intent is None or intent.quantity is None:
             continue
         assert intent.decision is Decision.TRIM or intent.quantity == quantity
@@ -149,8 +155,8 @@ def test_nothing_but_an_open_sell_stops_rules_1_to_5(inputs: CycleInputs) -> Non
     calm, blocked = by_row(inputs), by_row(worst)
     for row in inputs.rows:
         before, after = calm[row.position.position_id], blocked[row.position.position_id]
-        if before.rule > 5:
-            assert (after.rule, after.intent) == (7, None)
+        if before.rule not in SELLS[:5]:
+            assert (after.rule, after.intent) == (Rule.BLOCKED, None)
             continue
         assert sold(before) == sold(after)
         waits = any(one.side is Side.SELL for one in row.open_intents)
@@ -168,7 +174,7 @@ def test_a_flag_buys_once_and_only_on_the_newest_bar(inputs: CycleInputs) -> Non
         if entry is not None:
             assert row.newest is not None
             assert row.newest == row.signals[-1]
-            assert FLAGS_OF[entry.rule] & set(row.newest.flags)
+            assert FLAG_OF[entry.rule] in row.newest.flags
             assert (entry.source_bar, entry.source_revision) == (row.newest.bar_ts, 0)
             assert buy(second[row.position.position_id]) is None
 
@@ -179,18 +185,18 @@ def test_a_block_keeps_flags_for_the_next_cycle(inputs: CycleInputs) -> None:
     blocked = by_row(changed(inputs, block_all_entries=("halted",)))
     rows = tuple(next_cycle(row, blocked[row.position.position_id]) for row in inputs.rows)
     later, never = by_row(changed(inputs, rows=rows)), by_row(inputs)
-    assert {one: buy(decided) for one, decided in later.items()} == {
-        one: buy(decided) for one, decided in never.items()
+    assert {one: buy(decision) for one, decision in later.items()} == {
+        one: buy(decision) for one, decision in never.items()
     }
 
 
 @given(cycles())
 def test_what_is_remembered_of_a_trade_only_grows(inputs: CycleInputs) -> None:
-    decided = by_row(inputs)
+    decision = by_row(inputs)
     for row in inputs.rows:
-        old, new = row.memory_of_trade, decided[row.position.position_id].memory
+        old, new = row.open_trade_state, decision[row.position.position_id].planner_state
         if new is None:
-            assert row.memory is None
+            assert row.planner_state is None
             assert row.newest is None or row.signals
             continue
         assert new.trade_no == row.position.holding.trade_no
@@ -202,30 +208,30 @@ def test_what_is_remembered_of_a_trade_only_grows(inputs: CycleInputs) -> None:
             assert new.trail_armed or not old.trail_armed or old.highest is None
 
 
-def by_row(inputs: CycleInputs) -> "dict[UUID, Decided]":
+def by_row(inputs: CycleInputs) -> "dict[UUID, RowDecision]":
     """The decisions, by position."""
     return {one.position_id: one for one in plan(inputs, STRATEGY).decisions}
 
 
-def next_cycle(row: Row, decided: Decided) -> Row:
+def next_cycle(row: RowInputs, decision: RowDecision) -> RowInputs:
     """The row as it is read again: only what comes after its cursor is unread."""
-    memory = decided.memory
+    memory = decision.planner_state
     if memory is None:
         return row
     cursor = (memory.bar_ts, memory.bar_revision)
     unread = tuple(one for one in row.signals if (one.bar_ts, one.bar_revision) > cursor)
-    return changed(row, memory=memory, signals=unread)
+    return changed(row, planner_state=memory, signals=unread)
 
 
-def sold(decided: Decided) -> object:
+def sold(decision: RowDecision) -> object:
     """What is sold and why, without the price, A and E."""
-    intent = decided.intent
-    return decided.rule, decided.reasons, intent and (intent.intent_id, intent.quantity, intent.exit_reason)
+    intent = decision.intent
+    return decision.rule, decision.reasons, intent and (intent.intent_id, intent.quantity, intent.exit_reason)
 
 
-def buy(decided: Decided) -> ExecutionIntent | None:
+def buy(decision: RowDecision) -> ExecutionIntent | None:
     """The entry, if it is one."""
-    return decided.intent if decided.intent and decided.intent.side is Side.BUY else None
+    return decision.intent if decision.intent and decision.intent.side is Side.BUY else None
 
 
 def part_of_equity(inputs: CycleInputs, pct: float) -> Money:
@@ -233,23 +239,23 @@ def part_of_equity(inputs: CycleInputs, pct: float) -> Money:
     return (inputs.equity or Money(0)) * Ratio(str(pct / 100))
 
 
-def exposure(row: Row) -> Money:
+def exposure(row: RowInputs) -> Money:
     """At cost or at market, whichever is more."""
     known = row.price or row.mark
     return max(cost(row), known.price * row.position.holding.quantity if known else Money(0))
 
 
-def cost(row: Row) -> Money:
+def cost(row: RowInputs) -> Money:
     """What the open quantity was bought for."""
     holding = row.position.holding
     return holding.average_entry * holding.quantity if holding.average_entry else Money(0)
 
 
-def reserved(row: Row) -> Money:
+def reserved(row: RowInputs) -> Money:
     """What open entries may still cost."""
     return sum((one.notional for one in row.open_intents if one.notional), Money(0))
 
 
-def token(row: Row) -> "Hashable":
+def token(row: RowInputs) -> "Hashable":
     """The rows of one token share its allocation."""
     return row.position.key.venue, row.position.key.token_contract

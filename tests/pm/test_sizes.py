@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.position import Holding
+from strandline.model.rule import Rule
 from strandline.model.signal import Flag
 from strandline.pm import reasons as why
 from strandline.pm.appetite import AppetiteScores
@@ -26,14 +27,14 @@ holdings = st.builds(
 )
 
 
-def situation(holding: Holding, exit_urgency: float = 0.5, remaining: str = "5000", lot: str = "0.001") -> RowContext:
+def context(holding: Holding, exit_urgency: float = 0.5, remaining: str = "5000", lot: str = "0.001") -> RowContext:
     """A row with this E."""
     return RowContext(
         row=row(holding=holding, lot=lot),
         cycle=T,
         strategy=STRATEGY,
         strategy_hash="",
-        urges=AppetiteScores(appetite=0.5, exit_urgency=exit_urgency, terms={}, neutral=()),
+        scores=AppetiteScores(appetite=0.5, exit_urgency=exit_urgency, terms={}, neutral=()),
         equity=Money(100_000),
         allocation=Money(5000),
         remaining=Money(remaining),
@@ -51,30 +52,30 @@ def test_a_curve_passes_through_its_points_and_is_flat_outside() -> None:
 
 @given(scores, scores, st.sampled_from([1.0, SIZES.s2_factor]))
 def test_more_appetite_never_buys_less(a: float, b: float, factor: float) -> None:
-    at = situation(Holding())
-    less, more = (entry_notional(at, entry_share(appetite, factor, STRATEGY)) for appetite in sorted((a, b)))
-    assert less <= more <= at.remaining * Ratio("0.9")
+    ctx = context(Holding())
+    less, more = (entry_notional(ctx, entry_share(appetite, factor, STRATEGY)) for appetite in sorted((a, b)))
+    assert less <= more <= ctx.remaining * Ratio("0.9")
 
 
 @given(st.decimals(0, 5000, places=2), st.decimals(0, 5000, places=2), scores)
 def test_more_room_never_buys_less(a: object, b: object, appetite: float) -> None:
     part = entry_share(appetite, 1.0, STRATEGY)
     less, more = sorted((Money(str(a)), Money(str(b))))
-    bought = [entry_notional(situation(Holding(), remaining=str(room)), part) for room in (less, more)]
+    bought = [entry_notional(context(Holding(), remaining=str(room)), part) for room in (less, more)]
     assert bought[0] <= bought[1]
 
 
 @given(holdings, scores, scores)
 def test_more_urgency_never_sells_less(holding: Holding, a: float, b: float) -> None:
-    less, more = (situation(holding, urgency) for urgency in sorted((a, b)))
+    less, more = (context(holding, urgency) for urgency in sorted((a, b)))
     assert trim_share(less) <= trim_share(more) <= Ratio(str(SIZES.trim_max))
-    sold = [trim_quantity(at, trim_share(at), Price(100)) for at in (less, more)]
+    sold = [trim_quantity(ctx, trim_share(ctx), Price(100)) for ctx in (less, more)]
     assert sold[0] <= sold[1] <= holding.quantity
 
 
 def test_the_more_was_extracted_the_less_a_trim_sells() -> None:
     shares = [
-        trim_share(situation(held(invested=Money(100), extracted=Money(extracted)), 1.0))
+        trim_share(context(held(invested=Money(100), extracted=Money(extracted)), 1.0))
         for extracted in (0, 50, 75, 100, 300, 900)
     ]
     assert shares == [Ratio(part) for part in ("0.6", "0.6", "0.39", "0.18", "0.06", "0.06")]
@@ -84,26 +85,26 @@ def test_the_more_was_extracted_the_less_a_trim_sells() -> None:
 def test_a_trim_that_would_leave_too_little_sells_all_and_stays_a_trim() -> None:
     """A half of 0.3 lots at 100 would leave 15, which is 1.5 × 10: enough. Of 0.298 it leaves 14.9."""
     half = Ratio("0.5")
-    enough, dust = (situation(held(quantity)) for quantity in ("0.3", "0.298"))
+    enough, dust = (context(held(quantity)) for quantity in ("0.3", "0.298"))
     assert trim_quantity(enough, half, Price(100)) == Quantity("0.15")
     assert trim_quantity(dust, half, Price(100)) == Quantity("0.298")
-    decided = decide(row(Flag.TRIM_FLAG, holding=held("0.18")))
-    assert decided.intent is not None
-    assert decided.intent.quantity == Quantity("0.18")
-    assert (decided.rule, decided.intent.size_frac) == (6, Ratio(1))
-    assert decided.intent.reasons == ("trim_flag", why.DUST_RULE)
+    decision = decide(row(Flag.TRIM_FLAG, holding=held("0.18")))
+    assert decision.intent is not None
+    assert decision.intent.quantity == Quantity("0.18")
+    assert (decision.rule, decision.intent.size_frac) == (Rule.TRIM, Ratio(1))
+    assert decision.intent.reasons == ("trim_flag", why.DUST_RULE)
 
 
 def test_a_trim_that_the_venue_would_not_take_is_left_alone() -> None:
     """A tenth of 0.99 is 9.9, below the minimum of 10."""
-    assert trim_quantity(situation(held("0.99")), Ratio("0.1"), Price(100)) == Quantity(0)
-    assert trim_quantity(situation(held("1")), Ratio("0.1"), Price(100)) == Quantity("0.1")
-    assert trim_quantity(situation(held("5"), lot="1"), Ratio("0.1"), Price(100)) == Quantity(0)
+    assert trim_quantity(context(held("0.99")), Ratio("0.1"), Price(100)) == Quantity(0)
+    assert trim_quantity(context(held("1")), Ratio("0.1"), Price(100)) == Quantity("0.1")
+    assert trim_quantity(context(held("5"), lot="1"), Ratio("0.1"), Price(100)) == Quantity(0)
     assert decide(row(Flag.TRIM_FLAG, holding=held("0.4"))).reasons == (why.TRIM_TOO_SMALL,)
 
 
 def test_no_urgency_trims_nothing() -> None:
-    assert trim_quantity(situation(held()), trim_share(situation(held(), 0.0)), Price(100)) == Quantity(0)
+    assert trim_quantity(context(held()), trim_share(context(held(), 0.0)), Price(100)) == Quantity(0)
 
 
 @given(st.floats(0.01, 100))

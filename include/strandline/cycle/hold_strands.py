@@ -1,4 +1,4 @@
-"""Holds are strands too, but only when something about them has changed: a quiet row would drown the others."""
+"""Strands of holds: only for a row whose hold differs from its last strand, as most rows hold in most cycles."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -8,67 +8,71 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from strandline.cycle.position_rows import PositionRow
+from strandline.model.canonical import from_json
 from strandline.model.ids import derived_id
-from strandline.model.strand import StrandDraft, StrandKind
-from strandline.pm.decisions import Decided, Plan
+from strandline.model.rule import Rule
+from strandline.model.signal import EngineState
+from strandline.model.strand import Strand, StrandDraft, StrandKind
+from strandline.pm.decisions import Plan, RowDecision
 
 
-class _Told(NamedTuple):
+class _Hold(NamedTuple):
     """What makes one hold differ from another."""
 
-    rule: int
-    state: str
+    rule: Rule | None
+    state: EngineState | None
     reasons: tuple[str, ...]
 
 
 def hold_drafts(
-    connection: Connection, plan: Plan, watched: Mapping[UUID, PositionRow], now: datetime, code_version: str
+    connection: Connection, plan: Plan, rows_by_id: Mapping[UUID, PositionRow], now: datetime, code_version: str
 ) -> Mapping[str, list[StrandDraft]]:
-    """By chain, the holds that say something else than their row's last strand."""
-    holds = [decided for decided in plan.decisions if decided.intent is None]
-    last = dict(_last_told(connection, [decided.position_id for decided in holds]))
+    """By chain, a strand for each hold that differs from its row's last strand."""
+    holds = [decision for decision in plan.decisions if decision.intent is None]
+    last = dict(_last_holds(connection, [decision.position_id for decision in holds]))
     drafts: dict[str, list[StrandDraft]] = {}
-    for decided in holds:
-        if last.get(decided.position_id) != _told(decided):
-            row = watched[decided.position_id]
+    for decision in holds:
+        if last.get(decision.position_id) != _hold(decision):
+            row = rows_by_id[decision.position_id]
             chain = str(row.instrument.venue)
-            drafts.setdefault(chain, []).append(_draft(decided, row, plan, now, code_version))
+            drafts.setdefault(chain, []).append(_draft(decision, row, plan, now, code_version))
     return drafts
 
 
-def _told(decided: Decided) -> _Told:
-    return _Told(decided.rule, decided.state or "", decided.reasons)
+def _hold(decision: RowDecision) -> _Hold:
+    return _Hold(decision.rule, decision.state, decision.reasons)
 
 
-def _last_told(connection: Connection, positions: Iterable[UUID]) -> Iterator[tuple[UUID, _Told | None]]:
-    """Of each row; None where the last strand was no hold."""
+def _last_holds(connection: Connection, positions: Iterable[UUID]) -> Iterator[tuple[UUID, _Hold]]:
+    """The rows whose last strand is a hold, with it."""
     rows = connection.execute(
         text("""
-        SELECT position_id, s.kind, s.body::jsonb AS body
+        SELECT position_id, s.body
         FROM unnest(CAST(:positions AS uuid[])) AS p (position_id)
         JOIN LATERAL (
           SELECT kind, body FROM strands WHERE strands.position_id = p.position_id ORDER BY seq DESC LIMIT 1
-        ) AS s ON true
+        ) AS s ON s.kind = :hold
         """),
-        {"positions": list(positions)},
+        {"positions": list(positions), "hold": StrandKind.HOLD.value},
     )
     for row in rows:
-        told = _Told(row.body["rule"], row.body["inputs"].get("state", ""), tuple(row.body["reasons"]))
-        yield row.position_id, told if row.kind == StrandKind.HOLD else None
+        strand = from_json(row.body, Strand)
+        yield row.position_id, _Hold(strand.rule, strand.state, strand.reasons)
 
 
-def _draft(decided: Decided, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> StrandDraft:
-    evidence = decided.evidence
+def _draft(decision: RowDecision, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> StrandDraft:
+    evidence = decision.evidence
     return StrandDraft(
-        strand_id=derived_id("hold", str(decided.position_id), plan.cycle.isoformat()),
+        strand_id=derived_id("hold", str(decision.position_id), plan.cycle.isoformat()),
         kind=StrandKind.HOLD,
         ts=now,
         cycle=plan.cycle,
-        position_id=decided.position_id,
+        position_id=decision.position_id,
         token_contract=row.instrument.token_contract,
         symbol=row.instrument.symbol,
-        rule=decided.rule,
-        reasons=decided.reasons,
+        state=decision.state,
+        rule=decision.rule,
+        reasons=decision.reasons,
         rules_not_fired=evidence.rules_not_fired,
         appetite=evidence.appetite,
         exit_urgency=evidence.exit_urgency,

@@ -1,157 +1,151 @@
-"""Reads everything that a plan depends on, in one transaction, so that all of it was true at one time."""
+"""Reads everything that a plan depends on, each table once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
 from strandline.cycle.context import Context
-from strandline.cycle.marks import SeenMark, newest_marks
+from strandline.cycle.marks import StoredMarks, read_marks
 from strandline.cycle.position_rows import PositionRow, position_rows
-from strandline.cycle.prices import highest_closes, known_mark, trusted_prices
+from strandline.cycle.prices import highest_closes, trusted_prices
 from strandline.cycle.runs import TaskRun
 from strandline.cycle.signals import SeriesKey, signals_since
-from strandline.cycle.trade_history import pasts
+from strandline.cycle.trade_history import trade_histories
 from strandline.execution import OutboxIntent, open_intents
 from strandline.ledger.cash import free_cash
-from strandline.ledger.equity import measure, value
+from strandline.ledger.equity import Equity, measure, value
 from strandline.model.exact import Price
 from strandline.model.intent import ExitReason
 from strandline.model.mark import Mark
 from strandline.model.signal import Signal
-from strandline.pm.inputs import CycleInputs, KnownPrice, Memory, OpenIntent, Past, Row
+from strandline.pm.inputs import CycleInputs, OpenIntent, PlannerState, RowInputs, TradeHistory
 from strandline.quality import Blocks, Severity, blocks
 
 
-class Read(NamedTuple):
-    """The planner's inputs, and what else committing the plan needs."""
+class PlanningData(NamedTuple):
+    """The planner's inputs, and what committing the plan needs besides."""
 
     inputs: CycleInputs
-    watched: Mapping[UUID, PositionRow]
-    marks: Mapping[int, Mark]
-    assets: Mapping[str, Mark]
+    rows: Mapping[UUID, PositionRow]
+    equity: Equity
 
 
-class _Known(NamedTuple):
+class _Tables(NamedTuple):
     """What was read for all rows at once."""
 
-    prices: Mapping[int, KnownPrice]
-    marks: Mapping[int, SeenMark]
-    newest: Mapping[SeriesKey, tuple[Signal, ...]]
-    memories: Mapping[UUID, Memory]
-    signals: Mapping[UUID, tuple[Signal, ...]]
+    prices: Mapping[int, Mark]
+    marks: StoredMarks
+    signals: Mapping[SeriesKey, tuple[Signal, ...]]
+    states: Mapping[UUID, PlannerState]
     highest: Mapping[UUID, Price]
-    pasts: Mapping[UUID, Past]
-    opened: Mapping[UUID, tuple[OpenIntent, ...]]
+    histories: Mapping[UUID, TradeHistory]
+    open_intents: Mapping[UUID, tuple[OpenIntent, ...]]
     blocks: Blocks
 
 
-def read_inputs(connection: Connection, context: Context, run: TaskRun) -> Read:
-    """Of this cycle."""
+def read_inputs(connection: Connection, context: Context, run: TaskRun) -> PlanningData:
+    """Read the inputs of this run's cycle."""
     rows = position_rows(connection)
-    known = _known(connection, context, run.cycle, rows)
-    marks = {
-        instrument_id: _valued_at(mark, known.prices.get(instrument_id)) for instrument_id, mark in known.marks.items()
-    }
-    assets = {mark.symbol: mark for mark in known.marks.values() if not mark.venue.margined}
-    worth = value(connection, marks, assets)
-    measured = measure(connection, run.cycle, worth)
+    tables = _read_tables(connection, context, run.cycle, rows)
+    valuation = value(connection, {**tables.marks.newest, **tables.prices}, tables.marks.assets)
+    equity = measure(connection, run.cycle, valuation)
     inputs = CycleInputs(
         cycle=run.cycle,
-        rows=tuple(_row(context, run, watched, known) for watched in rows),
-        equity=None if worth.unpriced else worth.equity,
-        peak=measured.peak,
-        losing_streak=measured.losing_streak,
+        rows=tuple(_row_inputs(context, run, row, tables) for row in rows),
+        equity=None if valuation.unpriced else equity.equity,
+        peak=equity.peak,
+        losing_streak=equity.losing_streak,
         free_cash={str(venue): cash for venue, cash in free_cash(connection).items()},
-        block_all_entries=known.blocks.all_entries,
+        block_all_entries=tables.blocks.all_entries,
     )
-    return Read(inputs, {watched.position.position_id: watched for watched in rows}, marks, assets)
+    return PlanningData(inputs, {row.position.position_id: row for row in rows}, equity)
 
 
-def _known(connection: Connection, context: Context, cycle: datetime, rows: Sequence[PositionRow]) -> _Known:
+def _read_tables(connection: Connection, context: Context, cycle: datetime, rows: Sequence[PositionRow]) -> _Tables:
     positions = [row.position for row in rows]
     found = blocks(connection, cycle)
-    memories = dict(_memories(connection))
-    newest = signals_since(connection, dict.fromkeys(map(_series, rows)), cycle)
-    begun = [instant for row in rows for instant in _begun(row, newest[_series(row)])]
-    return _Known(
+    states = dict(_planner_states(connection))
+    cursors = {_series(row): _cursor(row, states) for row in rows}
+    signals = signals_since(connection, cursors, cycle)
+    marks = read_marks(connection, cycle)
+    begun = [instant for row in rows for instant in _begun(row, signals[_series(row)])]
+    return _Tables(
         prices=trusted_prices(
-            connection, cycle, {row.instrument_id for row in positions}, context.strategy.freshness, found.withheld
+            connection,
+            cycle,
+            {row.instrument_id for row in positions},
+            context.strategy.freshness,
+            found.withheld,
+            marks.of_cycle,
         ),
-        marks=newest_marks(connection, cycle),
-        newest=newest,
-        memories=memories,
-        signals=_unread(connection, rows, memories, cycle),
+        marks=marks,
+        signals=signals,
+        states=states,
         highest=highest_closes(connection, cycle, [row for row in positions if row.holding.quantity]),
-        pasts=pasts(connection, positions, min(begun, default=cycle)),
-        opened=_opened(open_intents(connection)),
+        histories=trade_histories(connection, positions, min(begun, default=cycle)),
+        open_intents=_by_position(open_intents(connection)),
         blocks=found,
     )
 
 
-def _row(context: Context, run: TaskRun, watched: PositionRow, known: _Known) -> Row:
-    position, instrument = watched.position, watched.instrument
-    position_id, series = position.position_id, _series(watched)
-    found = known.blocks.of(*series)
-    newest = known.newest[series]
-    return Row(
+def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Tables) -> RowInputs:
+    position, instrument = row.position, row.instrument
+    position_id, series = position.position_id, _series(row)
+    findings = tables.blocks.of(*series)
+    signals, cursor = tables.signals[series], _cursor(row, tables.states)
+    return RowInputs(
         position=position,
         instrument=instrument,
-        price=known.prices.get(instrument.instrument_id),
-        mark=known_mark(known.marks.get(instrument.instrument_id)),
-        newest=newest[-1] if newest else None,
-        signals=known.signals[position_id],
-        memory=known.memories.get(position_id),
-        highest_close=known.highest.get(position_id),
-        past=known.pasts[position_id],
-        open_intents=known.opened.get(position_id, ()),
-        block_entries=(*_named(found, Severity.BLOCK_ENTRIES), *_not_wanted(context, run, watched)),
-        block_all=_named(found, Severity.BLOCK_ALL),
+        price=tables.prices.get(instrument.instrument_id),
+        mark=tables.marks.newest.get(instrument.instrument_id),
+        newest=signals[-1] if signals else None,
+        signals=tuple(signal for signal in signals if cursor is None or signal.bar_ts > cursor),
+        planner_state=tables.states.get(position_id),
+        highest_close=tables.highest.get(position_id),
+        history=tables.histories[position_id],
+        open_intents=tables.open_intents.get(position_id, ()),
+        block_entries=(*_checks(findings, Severity.BLOCK_ENTRIES), *_excluded(context, run, row)),
+        block_all=_checks(findings, Severity.BLOCK_ALL),
     )
 
 
-def _not_wanted(context: Context, run: TaskRun, watched: PositionRow) -> Iterator[str]:
-    """What people said: a venue that is switched off, or a run that is about other symbols."""
-    if watched.instrument.venue not in context.venues:
+def _excluded(context: Context, run: TaskRun, row: PositionRow) -> Iterator[str]:
+    """Why people keep the row from buying: its venue is switched off, or the run is about other symbols."""
+    if row.instrument.venue not in context.venues:
         yield "venue_off"
-    if run.symbols and watched.instrument.symbol not in run.symbols:
+    if run.symbols and row.instrument.symbol not in run.symbols:
         yield "not_asked_for"
 
 
-def _named(found: Iterable[tuple[Severity, str]], severity: Severity) -> tuple[str, ...]:
-    return tuple(check for how, check in found if how is severity)
+def _checks(findings: Iterable[tuple[Severity, str]], severity: Severity) -> tuple[str, ...]:
+    return tuple(check for found, check in findings if found is severity)
 
 
-def _series(watched: PositionRow) -> SeriesKey:
-    return watched.instrument.instrument_id, watched.position.key.timeframe
+def _series(row: PositionRow) -> SeriesKey:
+    return row.instrument.instrument_id, row.position.key.timeframe
 
 
-def _begun(watched: PositionRow, newest: Sequence[Signal]) -> Iterator[datetime]:
-    """The bars with which things began that may not be over yet."""
-    named = [newest[-1].attempt_id, newest[-1].trend_id, newest[-1].state_since] if newest else []
-    holding = watched.position.holding
+def _cursor(row: PositionRow, states: Mapping[UUID, PlannerState]) -> datetime | None:
+    """The bar up to which the row's signals were planned; None for a row that is planned for the first time."""
+    state = states.get(row.position.position_id)
+    return state.bar_ts if state else None
+
+
+def _begun(row: PositionRow, signals: Sequence[Signal]) -> Iterator[datetime]:
+    """The bars with which the row's attempt, trend, state and trade began, as far as they are not over."""
+    named = [signals[-1].attempt_id, signals[-1].trend_id, signals[-1].state_since] if signals else []
+    holding = row.position.holding
     return filter(None, [*named, holding.first_fill_at if holding.quantity else None])
 
 
-def _unread(
-    connection: Connection, rows: Sequence[PositionRow], memories: Mapping[UUID, Memory], cycle: datetime
-) -> Mapping[UUID, tuple[Signal, ...]]:
-    """By position the signals that it has not folded; the newest alone for a row that is planned for the first time."""
-    wanted = {
-        _series(row): memory.bar_ts if (memory := memories.get(row.position.position_id)) else None for row in rows
-    }
-    signals = signals_since(connection, wanted, cycle)
-    return {row.position.position_id: signals[_series(row)] for row in rows}
-
-
-def _memories(connection: Connection) -> Iterator[tuple[UUID, Memory]]:
+def _planner_states(connection: Connection) -> Iterator[tuple[UUID, PlannerState]]:
     for row in connection.execute(text("SELECT * FROM planner_state")):
         yield (
             row.position_id,
-            Memory(
+            PlannerState(
                 generation=row.generation,
                 bar_ts=row.bar_ts,
                 bar_revision=row.bar_revision,
@@ -164,23 +158,11 @@ def _memories(connection: Connection) -> Iterator[tuple[UUID, Memory]]:
         )
 
 
-def _opened(planned: Iterable[OutboxIntent]) -> Mapping[UUID, tuple[OpenIntent, ...]]:
-    opened: dict[UUID, tuple[OpenIntent, ...]] = {}
-    for one in planned:
+def _by_position(intents: Iterable[OutboxIntent]) -> Mapping[UUID, tuple[OpenIntent, ...]]:
+    found: dict[UUID, tuple[OpenIntent, ...]] = {}
+    for one in intents:
         intent = OpenIntent(
-            intent_id=one.intent.intent_id,
-            side=one.intent.side,
-            status=one.status,
-            rule=one.intent.rule,
-            notional=one.intent.notional,
+            intent_id=one.intent.intent_id, side=one.intent.side, status=one.status, notional=one.intent.notional
         )
-        opened[one.intent.position_id] = (*opened.get(one.intent.position_id, ()), intent)
-    return opened
-
-
-def _valued_at(mark: SeenMark, price: KnownPrice | None) -> Mark:
-    """What is held is worth P; without one, what the venue said last."""
-    if price is None:
-        return mark
-    known = asdict(mark) | {"price": price.price, "source": price.source, "observed_at": price.observed_at}
-    return SeenMark(**known)
+        found[one.intent.position_id] = (*found.get(one.intent.position_id, ()), intent)
+    return found

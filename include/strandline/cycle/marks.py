@@ -1,8 +1,8 @@
-"""The venues' own prices, fetched once by a cycle's first step and kept as what the cycle saw."""
+"""The venues' own prices, fetched by the cycle's first step and stored per cycle."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -10,18 +10,20 @@ from strandline.model.mark import Mark
 from strandline.model.venue import VenueKey
 from strandline.store.rows import from_row
 
-_LOOKED_BACK: Final = timedelta(days=2)
+_MAX_AGE: Final = timedelta(days=2)
 
 
-class SeenMark(Mark, frozen=True, kw_only=True):
-    """A mark as stored, with what its instrument is called where it is held as cash, as SOL is for gas."""
+class StoredMarks(NamedTuple):
+    """The newest mark of each instrument, however old; of these the ones that this cycle fetched; and the newest by
+    symbol, for assets that are held as cash, as SOL is for gas."""
 
-    venue: VenueKey
-    symbol: str
+    newest: Mapping[int, Mark]
+    of_cycle: Mapping[int, Mark]
+    assets: Mapping[str, Mark]
 
 
 def tokens_to_mark(connection: Connection, venue: VenueKey) -> Sequence[str]:
-    """Everything of this venue that a row may trade or the account may hold."""
+    """The venue's tokens that a row may trade or the account holds."""
     return connection.scalars(
         text("""
         SELECT token_contract FROM instruments i
@@ -35,11 +37,11 @@ def tokens_to_mark(connection: Connection, venue: VenueKey) -> Sequence[str]:
     ).all()
 
 
-def keep_marks(connection: Connection, cycle: datetime, venue: VenueKey, marks: Iterable[Mark]) -> int:
-    """Store them; what the cycle has seen already stays, so that a retry decides on the same prices."""
-    kept = 0
-    for mark in marks:
-        kept += connection.execute(
+def store_marks(connection: Connection, cycle: datetime, venue: VenueKey, marks: Mapping[str, Mark]) -> int:
+    """Store the marks by token; one that is stored for this cycle stays, so that a retry decides on the same prices."""
+    stored = 0
+    for token, mark in marks.items():
+        stored += connection.execute(
             text("""
             INSERT INTO marks (cycle_t, instrument_id, price, source, observed_at)
             SELECT :cycle, instrument_id, :price, :source, :observed_at FROM instruments
@@ -50,25 +52,33 @@ def keep_marks(connection: Connection, cycle: datetime, venue: VenueKey, marks: 
                 "cycle": cycle,
                 "chain": venue.token_chain,
                 "book": venue.book_id,
-                "token": mark.token_contract,
+                "token": token,
                 "price": mark.price.decimal,
                 "source": mark.source,
                 "observed_at": mark.observed_at,
             },
         ).rowcount
-    return kept
+    return stored
 
 
-def newest_marks(connection: Connection, cycle: datetime) -> Mapping[int, SeenMark]:
-    """For each instrument the newest that was seen up to this cycle, however old."""
+def read_marks(connection: Connection, cycle: datetime) -> StoredMarks:
+    """The marks stored up to this cycle."""
     rows = connection.execute(
         text("""
         SELECT DISTINCT ON (instrument_id)
-          instrument_id, token_chain, book_id, token_contract, symbol, price, source, observed_at
+          instrument_id, token_chain, book_id, symbol, price, source, observed_at, cycle_t
         FROM marks JOIN instruments USING (instrument_id)
         WHERE cycle_t <= :cycle AND cycle_t > :oldest
         ORDER BY instrument_id, cycle_t DESC
         """),
-        {"cycle": cycle, "oldest": cycle - _LOOKED_BACK},
+        {"cycle": cycle, "oldest": cycle - _MAX_AGE},
     )
-    return {row.instrument_id: from_row(SeenMark, row) for row in rows}
+    newest, of_cycle, assets = {}, {}, {}
+    for row in rows:
+        mark = from_row(Mark, row)
+        newest[row.instrument_id] = mark
+        if row.cycle_t == cycle:
+            of_cycle[row.instrument_id] = mark
+        if not VenueKey(token_chain=row.token_chain, book_id=row.book_id).margined:
+            assets[row.symbol] = mark
+    return StoredMarks(newest, of_cycle, assets)

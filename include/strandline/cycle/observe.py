@@ -1,7 +1,7 @@
 """Reads prices, and cash that moved without us, from every venue: by public address, without keys."""
 
 from strandline.cycle.context import Context
-from strandline.cycle.marks import keep_marks, tokens_to_mark
+from strandline.cycle.marks import store_marks, tokens_to_mark
 from strandline.cycle.overtaken import run_overtaken
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.execution import sync_account
@@ -39,6 +39,6 @@ def _observe_one(context: Context, run: TaskRun, venue: VenueKey) -> int:
             tokens = tokens_to_mark(connection, venue)
         marks = observer.marks(tokens) if tokens else {}
         with context.database.begin() as connection:
-            return keep_marks(connection, run.cycle, venue, marks.values())
+            return store_marks(connection, run.cycle, venue, marks)
     finally:
         observer.close()

@@ -1,23 +1,22 @@
-"""What a plan leaves behind, in one transaction: the cycle's row, the intents, and what the planner remembers."""
+"""Writes a plan: the cycle's row, the intents, and the planner state of each row."""
 
 from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
-from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
 from strandline.execution.intents import outbox_row
-from strandline.pm.decisions import Decided, Plan
-from strandline.pm.inputs import Memory
-from strandline.store.rows import values
+from strandline.pm.decisions import Plan, RowDecision
+from strandline.pm.inputs import PlannerState
+from strandline.store.rows import to_row, updates, values
 
 
 def insert_cycle(
     connection: Connection, cycle: datetime, outcome: str, *, now: datetime, code_version: str, strategy_hash: str,
     plan: Plan | None = None,
 ) -> None:  # fmt: skip
-    """The fence: whoever inserts this row has planned the cycle."""
+    """Insert the cycle's row, which is the fence: it can be inserted once, so a cycle is planned once."""
     connection.execute(
         text("""
         INSERT INTO cycles
@@ -36,33 +35,25 @@ def insert_cycle(
     )
 
 
-def insert_intents(connection: Connection, decisions: Iterable[Decided], now: datetime) -> None:
-    """Each with what it rests on."""
+def insert_intents(connection: Connection, decisions: Iterable[RowDecision], now: datetime) -> None:
+    """Insert the decisions' intents, each with its evidence."""
     rows = [outbox_row(one.intent, one.evidence, now) for one in decisions if one.intent is not None]
     if rows:
         connection.execute(text(f"INSERT INTO intents {values(rows[0])}"), rows)
 
 
-def keep_memories(connection: Connection, decisions: Iterable[Decided]) -> None:
-    """Replace what the planner remembers of each row."""
-    rows = [_memory_row(one.position_id, one.memory) for one in decisions if one.memory is not None]
+def save_planner_states(connection: Connection, decisions: Iterable[RowDecision]) -> None:
+    """Replace the planner state of each decided row."""
+    rows = [_state_row(one.position_id, one.planner_state) for one in decisions if one.planner_state is not None]
     if rows:
         connection.execute(
-            text("""
-            INSERT INTO planner_state
-              (position_id, generation, bar_ts, bar_revision, exit_due, exit_due_bar, trade_no, highest, trail_armed)
-            VALUES
-              (:position_id, :generation, :bar_ts, :bar_revision, :exit_due, :exit_due_bar, :trade_no, :highest,
-               :trail_armed)
-            ON CONFLICT (position_id) DO UPDATE SET
-              generation = EXCLUDED.generation, bar_ts = EXCLUDED.bar_ts, bar_revision = EXCLUDED.bar_revision,
-              exit_due = EXCLUDED.exit_due, exit_due_bar = EXCLUDED.exit_due_bar, trade_no = EXCLUDED.trade_no,
-              highest = EXCLUDED.highest, trail_armed = EXCLUDED.trail_armed
+            text(f"""
+            INSERT INTO planner_state {values(rows[0])}
+            ON CONFLICT (position_id) DO UPDATE SET {updates(rows[0], key=["position_id"])}
             """),
             rows,
         )
 
 
-def _memory_row(position_id: UUID, memory: Memory) -> dict[str, object]:
-    row = asdict(memory)
-    return {**row, "position_id": position_id, "highest": memory.highest.decimal if memory.highest else None}
+def _state_row(position_id: UUID, state: PlannerState) -> dict[str, object]:
+    return {"position_id": position_id, **to_row(state)}

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, text
 
 from strandline.cycle.context import Context
 from strandline.cycle.hold_strands import hold_drafts
-from strandline.cycle.inputs import Read, read_inputs
-from strandline.cycle.outbox import insert_cycle, insert_intents, keep_memories
+from strandline.cycle.inputs import PlanningData, read_inputs
+from strandline.cycle.outbox import insert_cycle, insert_intents, save_planner_states
 from strandline.cycle.overtaken import overtaken
 from strandline.cycle.position_rows import unregistered_rows
 from strandline.cycle.runs import Summary, TaskRun
@@ -16,7 +16,7 @@ from strandline.execution import cancel, skip_expired
 from strandline.ledger.equity import record
 from strandline.ledger.strands import append
 from strandline.pm import plan
-from strandline.pm.decisions import Decided, Plan
+from strandline.pm.decisions import Plan, RowDecision
 from strandline.venues.factory import ExecutorFactory
 
 _LOCK: Final = 5_787_202
@@ -32,15 +32,15 @@ def plan_cycle(context: Context, run: TaskRun) -> Summary:
             if refused != "already_planned" and not run.plan_only:
                 _insert_cycle(connection, context, run, refused)
             return {"outcome": refused}
-        read = read_inputs(connection, context, run)
-        planned = plan(read.inputs, context.strategy)
+        data = read_inputs(connection, context, run)
+        planned = plan(data.inputs, context.strategy)
         if not run.plan_only:
-            _commit(connection, context, run, read, planned)
+            _commit(connection, context, run, data, planned)
         return {
             "outcome": "plan_only" if run.plan_only else "planned",
             "digest": planned.digest,
             "decisions": len(planned.decisions),
-            "intents": [_in_words(read, decided) for decided in planned.decisions if decided.intent],
+            "intents": [_in_words(data, decision) for decision in planned.decisions if decision.intent],
             "unregistered": list(unregistered_rows(connection)),
         }
 
@@ -59,15 +59,15 @@ def _fence(connection: Connection, run: TaskRun, now: datetime, max_age_seconds:
     return "already_planned" if decided else reason
 
 
-def _commit(connection: Connection, context: Context, run: TaskRun, read: Read, planned: Plan) -> None:
+def _commit(connection: Connection, context: Context, run: TaskRun, data: PlanningData, planned: Plan) -> None:
     now = context.clock()
     _insert_cycle(connection, context, run, "planned", planned)
-    record(connection, run.cycle, read.marks, read.assets)
+    record(connection, data.equity)
     insert_intents(connection, planned.decisions, now)
-    keep_memories(connection, planned.decisions)
-    cancelled = [one for decided in planned.decisions for one in decided.cancels]
+    save_planner_states(connection, planned.decisions)
+    cancelled = [intent_id for decision in planned.decisions for intent_id in decision.cancels]
     cancel(connection, cancelled, "exit_comes_first", now=now, code_version=context.code_version)
-    drafts = hold_drafts(connection, planned, read.watched, now, context.code_version)
+    drafts = hold_drafts(connection, planned, data.rows, now, context.code_version)
     for chain in sorted(drafts):
         append(connection, chain, drafts[chain])
 
@@ -86,8 +86,8 @@ def _insert_cycle(
     )
 
 
-def _in_words(read: Read, decided: Decided) -> str:
-    row = read.watched[decided.position_id]
+def _in_words(data: PlanningData, decision: RowDecision) -> str:
+    row = data.rows[decision.position_id]
     name = f"{row.instrument.symbol} {row.position.key.timeframe}"
-    decision = decided.intent.decision if decided.intent else "hold"
-    return f"{name}: {decision} by rule {decided.rule} ({', '.join(decided.reasons)})"
+    action = decision.intent.decision if decision.intent else "hold"
+    return f"{name}: {action} by {decision.rule.label} ({', '.join(decision.reasons)})"

@@ -6,12 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.cycle.marks import SeenMark
 from strandline.model.exact import Price
+from strandline.model.mark import Mark
 from strandline.model.position import Position
 from strandline.model.strategy import Freshness
 from strandline.model.timeframe import Timeframe
-from strandline.pm.inputs import KnownPrice
 
 
 def trusted_prices(
@@ -20,17 +19,11 @@ def trusted_prices(
     instruments: Collection[int],
     freshness: Freshness,
     withheld: Collection[tuple[int, Timeframe, datetime]],
-) -> Mapping[int, KnownPrice]:
-    """The close of the newest final 1m bar that is fresh and that the quality gate does not withhold, else the mark
-    that this very cycle saw, else nothing."""
-    return {**_seen_marks(connection, cycle), **_closes(connection, cycle, instruments, freshness, withheld)}
-
-
-def known_mark(mark: SeenMark | None) -> KnownPrice | None:
-    """A mark as the planner reads it."""
-    if mark is None:
-        return None
-    return KnownPrice(price=mark.price, source=f"mark {mark.source}", observed_at=mark.observed_at)
+    marks_of_cycle: Mapping[int, Mark],
+) -> Mapping[int, Mark]:
+    """P by instrument: the close of the newest final 1m bar that is fresh and not withheld by the quality gate, else
+    the mark that this cycle fetched, else nothing."""
+    return {**marks_of_cycle, **_closes(connection, cycle, instruments, freshness, withheld)}
 
 
 def highest_closes(connection: Connection, cycle: datetime, held: Iterable[Position]) -> Mapping[UUID, Price]:
@@ -61,7 +54,7 @@ def _closes(
     instruments: Collection[int],
     freshness: Freshness,
     withheld: Collection[tuple[int, Timeframe, datetime]],
-) -> Mapping[int, KnownPrice]:
+) -> Mapping[int, Mark]:
     minute = Timeframe.M1.length
     rows = connection.execute(
         text("""
@@ -76,19 +69,11 @@ def _closes(
         },
     )
     return {
-        row.instrument_id: KnownPrice(
+        row.instrument_id: Mark(
             price=Price.from_float(row.close),
             source=f"1m bar {row.ts.isoformat()} revision {row.revision}",
             observed_at=row.ts + minute,
         )
         for row in rows
         if row.close > 0 and (row.instrument_id, Timeframe.M1, row.ts) not in withheld
-    }
-
-
-def _seen_marks(connection: Connection, cycle: datetime) -> Mapping[int, KnownPrice]:
-    rows = connection.execute(text("SELECT * FROM marks WHERE cycle_t = :cycle"), {"cycle": cycle})
-    return {
-        row.instrument_id: KnownPrice(price=Price(row.price), source=f"mark {row.source}", observed_at=row.observed_at)
-        for row in rows
     }

@@ -1,4 +1,4 @@
-"""The engine's signals as the planner reads them."""
+"""Reads the engine's signals for the planner."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,9 +16,9 @@ SeriesKey: TypeAlias = tuple[int, Timeframe]
 def signals_since(
     connection: Connection, wanted: Mapping[SeriesKey, datetime | None], cycle: datetime
 ) -> Mapping[SeriesKey, tuple[Signal, ...]]:
-    """Those of bars that start later and are over at `cycle`, oldest first; for a series without a start its newest.
+    """Per series the signals of bars that start after the given instant, and in any case the newest, oldest first.
 
-    Of the adopted generation only, and of each bar its newest revision.
+    Bars that are over at `cycle`, the adopted generation, and the newest revision of each bar only.
     """
     series = sorted(wanted)
     rows = connection.execute(
@@ -28,11 +28,15 @@ def signals_since(
                     CAST(:until AS timestamptz[])) WITH ORDINALITY AS w (instrument_id, timeframe, after, until, place)
         JOIN engine_states s ON s.instrument_id = w.instrument_id AND s.timeframe = w.timeframe AND s.adopted
         CROSS JOIN LATERAL (
+          SELECT max(f.ts) AS ts FROM features f
+          WHERE f.instrument_id = w.instrument_id AND f.timeframe = w.timeframe AND f.generation = s.generation
+            AND f.ts <= w.until
+        ) AS last
+        CROSS JOIN LATERAL (
           SELECT DISTINCT ON (f.ts) f.ts, f.uptrend_engine_v4 AS signal FROM features f
           WHERE f.instrument_id = w.instrument_id AND f.timeframe = w.timeframe AND f.generation = s.generation
-            AND f.ts > COALESCE(w.after, '-infinity') AND f.ts <= w.until
+            AND f.ts >= LEAST(last.ts, w.after + interval '1 microsecond') AND f.ts <= last.ts
           ORDER BY f.ts DESC, f.bar_revision DESC
-          LIMIT CASE WHEN w.after IS NULL THEN 1 END
         ) AS newest
         ORDER BY w.place, newest.ts
         """),

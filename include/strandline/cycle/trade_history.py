@@ -1,4 +1,4 @@
-"""What has been of each row, as far as the planner counts it."""
+"""Reads the earlier intents and trades of each row, as far as the planner counts them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,52 +7,50 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.execution import Filled, ended_exits, filled_intents
-from strandline.model.intent import Decision
+from strandline.execution import FilledIntent, ended_exits, filled_intents
 from strandline.model.position import Position
-from strandline.model.signal import EngineState
-from strandline.pm.inputs import LastTrim, Past
+from strandline.model.rule import Rule
+from strandline.pm.inputs import LastTrim, TradeHistory
 
 
-def pasts(connection: Connection, rows: Iterable[Position], since: datetime) -> Mapping[UUID, Past]:
-    """By position; `since` is the oldest bar that anything still open may have begun with."""
-    filled: dict[UUID, list[Filled]] = defaultdict(list)
-    for one in filled_intents(connection, since):
-        filled[one.position_id].append(one)
-    ended: dict[UUID, list[int]] = defaultdict(list)
+def trade_histories(connection: Connection, rows: Iterable[Position], since: datetime) -> Mapping[UUID, TradeHistory]:
+    """By position. `since` is the oldest bar that an open attempt, visit, trend or trade began with."""
+    filled: dict[UUID, list[FilledIntent]] = defaultdict(list)
+    for intent in filled_intents(connection, since):
+        filled[intent.position_id].append(intent)
+    ended: dict[UUID, list[Rule]] = defaultdict(list)
     for (position_id, rule), count in ended_exits(connection).items():
         ended[position_id].extend([rule] * count)
     failed = _failed_attempts(connection)
     return {
-        row.position_id: _past(row, filled[row.position_id], ended[row.position_id], failed.get(row.position_id, 0))
+        row.position_id: _history(row, filled[row.position_id], ended[row.position_id], failed.get(row.position_id, 0))
         for row in rows
     }
 
 
-def _past(row: Position, filled: Sequence[Filled], ended: Sequence[int], failed: int) -> Past:
-    trims = [one for one in filled if one.decision is Decision.TRIM and one.trade_no == row.holding.trade_no]
-    return Past(
-        attempts_bought=_named(filled, "attempt_id", rule=8),
-        visits_bought=_named(filled, "visit", rule=9, state=EngineState.S2),
-        trends_dipped=_named(filled, "trend_id", rule=9, state=EngineState.S3),
-        last_trim=_last_trim(trims[-1]) if trims and row.holding.quantity else None,
+def _history(row: Position, filled: Sequence[FilledIntent], ended: Sequence[Rule], failed: int) -> TradeHistory:
+    trade_no = row.holding.trade_no if row.holding.quantity else None
+    return TradeHistory(
+        attempts_bought=_instants(intent.attempt_id for intent in filled if intent.rule is Rule.FIRST_BUY),
+        s2_visits_bought=_instants(intent.state_since for intent in filled if intent.rule is Rule.S2_BUY),
+        trends_dipped=_instants(intent.trend_id for intent in filled if intent.rule is Rule.FIRST_DIP),
+        last_trim=_last_trim(intent for intent in filled if intent.trade_no == trade_no),
         ended_exits=tuple(sorted(ended)),
         failed_attempts=failed,
     )
 
 
-def _named(filled: Iterable[Filled], name: str, *, rule: int, state: EngineState | None = None) -> tuple[datetime, ...]:
-    """The instants of this name in what the rule's fills rest on."""
-    found = {
-        datetime.fromisoformat(one.inputs[name])
-        for one in filled
-        if one.rule == rule and (state is None or one.state is state)
-    }
-    return tuple(sorted(found))
+def _instants(found: Iterable[datetime | None]) -> tuple[datetime, ...]:
+    return tuple(sorted({instant for instant in found if instant is not None}))
 
 
-def _last_trim(trim: Filled) -> LastTrim:
-    return LastTrim(bar_count=int(trim.inputs["bar_count"]), level_id=datetime.fromisoformat(trim.inputs["level_id"]))
+def _last_trim(filled: Iterable[FilledIntent]) -> LastTrim | None:
+    """The database refuses a trim without its bar's count and its level."""
+    last = None
+    for intent in filled:
+        if intent.rule is Rule.TRIM and intent.bar_count is not None and intent.level_id is not None:
+            last = LastTrim(bar_count=intent.bar_count, level_id=intent.level_id)
+    return last
 
 
 def _failed_attempts(connection: Connection) -> Mapping[UUID, int]:

@@ -2,13 +2,13 @@
 
 from strandline.execution.account_sync import sync_account
 from strandline.execution.driver import VenueRun, execute_venue
-from strandline.execution.intent_history import Filled, ended_exits, filled_intents, open_intents
+from strandline.execution.intent_history import FilledIntent, ended_exits, filled_intents, open_intents
 from strandline.execution.intents import OutboxIntent
 from strandline.execution.skipping import cancel, skip_expired, skip_unknown_venues
 from strandline.execution.venues_with_work import venues_with_work
 
 __all__ = [
-    "Filled",
+    "FilledIntent",
     "OutboxIntent",
     "VenueRun",
     "cancel",

@@ -9,33 +9,31 @@ from sqlalchemy import Connection, text
 
 from strandline.execution.intents import OutboxIntent, read
 from strandline.model.exact import Price, Quantity
-from strandline.model.intent import Decision
-from strandline.model.signal import EngineState
+from strandline.model.rule import Rule
 
 
-class Filled(NamedTuple):
-    """An intent of which something was filled; `inputs` are its evidence's: attempt, trend, visit, level."""
+class FilledIntent(NamedTuple):
+    """An intent of which something was filled, with the fields by which the planner counts it."""
 
     intent_id: UUID
     position_id: UUID
     trade_no: int
-    rule: int
-    decision: Decision
-    state: EngineState
-    source_bar: datetime
-    inputs: Mapping[str, str]
+    rule: Rule
+    attempt_id: datetime | None
+    trend_id: datetime | None
+    state_since: datetime | None
+    bar_count: int | None
+    level_id: datetime | None
     quantity: Quantity
     average_price: Price
-    filled_at: datetime
 
 
-def filled_intents(connection: Connection, since: datetime) -> tuple[Filled, ...]:
+def filled_intents(connection: Connection, since: datetime) -> tuple[FilledIntent, ...]:
     """Those of bars from `since` on, in the order in which they were filled."""
     rows = connection.execute(
         text("""
-        SELECT i.intent_id, i.position_id, i.trade_no, i.rule, i.decision, i.state, i.source_bar,
-               i.evidence -> 'inputs' AS inputs, sum(f.quantity) AS quantity,
-               sum(f.price * f.quantity) / sum(f.quantity) AS average_price, max(f.ts) AS filled_at
+        SELECT i.intent_id, i.position_id, i.trade_no, i.rule, i.attempt_id, i.trend_id, i.state_since, i.bar_count,
+               i.level_id, sum(f.quantity) AS quantity, sum(f.price * f.quantity) / sum(f.quantity) AS average_price
         FROM intents i JOIN orders o USING (intent_id) JOIN fills f USING (order_id)
         WHERE i.source_bar >= :since
         GROUP BY i.intent_id ORDER BY min(f.booked_no)
@@ -43,24 +41,24 @@ def filled_intents(connection: Connection, since: datetime) -> tuple[Filled, ...
         {"since": since},
     )
     return tuple(
-        Filled(
+        FilledIntent(
             intent_id=row.intent_id,
             position_id=row.position_id,
             trade_no=row.trade_no,
-            rule=row.rule,
-            decision=Decision(row.decision),
-            state=EngineState(row.state),
-            source_bar=row.source_bar,
-            inputs=row.inputs or {},
+            rule=Rule(row.rule),
+            attempt_id=row.attempt_id,
+            trend_id=row.trend_id,
+            state_since=row.state_since,
+            bar_count=row.bar_count,
+            level_id=row.level_id,
             quantity=Quantity(row.quantity),
             average_price=Price(row.average_price),
-            filled_at=row.filled_at,
         )
         for row in rows
     )
 
 
-def ended_exits(connection: Connection) -> Mapping[tuple[UUID, int], int]:
+def ended_exits(connection: Connection) -> Mapping[tuple[UUID, Rule], int]:
     """By row and rule, how many exits of the open trade have ended, whether they sold anything or not."""
     rows = connection.execute(
         text("""
@@ -70,7 +68,7 @@ def ended_exits(connection: Connection) -> Mapping[tuple[UUID, int], int]:
         GROUP BY position_id, rule
         """)
     )
-    return {(row.position_id, row.rule): row.ended for row in rows}
+    return {(row.position_id, Rule(row.rule)): row.ended for row in rows}
 
 
 def open_intents(connection: Connection) -> tuple[OutboxIntent, ...]:

@@ -89,6 +89,7 @@ def _decision(
         position_id=intent.position_id,
         token_contract=intent.token_contract,
         symbol=planned.symbol,
+        state=intent.state,
         rule=intent.rule,
         reasons=intent.reasons,
         rules_not_fired=evidence.rules_not_fired,

@@ -64,11 +64,6 @@ class Trade(Record, frozen=True, kw_only=True):
     close_reason: str
 
 
-def cost_of(holding: Holding) -> Money:
-    """What the open quantity cost, exactly; average times quantity is off by the average's last digit."""
-    return holding.invested - holding.extracted + holding.realised_pnl
-
-
 @dataclass
 class Books:
     """The part of the ledger that is being changed."""
@@ -110,7 +105,7 @@ class Books:
         self.holdings[entry.position_id] = replace(
             _with_fill(holding, entry),
             quantity=quantity,
-            average_entry=(cost_of(holding) + notional).per(quantity),
+            average_entry=(holding.cost + notional).per(quantity),
             invested=holding.invested + notional,
         )
         self._settle(entry, paid=-notional, realised=Money(0))
@@ -142,7 +137,7 @@ class Books:
         if entry.side is Side.BUY or not holding.quantity or not holding.quantity < entry.dust_below:
             return
         asset = (entry.account, entry.token_contract)
-        cost = cost_of(holding)
+        cost = holding.cost
         self.dust[asset] = self.dust.get(asset, Quantity(0)) + holding.quantity
         self.holdings[entry.position_id] = replace(
             holding, quantity=Quantity(0), average_entry=None, realised_pnl=holding.realised_pnl - cost
@@ -182,7 +177,7 @@ class Books:
 def _cost_of_part(holding: Holding, quantity: Quantity) -> Money:
     """The cost of this quantity: the whole cost for all of it, else at the average entry."""
     if quantity == holding.quantity or holding.average_entry is None:
-        return cost_of(holding)
+        return holding.cost
     return holding.average_entry * quantity
 
 

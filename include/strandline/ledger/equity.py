@@ -1,6 +1,5 @@
 """The portfolio's worth at each cycle, and what the breakers compare it with."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy import Connection, text
@@ -8,14 +7,13 @@ from sqlalchemy import Connection, text
 from strandline.ledger.trades import losing_streak
 from strandline.ledger.valuation import Valuation, value
 from strandline.model.exact import Money
-from strandline.model.mark import Mark
 from strandline.model.record import Record
 
 __all__ = ["Equity", "Valuation", "measure", "record", "value"]
 
 
 class Equity(Record, frozen=True, kw_only=True):
-    """`day_start` and `peak` are told as if all deposits and withdrawals had been there from the beginning."""
+    """`day_start` and `peak` are shifted by later deposits and withdrawals; `deposits` is their net sum so far."""
 
     cycle: datetime
     equity: Money
@@ -24,11 +22,11 @@ class Equity(Record, frozen=True, kw_only=True):
     peak: Money
     losing_streak: int
     oldest_mark_at: datetime | None
+    deposits: Money
 
 
-def record(connection: Connection, cycle: datetime, marks: Mapping[int, Mark], assets: Mapping[str, Mark]) -> Equity:
-    """Write down the worth at this cycle, whose row must exist; done again, the new worth replaces the old."""
-    now = measure(connection, cycle, value(connection, marks, assets))
+def record(connection: Connection, now: Equity) -> None:
+    """Store the equity of a cycle, whose row must exist; done again, the new equity replaces the old."""
     connection.execute(
         text("""
         INSERT INTO equity (cycle_t, equity, cash, day_start, peak, losing_streak, oldest_mark_at, deposits)
@@ -39,27 +37,27 @@ def record(connection: Connection, cycle: datetime, marks: Mapping[int, Mark], a
           deposits = EXCLUDED.deposits
         """),
         {
-            "cycle": cycle,
+            "cycle": now.cycle,
             "equity": now.equity.decimal,
             "cash": now.cash.decimal,
             "day_start": now.day_start.decimal,
             "peak": now.peak.decimal,
             "losing_streak": now.losing_streak,
             "oldest_mark_at": now.oldest_mark_at,
-            "deposits": _deposits(connection).decimal,
+            "deposits": now.deposits.decimal,
         },
     )
-    return now
 
 
 def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity:
-    """This worth beside the day's start and the peak, as far as the cycles before this one saw them."""
+    """Compare the worth with the day's start and the peak, as the cycles before this one recorded them."""
     before = connection.execute(
         text("SELECT * FROM equity WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1"), {"cycle": cycle}
     ).one_or_none()
+    deposits = _deposits(connection)
     day_start = peak = worth.equity
     if before is not None:
-        came = _deposits(connection) - Money(before.deposits)
+        came = deposits - Money(before.deposits)
         peak = max(peak, Money(before.peak) + came)
         if before.cycle_t.date() == cycle.date():
             day_start = Money(before.day_start) + came
@@ -71,6 +69,7 @@ def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity
         peak=peak,
         losing_streak=losing_streak(connection),
         oldest_mark_at=worth.oldest_mark_at,
+        deposits=deposits,
     )
 
 

@@ -1,4 +1,4 @@
-"""What a decision rests on, kept from planning until its strand is written."""
+"""What a decision rests on, stored with the intent until its strand is written."""
 
 from collections.abc import Mapping
 
@@ -6,11 +6,10 @@ from strandline.model.record import Record, require
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """Why the planner decided so, complete enough to check it by hand.
+    """Why the planner decided so, complete enough to check it by hand. For people and proof: no code reads it back.
 
-    `rules_not_fired` names each rule that was looked at before the one that fired, and why it did not. `terms` are the
-    numbers of A and E. `inputs` name what was read: the signal's and the bar's identity, price and its source, attempt,
-    trend, visit and level by which later decisions count.
+    `rules_not_fired` names each rule that was evaluated before the one that fired, and why it did not. `terms` are the
+    terms of A and E. `inputs` names what was read: the signal and its bar, the price and its source, trade, portfolio.
     """
 
     appetite: float

@@ -1,12 +1,15 @@
 """A decision of the portfolio manager that is to become an order, on whatever venue."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.ids import derived_id
 from strandline.model.record import Record, require
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.timeframe import Timeframe
@@ -65,8 +68,21 @@ class IntentStatus(StrEnum):
         return self not in (IntentStatus.SKIPPED, IntentStatus.DONE, IntentStatus.FAILED)
 
 
+COUNTED_BY: Final[Mapping[Rule, tuple[str, ...]]] = {
+    Rule.FIRST_BUY: ("attempt_id",),
+    Rule.S2_BUY: ("state_since",),
+    Rule.FIRST_DIP: ("trend_id",),
+    Rule.TRIM: ("bar_count", "level_id"),
+}
+"""The fields by which later cycles count the fills of a rule; an intent of that rule must have them."""
+
+
 class ExecutionIntent(Record, frozen=True, kw_only=True):
-    """Venue-agnostic. Entries are sized in money, exits in units of what is held."""
+    """Venue-agnostic. Entries are sized in money, exits in units of what is held.
+
+    `attempt_id`, `trend_id`, `state_since`, `bar_count` and `level_id` are those of the newest signal at the decision:
+    the planner counts filled intents by them. They are None for a decision made without a signal.
+    """
 
     intent_id: UUID
     position_id: UUID
@@ -75,7 +91,7 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
     timeframe: Timeframe
     decision: Decision
     exit_reason: ExitReason | None
-    rule: int
+    rule: Rule
     trade_no: int
     attempt_no: int
     size_frac: Ratio
@@ -91,6 +107,11 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
     decision_price: Price
     source_bar: datetime
     source_revision: int
+    attempt_id: datetime | None = None
+    trend_id: datetime | None = None
+    state_since: datetime | None = None
+    bar_count: int | None = None
+    level_id: datetime | None = None
     cycle: datetime
     expires_at: datetime
     strategy_hash: str
@@ -106,6 +127,8 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
         require(self.size_frac <= Ratio(1), "size_frac is at most 1")
         require(self.max_slippage_bps >= 0, "max_slippage_bps is not negative")
         require(self.expires_at > self.cycle, "an intent expires after its cycle")
+        missing = [name for name in COUNTED_BY.get(self.rule, ()) if getattr(self, name) is None]
+        require(not missing, f"an intent of {self.rule} names its {', '.join(missing)}")
 
     @property
     def side(self) -> Side:
@@ -113,11 +136,11 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
         return self.decision.side
 
 
-def entry_intent_id(position_id: UUID, trade_no: int, rule: int, source_bar: datetime) -> UUID:
-    """OutboxIntent again from the same bar by the same rule, it is the same intent."""
-    return derived_id("intent", str(position_id), trade_no, rule, source_bar.isoformat())
+def entry_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: datetime) -> UUID:
+    """The same bar under the same rule gives the same intent, however often it is planned."""
+    return derived_id("intent", str(position_id), trade_no, rule.number, source_bar.isoformat())
 
 
-def exit_intent_id(position_id: UUID, trade_no: int, rule: int, source_bar: datetime, attempt_no: int) -> UUID:
+def exit_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: datetime, attempt_no: int) -> UUID:
     """Like an entry's, and one per attempt: an exit is planned again until the row is flat."""
-    return derived_id("intent", str(position_id), trade_no, rule, source_bar.isoformat(), attempt_no)
+    return derived_id("intent", str(position_id), trade_no, rule.number, source_bar.isoformat(), attempt_no)

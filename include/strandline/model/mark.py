@@ -1,4 +1,4 @@
-"""What a venue says that something is worth now."""
+"""Prices with their source: what something is valued at, and what one could trade at right now."""
 
 from datetime import datetime
 
@@ -7,16 +7,15 @@ from strandline.model.record import Record, require
 
 
 class Mark(Record, frozen=True, kw_only=True):
-    """The price that the venue itself values a position at."""
+    """A price, where it came from, and when it was true: the end of the bar, or when the venue was asked."""
 
-    token_contract: str
     price: Price
     source: str
     observed_at: datetime
 
 
 class Quote(Record, frozen=True, kw_only=True):
-    """What one would get and pay right now for a little."""
+    """The best prices to sell and to buy at, for a small amount."""
 
     token_contract: str
     bid: Price

@@ -64,6 +64,11 @@ class Holding(Record, frozen=True, kw_only=True):
         )
         require(not self.quantity or self.first_fill_at is not None, "a holding has a first fill")
 
+    @property
+    def cost(self) -> Money:
+        """What the open quantity cost: exact, where average entry times quantity is off by the average's last digit."""
+        return self.invested - self.extracted + self.realised_pnl
+
 
 class Position(Record, frozen=True, kw_only=True):
     """The row as planner and executor see it."""

@@ -14,6 +14,8 @@ from strandline.model.intent import ExecutionIntent
 from strandline.model.plan import ExecutionPlan
 from strandline.model.record import Record, require
 from strandline.model.result import ExecutionResult
+from strandline.model.rule import Rule
+from strandline.model.signal import EngineState
 
 GENESIS: Final = "0" * 64
 """The `previous` of the first strand of a chain."""
@@ -40,7 +42,8 @@ class StrandDraft(Record, frozen=True, kw_only=True):
     position_id: UUID | None = None
     token_contract: str | None = None
     symbol: str | None = None
-    rule: int | None = None
+    state: EngineState | None = None
+    rule: Rule | None = None
     reasons: tuple[str, ...] = ()
     rules_not_fired: Mapping[str, str] = field(default_factory=dict)
     appetite: float | None = None

@@ -1,4 +1,4 @@
-"""How much of equity each row may take: its share of what its token may take."""
+"""How much of equity each row may take: its share of its token's cap."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -6,20 +6,20 @@ from uuid import UUID
 
 from strandline.model.exact import Money, Ratio
 from strandline.model.strategy import Strategy
-from strandline.pm.inputs import CycleInputs, Row
+from strandline.pm.inputs import CycleInputs, RowInputs
 from strandline.pm.rounding import percent, share
 
 Token: TypeAlias = tuple[str, str]
 _NONE = Money(0)
 
 
-def token_of(row: Row) -> Token:
+def token_of(row: RowInputs) -> Token:
     """The rows of one token share its allocation and its cap."""
     return str(row.position.key.venue), row.position.key.token_contract
 
 
 def allocations(inputs: CycleInputs, strategy: Strategy) -> Mapping[UUID, Money]:
-    """By position; the weights of a token's rows are normalised, so that they never add up to more than its cap."""
+    """By position. The weights of a token's rows are normalised, so that they never add up to more than its cap."""
     weights: dict[Token, Ratio] = {}
     for row in inputs.rows:
         weights[token_of(row)] = weights.get(token_of(row), Ratio(0)) + row.position.weight
@@ -31,23 +31,9 @@ def allocations(inputs: CycleInputs, strategy: Strategy) -> Mapping[UUID, Money]
     }
 
 
-def remaining(row: Row, allocation: Money) -> Money:
-    """What the row may still add, at cost: nothing when it holds its allocation already."""
-    return max(_NONE, allocation - cost(row) - reserved(row))
-
-
-def cost(row: Row) -> Money:
-    """What the row's open quantity was bought for."""
-    holding = row.position.holding
-    return _NONE if holding.average_entry is None else holding.average_entry * holding.quantity
-
-
-def reserved(row: Row) -> Money:
-    """What the row's open entries may still cost."""
-    total = _NONE
-    for intent in row.open_intents:
-        total = total + (intent.notional or _NONE)
-    return total
+def remaining(row: RowInputs, allocation: Money) -> Money:
+    """What the row may still add, with its holding at cost: nothing when it holds its allocation already."""
+    return max(_NONE, allocation - row.position.holding.cost - row.reserved)
 
 
 def _share(per_token: Money, weight: Ratio, weights: Ratio) -> Money:

@@ -7,15 +7,15 @@ from typing import Final
 
 from strandline.model.position import Holding
 from strandline.model.strategy import Strategy
-from strandline.pm.inputs import CycleInputs, Row
+from strandline.pm.inputs import CycleInputs, RowInputs
 from strandline.pm.rounding import score
 
 _UNKNOWN_REGIME: Final = ("meso", "macro", "drivers")
 
 
 @dataclass(frozen=True)
-class Pressure:
-    """How badly the portfolio is doing, each term in [0, 1]. A drawdown of None is not known and counts as none."""
+class CutPressure:
+    """How badly the portfolio is doing, each term in [0, 1]. A drawdown of None is unknown and counts as none."""
 
     drawdown: float | None
     crowding: float
@@ -24,7 +24,7 @@ class Pressure:
 
 @dataclass(frozen=True)
 class AppetiteScores:
-    """A and E. `neutral` names the terms that are not known and took their neutral value."""
+    """A (`appetite`) and E (`exit_urgency`). `neutral` names the unknown terms, which took their neutral value."""
 
     appetite: float
     exit_urgency: float
@@ -32,20 +32,20 @@ class AppetiteScores:
     neutral: tuple[str, ...]
 
 
-def pressure_of(inputs: CycleInputs, strategy: Strategy) -> Pressure:
-    """The portfolio's share in A and E, the same for all rows."""
+def cut_pressure(inputs: CycleInputs, strategy: Strategy) -> CutPressure:
+    """The portfolio's part in A and E, the same for all rows."""
     cut = strategy.cut_pressure
     positions = sum(bool(row.position.holding.quantity) for row in inputs.rows)
     drawdown = _drawdown(inputs)
-    return Pressure(
+    return CutPressure(
         drawdown=None if drawdown is None else score(min(1.0, drawdown / (cut.drawdown_pct / 100))),
         crowding=score(_unit((positions - cut.crowding_from) / cut.crowding_span)),
         streak=score(min(1.0, inputs.losing_streak / cut.streak_full)),
     )
 
 
-def urges_of(row: Row, cycle: datetime, pressure: Pressure, strategy: Strategy) -> AppetiteScores:
-    """Meso × macro, × cut pressure, + position, clamped. The market's regime is not known yet: neutral, and counted."""
+def appetite_scores(row: RowInputs, cycle: datetime, pressure: CutPressure, strategy: Strategy) -> AppetiteScores:
+    """Meso × macro, × cut pressure, + position, clamped. The market's regime is not computed: neutral, and named."""
     cut, own = strategy.cut_pressure, strategy.appetite
     meso_a, meso_e = strategy.regime.meso.neutral
     macro_a, macro_e = strategy.regime.macro.neutral
@@ -54,7 +54,7 @@ def urges_of(row: Row, cycle: datetime, pressure: Pressure, strategy: Strategy) 
         + cut.crowding_weight * pressure.crowding
         + cut.streak_weight * pressure.streak
     )
-    failed = min(row.past.failed_attempts, own.failed_attempts_max)
+    failed = min(row.history.failed_attempts, own.failed_attempts_max)
     extracted = score(min(1.0, extracted_share(row.position.holding)))
     age = score(_age(row.position.holding, cycle) / timedelta(days=own.age_days))
     appetite = meso_a * macro_a * (1 - cut.damps_a * squeeze) + own.per_failed_attempt * failed
@@ -82,7 +82,7 @@ def urges_of(row: Row, cycle: datetime, pressure: Pressure, strategy: Strategy) 
 
 
 def extracted_share(holding: Holding) -> float:
-    """What the open trade has paid back of what was put in; 0 while flat."""
+    """The share of its investment that the open trade has paid back; 0 while flat."""
     if not holding.quantity or not holding.invested:
         return 0.0
     return float(holding.extracted) / float(holding.invested)

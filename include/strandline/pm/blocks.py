@@ -1,4 +1,4 @@
-"""Rule 7: what keeps a row from buying, whatever its flags say. All that applies is named."""
+"""Rule 7: what keeps a row from buying, whatever its flags. Every block that applies is named."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -9,13 +9,13 @@ from strandline.model.side import Side
 from strandline.model.strategy import Strategy
 from strandline.pm import reasons as why
 from strandline.pm.context import RowContext
-from strandline.pm.inputs import CycleInputs, Row
+from strandline.pm.inputs import CycleInputs, RowInputs
 
 Block: TypeAlias = Callable[[RowContext], Iterator[str]]
 
 
-def blocks_everywhere(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...]:
-    """What stops the entries of all rows."""
+def cycle_blocks(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...]:
+    """What blocks the entries of all rows."""
     reasons = list(inputs.block_all_entries)
     oldest = inputs.cycle - timedelta(seconds=strategy.freshness.max_mark_age_seconds)
     if any(row.position.holding.quantity and not _marked_since(row, oldest) for row in inputs.rows):
@@ -25,34 +25,34 @@ def blocks_everywhere(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...
     return tuple(dict.fromkeys(reasons))
 
 
-def blocks_of(at: RowContext) -> tuple[str, ...]:
-    """What stops the entries of this row."""
-    return tuple(dict.fromkeys(reason for block in BLOCKS for reason in block(at)))
+def row_blocks(ctx: RowContext) -> tuple[str, ...]:
+    """What blocks the entries of this row."""
+    return tuple(dict.fromkeys(reason for block in BLOCKS for reason in block(ctx)))
 
 
-def _quality(at: RowContext) -> Iterator[str]:
-    for finding in at.row.block_all:
+def _quality(ctx: RowContext) -> Iterator[str]:
+    for finding in ctx.row.block_all:
         yield f"{why.BLOCK_ALL}:{finding}"
-    for finding in at.row.block_entries:
+    for finding in ctx.row.block_entries:
         yield f"{why.BLOCK_ENTRIES}:{finding}"
 
 
-def _desired_status(at: RowContext) -> Iterator[str]:
-    if at.row.position.desired_status is DesiredStatus.PAUSED:
+def _desired_status(ctx: RowContext) -> Iterator[str]:
+    if ctx.row.position.desired_status is DesiredStatus.PAUSED:
         yield why.PAUSED
-    if not at.row.position.ready:
+    if not ctx.row.position.ready:
         yield why.DORMANT
 
 
-def _open_intents(at: RowContext) -> Iterator[str]:
-    if at.open_on(Side.BUY):
+def _open_intents(ctx: RowContext) -> Iterator[str]:
+    if ctx.open_on(Side.BUY):
         yield why.OPEN_ENTRY
-    if at.open_on(Side.SELL):
+    if ctx.open_on(Side.SELL):
         yield why.OPEN_EXIT
 
 
-def _price(at: RowContext) -> Iterator[str]:
-    if at.row.price is None:
+def _price(ctx: RowContext) -> Iterator[str]:
+    if ctx.row.price is None:
         yield why.NO_TRUSTED_PRICE
 
 
@@ -60,6 +60,5 @@ BLOCKS: Final[tuple[Block, ...]] = (_quality, _desired_status, _open_intents, _p
 """In the order in which they are named."""
 
 
-def _marked_since(row: Row, oldest: datetime) -> bool:
-    """What is held is worth what its mark says; without one nobody knows."""
+def _marked_since(row: RowInputs, oldest: datetime) -> bool:
     return row.mark is not None and row.mark.observed_at >= oldest

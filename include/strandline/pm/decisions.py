@@ -1,4 +1,4 @@
-"""What a plan consists of: one decision per row, holds too."""
+"""The plan of a cycle: one decision per row, holds included."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,25 +7,26 @@ from strandline.model.canonical import digest
 from strandline.model.evidence import Evidence
 from strandline.model.intent import ExecutionIntent
 from strandline.model.record import Record, require
+from strandline.model.rule import Rule
 from strandline.model.signal import EngineState
-from strandline.pm.inputs import Memory
+from strandline.pm.inputs import PlannerState
 
 
-class Decided(Record, frozen=True, kw_only=True):
+class RowDecision(Record, frozen=True, kw_only=True):
     """What one row does: an intent, or nothing (a hold).
 
-    `cancels` are entries of the row that are still planned and must not be claimed any more. `memory` replaces the
-    row's; None when the engine has not said anything yet.
+    `cancels` are entries of the row that are still planned and must not be claimed any more. `planner_state` replaces
+    the row's; None when the row has no signal yet.
     """
 
     position_id: UUID
-    rule: int
+    rule: Rule
     reasons: tuple[str, ...]
     state: EngineState | None
     intent: ExecutionIntent | None
     cancels: tuple[UUID, ...]
     evidence: Evidence
-    memory: Memory | None
+    planner_state: PlannerState | None
 
     def check(self) -> None:
         require(bool(self.reasons), "a decision has a reason")
@@ -40,14 +41,9 @@ class Plan(Record, frozen=True, kw_only=True):
 
     cycle: datetime
     strategy_hash: str
-    decisions: tuple[Decided, ...]
-
-    @property
-    def intents(self) -> tuple[ExecutionIntent, ...]:
-        """What is to become orders."""
-        return tuple(decided.intent for decided in self.decisions if decided.intent is not None)
+    decisions: tuple[RowDecision, ...]
 
     @property
     def digest(self) -> str:
-        """Over all decisions with all that they rest on, holds too."""
+        """SHA-256 over all decisions with their evidence, holds included."""
         return digest(self)

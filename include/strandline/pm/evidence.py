@@ -1,4 +1,4 @@
-"""Writes down what a decision rests on, for strands, for people, and for what later cycles count."""
+"""Writes down what a decision rests on, for strands and for people."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -11,20 +11,20 @@ from strandline.pm.exits import nearest_level
 Named: TypeAlias = Iterator[tuple[str, object]]
 
 
-def evidence_of(at: RowContext, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
-    """`wanted` is what would have been done, had nothing stood in the way. What is not known is left out."""
-    named = (*_signal(at), *_price(at), *_trade(at), *_portfolio(at), ("wanted", wanted))
+def evidence_of(ctx: RowContext, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
+    """`wanted` is the order that a block prevented. Unknown values are left out."""
+    named = (*_signal(ctx), *_price(ctx), *_trade(ctx), *_portfolio(ctx), ("wanted", wanted))
     return Evidence(
-        appetite=at.urges.appetite,
-        exit_urgency=at.urges.exit_urgency,
+        appetite=ctx.scores.appetite,
+        exit_urgency=ctx.scores.exit_urgency,
         rules_not_fired=not_fired,
-        terms=at.urges.terms,
+        terms=ctx.scores.terms,
         inputs={name: _text(value) for name, value in named if value is not None},
     )
 
 
-def _signal(at: RowContext) -> Named:
-    signal = at.row.newest
+def _signal(ctx: RowContext) -> Named:
+    signal = ctx.row.newest
     if signal is None:
         return
     yield "bar_ts", signal.bar_ts
@@ -35,41 +35,41 @@ def _signal(at: RowContext) -> Named:
     yield "engine_version", signal.engine_version
     yield "state", signal.state
     yield "flags", " ".join(signal.flags)
-    yield "visit", signal.state_since
+    yield "state_since", signal.state_since
     yield "attempt_id", signal.attempt_id
     yield "trend_id", signal.trend_id
     level = nearest_level(signal)
     yield "level_id", level and level.level_id
 
 
-def _price(at: RowContext) -> Named:
-    if at.known_price is None:
+def _price(ctx: RowContext) -> Named:
+    if ctx.last_price is None:
         return
-    yield "price", at.known_price.price
-    yield "price_source", at.known_price.source
-    yield "price_observed_at", at.known_price.observed_at
-    yield "price_trusted", "yes" if at.row.price else "no"
+    yield "price", ctx.last_price.price
+    yield "price_source", ctx.last_price.source
+    yield "price_observed_at", ctx.last_price.observed_at
+    yield "price_trusted", "yes" if ctx.row.price else "no"
 
 
-def _trade(at: RowContext) -> Named:
-    yield "trade_no", at.trade_no
-    if not at.held:
+def _trade(ctx: RowContext) -> Named:
+    yield "trade_no", ctx.trade_no
+    if not ctx.held:
         return
-    yield "quantity", at.holding.quantity
-    yield "average_entry", at.holding.average_entry
-    yield "first_fill_at", at.holding.first_fill_at
-    yield "highest", at.trail.highest
-    yield "trail", at.trail.line
-    yield "trail_armed", "yes" if at.trail.armed else "no"
-    yield "exit_due", at.exit_due and at.exit_due.reason
-    yield "exit_due_bar", at.exit_due and at.exit_due.bar
+    yield "quantity", ctx.holding.quantity
+    yield "average_entry", ctx.holding.average_entry
+    yield "first_fill_at", ctx.holding.first_fill_at
+    yield "highest", ctx.trail.highest
+    yield "trail", ctx.trail.line
+    yield "trail_armed", "yes" if ctx.trail.armed else "no"
+    yield "exit_due", ctx.exit_due and ctx.exit_due.reason
+    yield "exit_due_bar", ctx.exit_due and ctx.exit_due.bar
 
 
-def _portfolio(at: RowContext) -> Named:
-    yield "equity", at.equity
-    yield "allocation", at.allocation
-    yield "remaining", at.remaining
-    yield "neutral_terms", " ".join(at.urges.neutral)
+def _portfolio(ctx: RowContext) -> Named:
+    yield "equity", ctx.equity
+    yield "allocation", ctx.allocation
+    yield "remaining", ctx.remaining
+    yield "neutral_terms", " ".join(ctx.scores.neutral)
 
 
 def _text(value: object) -> str:

@@ -1,122 +1,129 @@
-"""Rules 1 to 6: when a row sells. Nothing stops the first five but an exit that is still open."""
+"""Rules 1 to 6: when a row sells. The first five wait for nothing but an exit that is still open."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
 from strandline.model.exact import Price, Ratio
 from strandline.model.intent import Decision, ExitReason
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import Flag, Level, Signal
 from strandline.pm import reasons as why
 from strandline.pm.context import RowContext
-from strandline.pm.proposals import Sell, SellRule
 from strandline.pm.rounding import percent
+from strandline.pm.rule_result import RuleFunction, RuleResult, no_order
 from strandline.pm.sizes import trim_quantity, trim_share
 
 
-def stop(at: RowContext) -> Sell | str:
-    """Rule 1: it fell too far below what was paid."""
-    if at.holding.average_entry is None:
-        return why.FLAT
-    if at.price is None:
-        return why.NO_TRUSTED_PRICE
-    line = at.holding.average_entry.scaled(Ratio(1) - percent(at.strategy.exits.stop_pct))
-    return _all(at, Decision.DEMOTE, ExitReason.STOP) if at.price <= line else why.ABOVE_STOP
+def stop(ctx: RowContext) -> RuleResult:
+    """Rule 1: P fell too far below the average entry."""
+    if ctx.holding.average_entry is None:
+        return no_order(why.FLAT)
+    if ctx.price is None:
+        return no_order(why.NO_TRUSTED_PRICE)
+    line = ctx.holding.average_entry.scaled(Ratio(1) - percent(ctx.strategy.exits.stop_pct))
+    return _sell_all(ctx, Decision.DEMOTE, ExitReason.STOP) if ctx.price <= line else no_order(why.ABOVE_STOP)
 
 
-def trail(at: RowContext) -> Sell | str:
-    """Rule 2: it had risen enough, and fell back from its highest."""
-    if not at.held:
-        return why.FLAT
-    if at.price is None:
-        return why.NO_TRUSTED_PRICE
-    if not at.trail.armed or at.trail.line is None:
-        return why.TRAIL_NOT_ARMED
-    return _all(at, Decision.TRAIL, ExitReason.TRAIL) if at.price <= at.trail.line else why.ABOVE_TRAIL
+def trailing_stop(ctx: RowContext) -> RuleResult:
+    """Rule 2: P rose far enough to arm the trail, and fell back to it."""
+    if not ctx.held:
+        return no_order(why.FLAT)
+    if ctx.price is None:
+        return no_order(why.NO_TRUSTED_PRICE)
+    if not ctx.trail.armed or ctx.trail.line is None:
+        return no_order(why.TRAIL_NOT_ARMED)
+    if ctx.price > ctx.trail.line:
+        return no_order(why.ABOVE_TRAIL)
+    return _sell_all(ctx, Decision.TRAIL, ExitReason.TRAIL)
 
 
-def time(at: RowContext) -> Sell | str:
-    """Rule 3: it went nowhere for too long."""
-    if at.holding.first_fill_at is None or not at.held:
-        return why.FLAT
-    if at.cycle - at.holding.first_fill_at < timedelta(days=at.strategy.exits.time_days):
-        return why.NOT_OLD_ENOUGH
-    return why.TRAIL_ARMED if at.trail.armed else _all(at, Decision.DEMOTE, ExitReason.TIME)
+def time_stop(ctx: RowContext) -> RuleResult:
+    """Rule 3: the trade is too old, and never rose far enough to arm the trail."""
+    if ctx.holding.first_fill_at is None or not ctx.held:
+        return no_order(why.FLAT)
+    if ctx.cycle - ctx.holding.first_fill_at < timedelta(days=ctx.strategy.exits.time_days):
+        return no_order(why.NOT_OLD_ENOUGH)
+    return no_order(why.TRAIL_ARMED) if ctx.trail.armed else _sell_all(ctx, Decision.DEMOTE, ExitReason.TIME)
 
 
-def trend_ended(at: RowContext) -> Sell | str:
-    """Rule 4: what it was bought for is over."""
-    return _due(at, ExitReason.TREND_FAILED, ExitReason.TREND_OVER)
+def trend_end(ctx: RowContext) -> RuleResult:
+    """Rule 4: the attempt or the trend that was bought has ended."""
+    return _sell_if_due(ctx, ExitReason.TREND_FAILED, ExitReason.TREND_OVER)
 
 
-def emergency(at: RowContext) -> Sell | str:
-    """Rule 5: it fell below the slowest average."""
-    return _due(at, ExitReason.EMERGENCY)
+def emergency_exit(ctx: RowContext) -> RuleResult:
+    """Rule 5: the close fell too far below the slowest average."""
+    return _sell_if_due(ctx, ExitReason.EMERGENCY)
 
 
-def trim(at: RowContext) -> Sell | str:
-    """Rule 6: a part is sold into strength, once per level and not too often.
+def trim(ctx: RowContext) -> RuleResult:
+    """Rule 6: sell a part into strength, once per level and not too often.
 
-    Where too little would be left it sells all, and stays a trim: the rule that fired is what counts later.
+    Where too little would be left it sells everything, and stays a trim: later trims count by the rule.
     """
-    if not at.held:
-        return why.FLAT
-    if at.row.block_all:
-        return why.BLOCK_ALL
-    if at.open_on(Side.SELL):
-        return why.OPEN_EXIT
-    flag = at.raised(Flag.TRIM_FLAG)
-    if isinstance(flag, str):
-        return flag
-    return _trimmed_before(at, flag.signal) or _part(at, flag.price)
+    if not ctx.held:
+        return no_order(why.FLAT)
+    if ctx.row.block_all:
+        return no_order(why.BLOCK_ALL)
+    if ctx.open_on(Side.SELL):
+        return no_order(why.OPEN_EXIT)
+    signal = ctx.fresh_signal(Flag.TRIM_FLAG)
+    if isinstance(signal, str):
+        return no_order(signal)
+    too_soon = _trimmed_before(ctx, signal)
+    return no_order(too_soon) if too_soon else _sell_part(ctx, ctx.decision_price.price)
 
 
 def nearest_level(signal: Signal) -> Level | None:
-    """The level that the bar closed next to; of two that are as near, the older one."""
+    """The level nearest to the bar's close; of two that are as near, the older one."""
     close = signal.indicators["close"]
     return min(signal.levels, key=lambda level: (abs(level.price - close), level.level_id), default=None)
 
 
-SELL_RULES: Final[tuple[tuple[int, SellRule], ...]] = (
-    (1, stop),
-    (2, trail),
-    (3, time),
-    (4, trend_ended),
-    (5, emergency),
-    (6, trim),
-)
-"""In the order in which they are asked."""
+SELL_RULES: Final[Mapping[Rule, RuleFunction]] = {
+    Rule.STOP: stop,
+    Rule.TRAILING_STOP: trailing_stop,
+    Rule.TIME_STOP: time_stop,
+    Rule.TREND_END: trend_end,
+    Rule.EMERGENCY_EXIT: emergency_exit,
+    Rule.TRIM: trim,
+}
+"""In the order in which they are evaluated."""
 
 
-def _due(at: RowContext, *reasons: ExitReason) -> Sell | str:
-    if not at.held:
-        return why.FLAT
-    if at.exit_due is None:
-        return why.NO_EXIT_DUE
-    return _all(at, Decision.DEMOTE, at.exit_due.reason) if at.exit_due.reason in reasons else why.OTHER_EXIT_DUE
+def _sell_if_due(ctx: RowContext, *reasons: ExitReason) -> RuleResult:
+    if not ctx.held:
+        return no_order(why.FLAT)
+    if ctx.exit_due is None:
+        return no_order(why.NO_EXIT_DUE)
+    if ctx.exit_due.reason not in reasons:
+        return no_order(why.OTHER_EXIT_DUE)
+    return _sell_all(ctx, Decision.DEMOTE, ctx.exit_due.reason)
 
 
-def _trimmed_before(at: RowContext, newest: Signal) -> str | None:
-    last, level = at.row.past.last_trim, nearest_level(newest)
+def _trimmed_before(ctx: RowContext, newest: Signal) -> str | None:
+    last, level = ctx.row.history.last_trim, nearest_level(newest)
     if level is None:
         return why.NO_LEVEL
     if last is None:
         return None
-    if newest.bar_count - last.bar_count < at.strategy.exits.trim_pause_bars:
+    if newest.bar_count - last.bar_count < ctx.strategy.exits.trim_pause_bars:
         return why.TRIMMED_LATELY
     return why.TRIMMED_AT_LEVEL if level.level_id == last.level_id else None
 
 
-def _all(at: RowContext, decision: Decision, reason: ExitReason) -> Sell:
+def _sell_all(ctx: RowContext, decision: Decision, reason: ExitReason) -> RuleResult:
     """The executor reads the confirmed quantity again when it prepares the order."""
-    return Sell(decision, reason, at.holding.quantity, Ratio(1), (reason.value,))
+    return RuleResult((reason.value,), decision, Ratio(1), exit_reason=reason, quantity=ctx.holding.quantity)
 
 
-def _part(at: RowContext, price: Price) -> Sell | str:
-    part = trim_share(at)
-    quantity = trim_quantity(at, part, price)
+def _sell_part(ctx: RowContext, price: Price) -> RuleResult:
+    part = trim_share(ctx)
+    quantity = trim_quantity(ctx, part, price)
     if not quantity:
-        return why.TRIM_TOO_SMALL
-    if quantity == at.holding.quantity:
-        return Sell(Decision.TRIM, None, quantity, Ratio(1), (Flag.TRIM_FLAG.value, why.DUST_RULE))
-    return Sell(Decision.TRIM, None, quantity, part, (Flag.TRIM_FLAG.value,))
+        return no_order(why.TRIM_TOO_SMALL)
+    if quantity == ctx.holding.quantity:
+        return RuleResult((Flag.TRIM_FLAG.value, why.DUST_RULE), Decision.TRIM, Ratio(1), quantity=quantity)
+    return RuleResult((Flag.TRIM_FLAG.value,), Decision.TRIM, part, quantity=quantity)

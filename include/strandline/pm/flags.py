@@ -1,25 +1,15 @@
-"""Whether a flag counts in this cycle. Flags are for now: what is not acted on while it is fresh is over."""
+"""Whether a flag counts in this cycle. A flag that is not acted on while it is fresh expires."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from strandline.model.exact import Price
 from strandline.model.signal import Flag, Signal
 from strandline.model.strategy import Entries
 from strandline.pm import reasons as why
-from strandline.pm.inputs import Row
+from strandline.pm.inputs import RowInputs
 
 
-@dataclass(frozen=True)
-class Raised:
-    """A flag that counts: the signal that raised it, and P, which is still close to that bar."""
-
-    signal: Signal
-    price: Price
-
-
-def raised(flag: Flag, row: Row, cycle: datetime, entries: Entries) -> Raised | str:
-    """The flag on the newest bar, or why it does not count. What was done with once does not count again."""
+def fresh_signal(flag: Flag, row: RowInputs, cycle: datetime, entries: Entries) -> Signal | str:
+    """The newest signal if it raises the flag and P is still close to its bar, or why the flag does not count."""
     if not any(flag in signal.flags for signal in row.signals):
         return why.NO_FLAG
     newest = row.signals[-1]
@@ -32,7 +22,7 @@ def raised(flag: Flag, row: Row, cycle: datetime, entries: Entries) -> Raised | 
     drift = abs(float(row.price.price) - newest.indicators["close"])
     if drift > entries.max_drift_atr * newest.indicators["atr"]:
         return why.FLAG_EXPIRED
-    return Raised(newest, row.price.price)
+    return newest
 
 
 def _fresh_until(signal: Signal, entries: Entries) -> datetime:

@@ -1,4 +1,4 @@
-"""Everything that a plan depends on. Two equal inputs give two equal plans."""
+"""Everything that a plan depends on: equal inputs give equal plans."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,24 +7,18 @@ from uuid import UUID
 from strandline.model.exact import Money, Price
 from strandline.model.instrument import Instrument
 from strandline.model.intent import ExitReason, IntentStatus
+from strandline.model.mark import Mark
 from strandline.model.position import DesiredStatus, Position
 from strandline.model.record import Record, require
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import Signal
 
 
-class KnownPrice(Record, frozen=True, kw_only=True):
-    """A price, and how one came to know it. `observed_at` is the end of the bar, or when the venue was asked."""
+class PlannerState(Record, frozen=True, kw_only=True):
+    """What the planner keeps of a row from one cycle to the next.
 
-    price: Price
-    source: str
-    observed_at: datetime
-
-
-class Memory(Record, frozen=True, kw_only=True):
-    """What the planner remembers of a row from one cycle to the next.
-
-    Generation, bar and revision are the last signal that is done with; the rest is about trade `trade_no`.
+    Generation, bar and revision are the cursor: the last signal that was acted on. The rest belongs to `trade_no`.
     """
 
     generation: int
@@ -37,7 +31,7 @@ class Memory(Record, frozen=True, kw_only=True):
     trail_armed: bool = False
 
     def check(self) -> None:
-        require((self.exit_due is None) is (self.exit_due_bar is None), "what made an exit due has a bar")
+        require((self.exit_due is None) is (self.exit_due_bar is None), "an exit that is due names its bar")
 
 
 class OpenIntent(Record, frozen=True, kw_only=True):
@@ -46,7 +40,6 @@ class OpenIntent(Record, frozen=True, kw_only=True):
     intent_id: UUID
     side: Side
     status: IntentStatus
-    rule: int
     notional: Money | None
 
     def check(self) -> None:
@@ -55,48 +48,48 @@ class OpenIntent(Record, frozen=True, kw_only=True):
 
 
 class LastTrim(Record, frozen=True, kw_only=True):
-    """The newest filled trim of the open trade: the count of its bar, and the level that was near."""
+    """The newest filled trim of the open trade: its bar's count, and the level nearest to that bar's close."""
 
     bar_count: int
     level_id: datetime
 
 
-class Past(Record, frozen=True, kw_only=True):
-    """What has been of the row. Buys and trims count from their fills; `ended_exits` counts skips as well.
+class TradeHistory(Record, frozen=True, kw_only=True):
+    """Earlier intents and trades of the row. Buys and trims count from their fills; `ended_exits` counts skips as well.
 
-    The instants are those that the evidence of the filled intents names: `attempt_id` of rule 8, `visit` of rule 9 in
-    S2, `trend_id` of rule 9's first dips. `ended_exits` holds the rule of every ended exit and trim of the open trade.
+    The instants are fields of the filled intents: `attempt_id` of first buys, `state_since` of S2 buys, `trend_id` of
+    first dips. `ended_exits` holds the rule of every ended exit and trim of the open trade.
     """
 
     attempts_bought: tuple[datetime, ...] = ()
-    visits_bought: tuple[datetime, ...] = ()
+    s2_visits_bought: tuple[datetime, ...] = ()
     trends_dipped: tuple[datetime, ...] = ()
     last_trim: LastTrim | None = None
-    ended_exits: tuple[int, ...] = ()
+    ended_exits: tuple[Rule, ...] = ()
     failed_attempts: int = 0
 
     def check(self) -> None:
         require(self.failed_attempts >= 0, "failed_attempts is not negative")
 
 
-class Row(Record, frozen=True, kw_only=True):
+class RowInputs(Record, frozen=True, kw_only=True):
     """One position row at the cycle.
 
     `price` is P, and None if there is none that can be trusted; `mark` is the venue's newest, however old. `newest` is
-    the newest signal of the adopted generation, `signals` are those not yet done with, oldest first; without a memory
-    that is the newest alone. `highest_close` is the highest 5m close since the trade's first fill. `block_entries` and
-    `block_all` name the quality findings of the instrument.
+    the newest signal of the adopted generation, `signals` are those after the cursor, oldest first; without a planner
+    state that is the newest alone. `highest_close` is the highest 5m close since the trade's first fill.
+    `block_entries` and `block_all` name the quality findings of the instrument.
     """
 
     position: Position
     instrument: Instrument
-    price: KnownPrice | None
-    mark: KnownPrice | None
+    price: Mark | None
+    mark: Mark | None
     newest: Signal | None
     signals: tuple[Signal, ...]
-    memory: Memory | None
+    planner_state: PlannerState | None
     highest_close: Price | None = None
-    past: Past = Past()
+    history: TradeHistory = TradeHistory()
     open_intents: tuple[OpenIntent, ...] = ()
     block_entries: tuple[str, ...] = ()
     block_all: tuple[str, ...] = ()
@@ -113,10 +106,15 @@ class Row(Record, frozen=True, kw_only=True):
         require(not order or self.newest is not None, f"{key} has signals, but no newest one")
 
     @property
-    def memory_of_trade(self) -> Memory | None:
-        """The memory, if it is about the trade that is open now; what was of an older one is over."""
-        holding, memory = self.position.holding, self.memory
-        return memory if memory and holding.quantity and memory.trade_no == holding.trade_no else None
+    def open_trade_state(self) -> PlannerState | None:
+        """The planner state if it belongs to the trade that is open now; an older trade's exits and trail are over."""
+        holding, state = self.position.holding, self.planner_state
+        return state if state and holding.quantity and state.trade_no == holding.trade_no else None
+
+    @property
+    def reserved(self) -> Money:
+        """What the row's open entries may still cost."""
+        return sum((intent.notional for intent in self.open_intents if intent.notional is not None), Money(0))
 
 
 class CycleInputs(Record, frozen=True, kw_only=True):
@@ -127,7 +125,7 @@ class CycleInputs(Record, frozen=True, kw_only=True):
     """
 
     cycle: datetime
-    rows: tuple[Row, ...]
+    rows: tuple[RowInputs, ...]
     equity: Money | None
     peak: Money | None
     losing_streak: int
@@ -136,7 +134,7 @@ class CycleInputs(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         ids = [row.position.position_id for row in self.rows]
-        require(len(set(ids)) == len(ids), "a row is there twice")
+        require(len(set(ids)) == len(ids), "a row is given twice")
         require(self.losing_streak >= 0, "losing_streak is not negative")
         seen = [row.newest for row in self.rows if row.newest is not None]
         ahead = [signal for signal in seen if signal.bar_ts + signal.timeframe.length > self.cycle]

@@ -1,93 +1,113 @@
-"""Proposals as intents: identity, life, urgency, slippage."""
+"""From a rule's result to an intent: identity, life, urgency, slippage."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from strandline.model.exact import Money
 from strandline.model.intent import Decision, ExecutionIntent, Urgency, entry_intent_id, exit_intent_id
+from strandline.model.rule import Rule
 from strandline.model.signal import EngineState
 from strandline.pm.context import RowContext
-from strandline.pm.proposals import Buy, Sell
+from strandline.pm.exits import nearest_level
+from strandline.pm.rule_result import RuleResult
 
 
-def entry_intent(at: RowContext, rule: int, buy: Buy, notional: Money, cut_by: tuple[str, ...]) -> ExecutionIntent:
-    """One per row, rule and bar: what was skipped is not tried again from the same bar."""
-    limits = at.strategy.execution
-    bar, revision, state = _source(at)
-    return ExecutionIntent(
-        intent_id=entry_intent_id(at.row.position.position_id, at.trade_no, rule, bar),
-        position_id=at.row.position.position_id,
-        venue=at.row.position.key.venue,
-        token_contract=at.row.position.key.token_contract,
-        timeframe=at.row.position.key.timeframe,
-        decision=buy.decision,
-        exit_reason=None,
-        rule=rule,
-        trade_no=at.trade_no,
+@dataclass(frozen=True)
+class _Terms:
+    """In what an entry and an exit differ."""
+
+    intent_id: UUID
+    attempt_no: int
+    notional: Money | None
+    reasons: tuple[str, ...]
+    urgency: Urgency
+    max_slippage_bps: int
+    life_seconds: int
+
+
+def entry_intent(
+    ctx: RowContext, rule: Rule, result: RuleResult, notional: Money, cut_by: tuple[str, ...]
+) -> ExecutionIntent:
+    """One per row, rule and bar: a skipped entry is not tried again from the same bar."""
+    limits = ctx.strategy.execution
+    terms = _Terms(
+        intent_id=entry_intent_id(ctx.row.position.position_id, ctx.trade_no, rule, _source(ctx)[0]),
         attempt_no=0,
-        size_frac=buy.size_frac,
         notional=notional,
-        quantity=None,
+        reasons=(*result.reasons, *cut_by),
         urgency=Urgency.NORMAL,
         max_slippage_bps=limits.entry_slippage_bps,
-        reduce_only=False,
-        reasons=(*buy.reasons, *cut_by),
-        state=state,
-        appetite=at.urges.appetite,
-        exit_urgency=at.urges.exit_urgency,
-        decision_price=at.decision_price.price,
-        source_bar=bar,
-        source_revision=revision,
-        cycle=at.cycle,
-        expires_at=at.cycle + timedelta(seconds=limits.entry_life_seconds),
-        strategy_hash=at.strategy_hash,
+        life_seconds=limits.entry_life_seconds,
     )
+    return _intent(ctx, rule, result, terms)
 
 
-def exit_intent(at: RowContext, rule: int, sell: Sell) -> ExecutionIntent:
-    """One per attempt: an exit is planned again until the row is flat, each time with more room for the price."""
-    limits = at.strategy.execution
-    bar, revision, state = _source(at)
-    attempt = at.row.past.ended_exits.count(rule)
-    return ExecutionIntent(
-        intent_id=exit_intent_id(at.row.position.position_id, at.trade_no, rule, bar, attempt),
-        position_id=at.row.position.position_id,
-        venue=at.row.position.key.venue,
-        token_contract=at.row.position.key.token_contract,
-        timeframe=at.row.position.key.timeframe,
-        decision=sell.decision,
-        exit_reason=sell.exit_reason,
-        rule=rule,
-        trade_no=at.trade_no,
+def exit_intent(ctx: RowContext, rule: Rule, result: RuleResult) -> ExecutionIntent:
+    """One per attempt: an exit is planned again until the row is flat, each time with more slippage allowed."""
+    attempt = ctx.row.history.ended_exits.count(rule)
+    trims = result.decision is Decision.TRIM
+    terms = _Terms(
+        intent_id=exit_intent_id(ctx.row.position.position_id, ctx.trade_no, rule, _source(ctx)[0], attempt),
         attempt_no=attempt,
-        size_frac=sell.size_frac,
         notional=None,
-        quantity=sell.quantity,
-        urgency=Urgency.NORMAL if sell.decision is Decision.TRIM else Urgency.HIGH,
-        max_slippage_bps=_slippage(at, sell, attempt),
-        reduce_only=True,
-        reasons=sell.reasons,
+        reasons=result.reasons,
+        urgency=Urgency.NORMAL if trims else Urgency.HIGH,
+        max_slippage_bps=ctx.strategy.execution.entry_slippage_bps if trims else _exit_slippage(ctx, attempt),
+        life_seconds=ctx.strategy.execution.exit_life_seconds,
+    )
+    return _intent(ctx, rule, result, terms)
+
+
+def _intent(ctx: RowContext, rule: Rule, result: RuleResult, terms: _Terms) -> ExecutionIntent:
+    if result.decision is None:
+        raise ValueError(f"{rule} did not fire: it makes no intent")
+    position, newest = ctx.row.position, ctx.row.newest
+    level = nearest_level(newest) if newest else None
+    bar, revision, state = _source(ctx)
+    return ExecutionIntent(
+        intent_id=terms.intent_id,
+        position_id=position.position_id,
+        venue=position.key.venue,
+        token_contract=position.key.token_contract,
+        timeframe=position.key.timeframe,
+        decision=result.decision,
+        exit_reason=result.exit_reason,
+        rule=rule,
+        trade_no=ctx.trade_no,
+        attempt_no=terms.attempt_no,
+        size_frac=result.size_frac,
+        notional=terms.notional,
+        quantity=result.quantity,
+        urgency=terms.urgency,
+        max_slippage_bps=terms.max_slippage_bps,
+        reduce_only=result.quantity is not None,
+        reasons=terms.reasons,
         state=state,
-        appetite=at.urges.appetite,
-        exit_urgency=at.urges.exit_urgency,
-        decision_price=at.decision_price.price,
+        appetite=ctx.scores.appetite,
+        exit_urgency=ctx.scores.exit_urgency,
+        decision_price=ctx.decision_price.price,
         source_bar=bar,
         source_revision=revision,
-        cycle=at.cycle,
-        expires_at=at.cycle + timedelta(seconds=limits.exit_life_seconds),
-        strategy_hash=at.strategy_hash,
+        attempt_id=newest.attempt_id if newest else None,
+        trend_id=newest.trend_id if newest else None,
+        state_since=newest.state_since if newest else None,
+        bar_count=newest.bar_count if newest else None,
+        level_id=level.level_id if level else None,
+        cycle=ctx.cycle,
+        expires_at=ctx.cycle + timedelta(seconds=terms.life_seconds),
+        strategy_hash=ctx.strategy_hash,
     )
 
 
-def _slippage(at: RowContext, sell: Sell, attempt: int) -> int:
-    limits = at.strategy.execution
-    if sell.decision is Decision.TRIM:
-        return limits.entry_slippage_bps
-    return limits.exit_slippage_bps[min(attempt, len(limits.exit_slippage_bps) - 1)]
+def _exit_slippage(ctx: RowContext, attempt: int) -> int:
+    steps = ctx.strategy.execution.exit_slippage_bps
+    return steps[min(attempt, len(steps) - 1)]
 
 
-def _source(at: RowContext) -> tuple[datetime, int, EngineState]:
-    """The newest signal's bar. An exit does not wait for a signal: without one it is the last bar that is over."""
-    newest = at.row.newest
+def _source(ctx: RowContext) -> tuple[datetime, int, EngineState]:
+    """The newest signal's bar. An exit does not need a signal: without one it is the newest bar that is over."""
+    newest = ctx.row.newest
     if newest is None:
-        return at.row.position.key.timeframe.last_final(at.cycle), 0, EngineState.S4
+        return ctx.row.position.key.timeframe.last_final(ctx.cycle), 0, EngineState.S4
     return newest.bar_ts, newest.bar_revision, newest.state

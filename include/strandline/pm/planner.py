@@ -1,57 +1,51 @@
 """All rows at once: the exits of every row first, then entries, one after the other."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
+from strandline.model.rule import Rule
 from strandline.model.strategy import Strategy
 from strandline.pm.allocation import allocations, remaining
-from strandline.pm.appetite import pressure_of, urges_of
-from strandline.pm.blocks import blocks_everywhere, blocks_of
+from strandline.pm.appetite import appetite_scores, cut_pressure
+from strandline.pm.blocks import cycle_blocks, row_blocks
 from strandline.pm.caps import Caps
 from strandline.pm.context import RowContext
-from strandline.pm.decisions import Decided, Plan
+from strandline.pm.decide import decide_entry, decide_exit
+from strandline.pm.decisions import Plan, RowDecision
 from strandline.pm.entries import BUY_RULES
 from strandline.pm.exits import SELL_RULES
 from strandline.pm.inputs import CycleInputs
-from strandline.pm.outcomes import HOLD, entry_outcome, exit_outcome
-from strandline.pm.proposals import Buy, Verdict, judge
+from strandline.pm.rule_result import Results, evaluate, fired
 
 
 def plan(inputs: CycleInputs, strategy: Strategy) -> Plan:
     """One decision per row. The order of the rows does not matter."""
     strategy_hash = strategy.hash
-    decided: list[Decided] = []
-    staying: list[_Staying] = []
-    for at in _situations(inputs, strategy, strategy_hash):
-        sold = judge(SELL_RULES, at)
-        if sold.fired:
-            decided.append(exit_outcome(at, sold.fired, sold.not_fired))
+    decisions: list[RowDecision] = []
+    staying: list[tuple[RowContext, Results, Results]] = []
+    for ctx in _contexts(inputs, strategy, strategy_hash):
+        sell_results = evaluate(SELL_RULES, ctx)
+        rule = fired(sell_results)
+        if rule:
+            decisions.append(decide_exit(ctx, rule, sell_results))
         else:
-            staying.append(_Staying(at, sold.not_fired, judge(BUY_RULES, at)))
-    caps, everywhere = Caps(inputs, strategy), blocks_everywhere(inputs, strategy)
-    for row in sorted(staying, key=_Staying.turn):
-        blocks = (*blocks_of(row.at), *everywhere)
-        decided.append(entry_outcome(row.at, row.not_sold, row.bought, blocks, caps))
-    decided.sort(key=lambda one: one.position_id)
-    return Plan(cycle=inputs.cycle, strategy_hash=strategy_hash, decisions=tuple(decided))
+            staying.append((ctx, sell_results, evaluate(BUY_RULES, ctx)))
+    caps, everywhere = Caps(inputs, strategy), cycle_blocks(inputs, strategy)
+    staying.sort(key=lambda row: _priority(row[0], row[2]))
+    for ctx, sell_results, buy_results in staying:
+        blocks = (*row_blocks(ctx), *everywhere)
+        decisions.append(decide_entry(ctx, sell_results, buy_results, blocks, caps))
+    decisions.sort(key=lambda decision: decision.position_id)
+    return Plan(cycle=inputs.cycle, strategy_hash=strategy_hash, decisions=tuple(decisions))
 
 
-@dataclass(frozen=True)
-class _Staying:
-    """A row that sells nothing."""
-
-    at: RowContext
-    not_sold: Mapping[str, str]
-    bought: Verdict[Buy]
-
-    def turn(self) -> tuple[int, float, str]:
-        """Its place in the queue for what the caps leave."""
-        rule = self.bought.fired.rule if self.bought.fired else HOLD
-        return rule, -self.at.urges.appetite, str(self.at.row.position.position_id)
+def _priority(ctx: RowContext, buy_results: Results) -> tuple[int, float, str]:
+    """Who comes first for what the caps leave: the lower rule, then the greater appetite."""
+    rule = fired(buy_results) or Rule.HOLD
+    return rule.number, -ctx.scores.appetite, str(ctx.row.position.position_id)
 
 
-def _situations(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> Iterator[RowContext]:
-    pressure = pressure_of(inputs, strategy)
+def _contexts(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> Iterator[RowContext]:
+    pressure = cut_pressure(inputs, strategy)
     allocated = allocations(inputs, strategy)
     for row in inputs.rows:
         allocation = allocated[row.position.position_id]
@@ -60,7 +54,7 @@ def _situations(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> 
             cycle=inputs.cycle,
             strategy=strategy,
             strategy_hash=strategy_hash,
-            urges=urges_of(row, inputs.cycle, pressure, strategy),
+            scores=appetite_scores(row, inputs.cycle, pressure, strategy),
             equity=inputs.equity,
             allocation=allocation,
             remaining=remaining(row, allocation),

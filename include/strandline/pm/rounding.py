@@ -32,5 +32,5 @@ def share(whole: Money, part: Ratio, parts: Ratio) -> Money:
 
 
 def cents(money: Money) -> Money:
-    """Without fractions of a cent; nobody is ever given more than there is."""
+    """Without fractions of a cent; rounded down, so that no more is spent than there is."""
     return Money(money.decimal.quantize(CENT.decimal, context=_DOWN))

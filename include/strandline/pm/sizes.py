@@ -1,7 +1,6 @@
-"""How much: f(A) of what remains, f(E) of what is held, and what is too little."""
+"""Order sizes: f(A) of what remains, f(E) of what is held, and the minimum of each."""
 
 from strandline.model.exact import Money, Price, Quantity, Ratio
-from strandline.model.instrument import Instrument
 from strandline.model.strategy import Strategy
 from strandline.pm.appetite import extracted_share
 from strandline.pm.context import RowContext
@@ -14,30 +13,31 @@ def entry_share(appetite: float, factor: float, strategy: Strategy) -> Ratio:
     return ratio(factor * value_at(strategy.sizes.entry, appetite))
 
 
-def entry_notional(at: RowContext, part: Ratio) -> Money:
-    """That part of what remains, in cents."""
-    return cents(at.remaining * part)
+def entry_notional(ctx: RowContext, part: Ratio) -> Money:
+    """This part of what remains, in cents."""
+    return cents(ctx.remaining * part)
 
 
-def least_entry(instrument: Instrument, price: Price, strategy: Strategy) -> Money:
-    """Entries below it are left alone: 3 × the venue's minimum, and never less than one lot or one cent."""
-    minimum = instrument.min_notional * ratio(strategy.dust.skip_entry_below_min_notionals)
-    return max(minimum, price * instrument.lot, CENT)
+def min_entry(ctx: RowContext) -> Money:
+    """The smallest entry that is worth an order: 3 × the venue's minimum, and never less than one lot or one cent."""
+    instrument = ctx.row.instrument
+    minimum = instrument.min_notional * ratio(ctx.strategy.dust.skip_entry_below_min_notionals)
+    return max(minimum, ctx.decision_price.price * instrument.lot, CENT)
 
 
-def trim_share(at: RowContext) -> Ratio:
+def trim_share(ctx: RowContext) -> Ratio:
     """The part of the quantity that a trim sells; the more was extracted already, the less."""
-    sizes = at.strategy.sizes
-    damping = value_at(sizes.trim_damping, extracted_share(at.holding))
-    return ratio(min(sizes.trim_max, value_at(sizes.trim, at.urges.exit_urgency) * damping))
+    sizes = ctx.strategy.sizes
+    damping = value_at(sizes.trim_damping, extracted_share(ctx.holding))
+    return ratio(min(sizes.trim_max, value_at(sizes.trim, ctx.scores.exit_urgency) * damping))
 
 
-def trim_quantity(at: RowContext, part: Ratio, price: Price) -> Quantity:
-    """In whole lots. Nothing if the venue would not take so little; all if what is left would be dust."""
-    instrument, held = at.row.instrument, at.holding.quantity
+def trim_quantity(ctx: RowContext, part: Ratio, price: Price) -> Quantity:
+    """In whole lots; zero below the venue's minimum, everything if the remainder would be dust."""
+    instrument, held = ctx.row.instrument, ctx.holding.quantity
     sold = held.scaled(part).in_lots(instrument.lot)
     if not sold:
         return sold
-    if (held - sold) * price < instrument.min_notional * ratio(at.strategy.dust.sell_all_below_min_notionals):
+    if (held - sold) * price < instrument.min_notional * ratio(ctx.strategy.dust.sell_all_below_min_notionals):
         return held
     return sold if sold * price >= instrument.min_notional else Quantity(0)

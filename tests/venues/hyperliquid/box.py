@@ -173,7 +173,7 @@ class Box:
             "timeframe": Timeframe.H1,
             "decision": decision,
             "exit_reason": None,
-            "rule": 8,
+            "rule": "manual",
             "trade_no": 1,
             "attempt_no": 1,
             "size_frac": Ratio(1),

@@ -21,6 +21,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.model.result import OrderStatus
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.timeframe import Timeframe
@@ -55,10 +56,7 @@ class Market:
     asked: list[str] = field(default_factory=list)
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        return {
-            token: Mark(token_contract=token, price=Price(self.bid), source="test", observed_at=self.now)
-            for token in tokens
-        }
+        return {token: Mark(price=Price(self.bid), source="test", observed_at=self.now) for token in tokens}
 
     def quote(self, token_contract: str) -> Quote:
         self.asked.append(token_contract)
@@ -107,7 +105,7 @@ def intent(market: Market, side: Side, amount: str = "1000", **changes: Any) -> 
         "timeframe": Timeframe.H1,
         "decision": Decision.ADD if buying else Decision.DEMOTE,
         "exit_reason": None if buying else ExitReason.STOP,
-        "rule": 8,
+        "rule": Rule.MANUAL,
         "trade_no": 1,
         "attempt_no": 1,
         "size_frac": Ratio(1),

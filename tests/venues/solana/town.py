@@ -20,6 +20,7 @@ from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgen
 from strandline.model.order import SignedOrder
 from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
 from strandline.model.result import ExecutionResult
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState
 from strandline.model.strategy import Execution
@@ -146,7 +147,7 @@ class Town:
             "timeframe": Timeframe.H1,
             "decision": decision,
             "exit_reason": None,
-            "rule": 8,
+            "rule": Rule.MANUAL,
             "trade_no": 1,
             "attempt_no": 1,
             "size_frac": Ratio(1),

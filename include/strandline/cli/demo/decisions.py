@@ -8,6 +8,8 @@ from typing import Any, Final
 from rich.table import Table
 from sqlalchemy import Connection, text
 
+from strandline.model.rule import Rule
+
 _SHOWN_DIGIT: Final = 0.005
 
 
@@ -60,7 +62,7 @@ def _cells(chain: str, kind: str, token: str, strand: dict[str, Any], *, with_sc
     yield chain.partition("/")[0]
     yield token
     yield intent["decision"] if intent else kind
-    rule = f"rule {strand['rule']}: " if strand["rule"] else ""
+    rule = f"{Rule(strand['rule']).label}: " if strand["rule"] else ""
     reason = f" ({intent['exit_reason']})" if intent and intent["exit_reason"] else ""
     yield f"{rule}{', '.join(strand['reasons'])}{reason}"
     if with_scores:

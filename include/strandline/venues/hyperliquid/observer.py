@@ -33,7 +33,7 @@ class HyperliquidObserver:
         market = self._rest.ask(Market, type="metaAndAssetCtxs")
         now = self._clock()
         return {
-            asset.name: Mark(token_contract=asset.name, price=Price(context.mark_px), source=_SOURCE, observed_at=now)
+            asset.name: Mark(price=Price(context.mark_px), source=_SOURCE, observed_at=now)
             for asset, context in zip(market.meta.universe, market.contexts, strict=True)
             if asset.name in tokens and Decimal(context.mark_px)
         }

@@ -34,10 +34,7 @@ class SolanaObserver:
         """Jupiter's price of each token that it has one for."""
         prices = self._line.run(lambda jupiter, _: jupiter.prices(sorted(tokens)))
         now = self._clock()
-        return {
-            token: Mark(token_contract=token, price=Price(price), source=_SOURCE, observed_at=now)
-            for token, price in prices.items()
-        }
+        return {token: Mark(price=Price(price), source=_SOURCE, observed_at=now) for token, price in prices.items()}
 
     def quote(self, token_contract: str) -> Quote:
         """Jupiter's price, with half a spread to each side."""

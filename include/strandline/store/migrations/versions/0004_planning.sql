@@ -4,6 +4,10 @@ CREATE TYPE desired_status AS ENUM ('open', 'paused', 'archived');
 CREATE TYPE cycle_outcome AS ENUM ('planned', 'stale_cycle', 'superseded', 'backfill');
 CREATE TYPE decision AS ENUM ('add', 'trend_add', 'trim', 'trail', 'demote');
 CREATE TYPE exit_reason AS ENUM ('stop', 'trail', 'time', 'trend_failed', 'trend_over', 'emergency', 'manual');
+CREATE TYPE planner_rule AS ENUM
+  ('manual', 'stop', 'trailing_stop', 'time_stop', 'trend_end', 'emergency_exit', 'trim', 'blocked', 'first_buy',
+   's2_buy', 'first_dip', 'hold');
+COMMENT ON TYPE planner_rule IS 'The rules in the order of their priority; a person''s order comes first.';
 CREATE TYPE urgency AS ENUM ('normal', 'high');
 CREATE TYPE intent_status AS ENUM ('planned', 'preparing', 'skipped', 'ready', 'sent', 'unknown', 'done', 'failed');
 
@@ -100,7 +104,7 @@ CREATE TABLE intents (
   side              side NOT NULL GENERATED ALWAYS AS
                       (CASE WHEN decision IN ('add', 'trend_add') THEN 'buy'::side ELSE 'sell'::side END) STORED,
   exit_reason       exit_reason,
-  rule              integer NOT NULL CHECK (rule >= 0),
+  rule              planner_rule NOT NULL,
   trade_no          integer NOT NULL CHECK (trade_no >= 0),
   attempt_no        integer NOT NULL CHECK (attempt_no >= 0),
   size_frac         numeric NOT NULL CHECK (size_frac BETWEEN 0 AND 1),
@@ -116,6 +120,11 @@ CREATE TABLE intents (
   decision_price    numeric NOT NULL CHECK (decision_price > 0 AND decision_price < 'Infinity'),
   source_bar        timestamptz NOT NULL,
   source_revision   integer NOT NULL CHECK (source_revision >= 0),
+  attempt_id        timestamptz,
+  trend_id          timestamptz,
+  state_since       timestamptz,
+  bar_count         integer CHECK (bar_count > 0),
+  level_id          timestamptz,
   expires_at        timestamptz NOT NULL,
   strategy_hash     sha256_hex NOT NULL,
   evidence          jsonb NOT NULL DEFAULT '{}',
@@ -128,7 +137,11 @@ CREATE TABLE intents (
   CHECK ((notional IS NULL) = (side = 'sell')),
   CHECK ((quantity IS NULL) = (side = 'buy')),
   CHECK ((exit_reason IS NOT NULL) = (decision IN ('trail', 'demote'))),
-  CHECK (status <> 'skipped' OR status_reason IS NOT NULL)
+  CHECK (status <> 'skipped' OR status_reason IS NOT NULL),
+  CHECK (rule <> 'first_buy' OR attempt_id IS NOT NULL),
+  CHECK (rule <> 's2_buy' OR state_since IS NOT NULL),
+  CHECK (rule <> 'first_dip' OR trend_id IS NOT NULL),
+  CHECK (rule <> 'trim' OR (bar_count IS NOT NULL AND level_id IS NOT NULL))
 );
 CREATE UNIQUE INDEX one_open_intent_per_row_and_side ON intents (position_id, side) WHERE is_open(status);
 CREATE INDEX ON intents (cycle_t);
@@ -140,7 +153,7 @@ COMMENT ON COLUMN intents.position_id IS 'The row that it trades.';
 COMMENT ON COLUMN intents.decision IS 'What is to be done.';
 COMMENT ON COLUMN intents.side IS 'Follows from the decision: add and trend_add buy, the others sell.';
 COMMENT ON COLUMN intents.exit_reason IS 'Why all of it is sold; null unless it is.';
-COMMENT ON COLUMN intents.rule IS 'Number of the rule that decided.';
+COMMENT ON COLUMN intents.rule IS 'The rule that decided.';
 COMMENT ON COLUMN intents.trade_no IS 'The row''s trade that it belongs to.';
 COMMENT ON COLUMN intents.attempt_no IS 'Number of the attempt at this exit; 0 for entries.';
 COMMENT ON COLUMN intents.size_frac IS 'Fraction of the allocation (entries) or of the holding (exits).';
@@ -156,6 +169,11 @@ COMMENT ON COLUMN intents.exit_urgency IS 'E: urgency to exit.';
 COMMENT ON COLUMN intents.decision_price IS 'The price that it was decided at.';
 COMMENT ON COLUMN intents.source_bar IS 'Start of the bar whose signal it follows.';
 COMMENT ON COLUMN intents.source_revision IS 'The revision of that bar.';
+COMMENT ON COLUMN intents.attempt_id IS 'First bar of the signal''s attempt: first buys are counted by it.';
+COMMENT ON COLUMN intents.trend_id IS 'First bar of the signal''s trend: first dips are counted by it.';
+COMMENT ON COLUMN intents.state_since IS 'Bar that entered the signal''s state: S2 buys are counted by it.';
+COMMENT ON COLUMN intents.bar_count IS 'Count of the source bar in its series: trims keep their distance by it.';
+COMMENT ON COLUMN intents.level_id IS 'Level nearest to the source bar''s close: one trim per level.';
 COMMENT ON COLUMN intents.expires_at IS 'No order is made of it after this.';
 COMMENT ON COLUMN intents.strategy_hash IS 'Hash of the strategy that decided it.';
 COMMENT ON COLUMN intents.evidence IS 'What the decision rests on, as its strand shows it.';

@@ -8,35 +8,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.exact import Money
-from strandline.pm.appetite import AppetiteScores, pressure_of, urges_of
-from strandline.pm.inputs import CycleInputs, Past, Row
+from strandline.pm.appetite import AppetiteScores, appetite_scores, cut_pressure
+from strandline.pm.inputs import CycleInputs, RowInputs, TradeHistory
 from tests.pm.build import STRATEGY, T, changed, cycle, held, row, with_number
 
 
-def urges(one: Row, *others: Row, **special: Any) -> AppetiteScores:
+def scores(one: RowInputs, *others: RowInputs, **special: Any) -> AppetiteScores:
     """Of the first row."""
     inputs = cycle(one, *others, **special)
-    return urges_of(one, T, pressure_of(inputs, STRATEGY), STRATEGY)
+    return appetite_scores(one, T, cut_pressure(inputs, STRATEGY), STRATEGY)
 
 
-def crowd(size: int) -> list[Row]:
+def crowd(size: int) -> list[RowInputs]:
     """So many other rows that hold something."""
     return [row(token=f"T{number}", holding=held(), newest=None, signals=()) for number in range(size)]
 
 
 def test_without_a_regime_both_are_neutral_and_what_is_missing_is_named() -> None:
-    neutral = urges(row())
+    neutral = scores(row())
     assert (neutral.appetite, neutral.exit_urgency) == (0.5, 0.5)
     assert neutral.neutral == ("meso", "macro", "drivers")
-    assert urges(row(), peak=None).neutral == ("meso", "macro", "drivers", "drawdown")
-    assert urges(row(), equity=None).neutral == ("meso", "macro", "drivers", "drawdown")
+    assert scores(row(), peak=None).neutral == ("meso", "macro", "drivers", "drawdown")
+    assert scores(row(), equity=None).neutral == ("meso", "macro", "drivers", "drawdown")
 
 
 def test_the_composition_by_hand() -> None:
     """Equity 10 % under its peak, 18 positions, 2 losses in a row: cp = .25 + .15 + .08 = .48."""
     holding = held(invested=Money(1000), extracted=Money(500), first_fill_at=T - timedelta(days=7))
-    one = row(holding=holding, past=Past(failed_attempts=2))
-    found = urges(one, *crowd(17), equity=Money(90_000), losing_streak=2)
+    one = row(holding=holding, history=TradeHistory(failed_attempts=2))
+    found = scores(one, *crowd(17), equity=Money(90_000), losing_streak=2)
     assert found.terms["cut_pressure"] == pytest.approx(0.48, abs=1e-12)
     assert found.appetite == pytest.approx(0.5 * (1 - 0.33 * 0.48) - 0.05 * 2, abs=1e-9)
     assert found.exit_urgency == pytest.approx(0.5 * (1 + 0.33 * 0.48) + 0.10 * 0.5 + 0.05 * 0.5, abs=1e-9)
@@ -44,7 +44,9 @@ def test_the_composition_by_hand() -> None:
 
 def test_the_position_is_added_after_the_pressure() -> None:
     """A multiplier is no delta: pressure does not damp what failed attempts take."""
-    calm, pressed = (urges(row(past=Past(failed_attempts=1)), losing_streak=streak).appetite for streak in (0, 5))
+    calm, pressed = (
+        scores(row(history=TradeHistory(failed_attempts=1)), losing_streak=streak).appetite for streak in (0, 5)
+    )
     assert calm - pressed == pytest.approx(0.5 * 0.33 * 0.2, abs=1e-9)
 
 
@@ -58,7 +60,7 @@ WORSE: dict[str, tuple[dict[str, Any], int]] = {
 @pytest.mark.parametrize("name", WORSE)
 def test_pressure_lowers_a_and_raises_e(name: str) -> None:
     special, others = WORSE[name]
-    calm, pressed = urges(row()), urges(row(), *crowd(others), **special)
+    calm, pressed = scores(row()), scores(row(), *crowd(others), **special)
     assert pressed.appetite < calm.appetite
     assert pressed.exit_urgency > calm.exit_urgency
 
@@ -72,32 +74,32 @@ def test_pressure_lowers_a_and_raises_e(name: str) -> None:
     ],
 )
 def test_each_pressure_has_an_end(less: dict[str, Any], more: dict[str, Any]) -> None:
-    assert urges(row(), **less) == urges(row(), **more)
+    assert scores(row(), **less) == scores(row(), **more)
 
 
 @pytest.mark.parametrize(("others", "crowding"), [(12, 0.0), (13, 0.083333333), (24, 1.0), (30, 1.0)])
 def test_crowding_starts_above_twelve_positions(others: int, crowding: float) -> None:
-    assert urges(row(), *crowd(others)).terms["crowding"] == crowding
+    assert scores(row(), *crowd(others)).terms["crowding"] == crowding
 
 
 def test_failed_attempts_lower_a_only_and_three_at_most() -> None:
-    found = [urges(row(past=Past(failed_attempts=count))) for count in range(5)]
+    found = [scores(row(history=TradeHistory(failed_attempts=count))) for count in range(5)]
     assert [one.appetite for one in found] == [0.5, 0.45, 0.4, 0.35, 0.35]
     assert {one.exit_urgency for one in found} == {0.5}
 
 
 def test_what_was_extracted_and_age_raise_e_only() -> None:
     young = held(first_fill_at=T, invested=Money(100))
-    plain, paid = urges(row(holding=young)), urges(row(holding=changed(young, extracted=Money(50))))
-    old = urges(row(holding=changed(young, first_fill_at=T - timedelta(days=14))))
-    paid_twice = urges(row(holding=changed(young, extracted=Money(200))))
+    plain, paid = scores(row(holding=young)), scores(row(holding=changed(young, extracted=Money(50))))
+    old = scores(row(holding=changed(young, first_fill_at=T - timedelta(days=14))))
+    paid_twice = scores(row(holding=changed(young, extracted=Money(200))))
     assert [one.exit_urgency for one in (plain, paid, old, paid_twice)] == [0.5, 0.55, 0.55, 0.6]
     assert {one.appetite for one in (plain, paid, old, paid_twice)} == {0.5}
 
 
 def test_a_closed_trade_urges_nothing() -> None:
     closed = changed(row().position.holding, trade_no=3, invested=Money(100), extracted=Money(300))
-    assert urges(row(holding=closed)) == urges(row())
+    assert scores(row(holding=closed)) == scores(row())
 
 
 @given(
@@ -109,12 +111,12 @@ def test_a_closed_trade_urges_nothing() -> None:
 def test_both_stay_in_their_bounds(streak: int, equity: int, days: int, extracted: int) -> None:
     holding = held(first_fill_at=T - timedelta(days=days), extracted=Money(max(0, extracted)))
     inputs: CycleInputs = cycle(row(holding=holding), equity=Money(equity), peak=Money(100), losing_streak=streak)
-    found = urges_of(inputs.rows[0], T, pressure_of(inputs, STRATEGY), STRATEGY)
+    found = appetite_scores(inputs.rows[0], T, cut_pressure(inputs, STRATEGY), STRATEGY)
     assert 0 <= found.appetite <= 1
     assert 0 <= found.exit_urgency <= 1
 
 
 def test_the_numbers_come_from_the_strategy() -> None:
-    one = row(past=Past(failed_attempts=1))
+    one = row(history=TradeHistory(failed_attempts=1))
     other = with_number("appetite", per_failed_attempt=-0.2)
-    assert urges_of(one, T, pressure_of(cycle(one), other), other).appetite == 0.3
+    assert appetite_scores(one, T, cut_pressure(cycle(one), other), other).appetite == 0.3

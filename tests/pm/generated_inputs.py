@@ -9,13 +9,27 @@ from hypothesis import strategies as st
 from strandline.model.exact import Money, Price
 from strandline.model.intent import ExitReason, IntentStatus
 from strandline.model.position import DesiredStatus, Holding
+from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.timeframe import Timeframe
-from strandline.pm.inputs import CycleInputs, LastTrim, Past, Row
+from strandline.pm.inputs import CycleInputs, LastTrim, RowInputs, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.pm.build import BAR, LEVELS, NEW_LEVEL, OLD_LEVEL, T, an_open, changed, held, known, memory, row, signal
+from tests.pm.build import (
+    BAR,
+    LEVELS,
+    NEW_LEVEL,
+    OLD_LEVEL,
+    T,
+    an_open,
+    changed,
+    held,
+    known,
+    planner_state,
+    row,
+    signal,
+)
 
 Change: TypeAlias = Mapping[str, Any]
 
@@ -45,29 +59,29 @@ holdings = st.builds(
     first_fill_at=st.sampled_from([*5 * [T - timedelta(hours=1)], T - timedelta(days=14)]),
 )
 memories = st.builds(
-    memory,
+    planner_state,
     trade_no=st.sampled_from([2, 3]),
     highest=st.sampled_from([None, Price(108), Price(126)]),
     trail_armed=st.booleans(),
 ) | st.builds(
-    memory,
+    planner_state,
     exit_due=st.sampled_from([ExitReason.EMERGENCY, ExitReason.TREND_OVER]),
     exit_due_bar=st.sampled_from(INSTANTS),
 )
 pasts = st.builds(
-    Past,
+    TradeHistory,
     attempts_bought=st.sampled_from([(), (INSTANTS[1],)]),
-    visits_bought=st.sampled_from([(), (INSTANTS[1],)]),
+    s2_visits_bought=st.sampled_from([(), (INSTANTS[1],)]),
     trends_dipped=st.sampled_from([(), (INSTANTS[1],)]),
     last_trim=st.none()
     | st.builds(LastTrim, bar_count=st.integers(996, 998), level_id=st.sampled_from([OLD_LEVEL, NEW_LEVEL])),
-    ended_exits=st.lists(st.integers(1, 6), max_size=4).map(tuple),
+    ended_exits=st.lists(st.sampled_from([Rule.STOP, Rule.TREND_END, Rule.TRIM]), max_size=4).map(tuple),
     failed_attempts=st.integers(0, 4),
 )
 
 
 @st.composite
-def exits_on_the_way(draw: st.DrawFn, one: Row) -> Change:
+def exits_on_the_way(draw: st.DrawFn, one: RowInputs) -> Change:
     """A bar before the newest said that it is over."""
     newest = one.newest
     if newest is None:
@@ -83,7 +97,7 @@ def exits_on_the_way(draw: st.DrawFn, one: Row) -> Change:
 
 
 @st.composite
-def open_intents(draw: st.DrawFn, one: Row) -> Change:
+def open_intents(draw: st.DrawFn, one: RowInputs) -> Change:
     """One on each side at most."""
     sides = draw(st.sampled_from([[Side.BUY], [Side.SELL], [Side.BUY, Side.SELL]]))
     number = one.position.position_id.int % 2**32
@@ -92,28 +106,28 @@ def open_intents(draw: st.DrawFn, one: Row) -> Change:
     }
 
 
-def revised(one: Row) -> Change:
+def revised(one: RowInputs) -> Change:
     """The newest bar was corrected."""
     newest = changed(one.newest, bar_revision=1) if one.newest else None
     return {"newest": newest, "signals": (newest,) if newest else ()}
 
 
-def in_s0(one: Row) -> Change:
+def in_s0(one: RowInputs) -> Change:
     """The newest state is a downtrend, although no flag says that it just became one."""
     newest = changed(one.newest, state=EngineState.S0) if one.newest else None
     return {"newest": newest, "signals": (newest,) if newest else ()}
 
 
 @st.composite
-def complications(draw: st.DrawFn, one: Row) -> Change:
+def complications(draw: st.DrawFn, one: RowInputs) -> Change:
     """One thing that makes a difference."""
     position = one.position
     return draw(
         st.one_of(
             st.fixed_dictionaries({"price": st.none() | prices}),
             st.fixed_dictionaries({"mark": st.none() | st.just(known(99, timedelta(minutes=16), "mark"))}),
-            st.fixed_dictionaries({"memory": st.none() | memories}),
-            st.fixed_dictionaries({"past": pasts}),
+            st.fixed_dictionaries({"planner_state": st.none() | memories}),
+            st.fixed_dictionaries({"history": pasts}),
             st.fixed_dictionaries({"block_entries": findings}),
             st.fixed_dictionaries({"block_all": findings}),
             st.fixed_dictionaries({"highest_close": st.integers(100, 130).map(Price)}),
@@ -130,7 +144,7 @@ def complications(draw: st.DrawFn, one: Row) -> Change:
 
 
 @st.composite
-def rows(draw: st.DrawFn, place: Any) -> Row:
+def rows(draw: st.DrawFn, place: Any) -> RowInputs:
     """A row that wants something, and up to three complications, the later over the earlier."""
     venue, token, timeframe = place
     flag, state = draw(st.sampled_from(WANTS))
@@ -154,10 +168,11 @@ def rows(draw: st.DrawFn, place: Any) -> Row:
     )
     for _ in range(draw(st.integers(0, 3))):
         one = changed(one, **draw(complications(one)))
-    return changed(one, memory=one.memory and changed(one.memory, bar_ts=_read_up_to(one, timeframe)))
+    before = one.planner_state
+    return changed(one, planner_state=before and changed(before, bar_ts=_read_up_to(one, timeframe)))
 
 
-def _read_up_to(one: Row, timeframe: Timeframe) -> datetime:
+def _read_up_to(one: RowInputs, timeframe: Timeframe) -> datetime:
     """The bar before the first unread one."""
     if one.signals:
         return one.signals[0].bar_ts - timeframe.length

@@ -1,0 +1,88 @@
+"""From the results of a row's rules to its decision: an intent, or a hold that names all its reasons."""
+
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from strandline.model.exact import Money
+from strandline.model.intent import ExecutionIntent, IntentStatus
+from strandline.model.rule import Rule
+from strandline.model.side import Side
+from strandline.pm import reasons as why
+from strandline.pm.caps import Caps
+from strandline.pm.context import RowContext
+from strandline.pm.decisions import RowDecision
+from strandline.pm.evidence import evidence_of
+from strandline.pm.intents import entry_intent, exit_intent
+from strandline.pm.planner_state import next_state
+from strandline.pm.rule_result import Results, fired, not_fired
+from strandline.pm.sizes import min_entry
+
+_ROUTINE: Final = frozenset({why.FLAT, why.NO_FLAG})
+"""Why flag rules do not fire most of the time; a hold does not name these."""
+
+_FLAG_RULES: Final = (Rule.TRIM, Rule.FIRST_BUY, Rule.S2_BUY, Rule.FIRST_DIP)
+
+
+def decide_exit(ctx: RowContext, rule: Rule, results: Results) -> RowDecision:
+    """Sell by the rule that fired. An exit cancels entries that are not claimed yet, and waits for an open sell."""
+    cancels = tuple(
+        sorted(
+            intent.intent_id
+            for intent in ctx.row.open_intents
+            if intent.side is Side.BUY and intent.status is IntentStatus.PLANNED
+        )
+    )
+    if ctx.open_on(Side.SELL):
+        reasons = (*results[rule].reasons, why.WAITS_FOR_OPEN_EXIT)
+        return _decision(ctx, rule, reasons, not_fired(results), cancels=cancels)
+    intent = exit_intent(ctx, rule, results[rule])
+    return _decision(ctx, rule, intent.reasons, not_fired(results), intent=intent, cancels=cancels)
+
+
+def decide_entry(
+    ctx: RowContext, sell_results: Results, buy_results: Results, blocks: tuple[str, ...], caps: Caps
+) -> RowDecision:
+    """Buy as much as the caps leave room for, and reserve it; or hold."""
+    rule = fired(buy_results)
+    wanted = (buy_results[rule].notional if rule else None) or Money(0)
+    notional, cut_by = caps.room_for(ctx.row, wanted, min_entry(ctx)) if rule else (Money(0), ())
+    if rule and not notional:
+        blocks = (*blocks, *cut_by)
+    if blocks:
+        shown = f"{rule.label}: {wanted}" if rule else None
+        return _decision(ctx, Rule.BLOCKED, blocks, not_fired(sell_results), wanted=shown)
+    reasons = {**not_fired(sell_results), Rule.BLOCKED.value: why.NOT_BLOCKED, **not_fired(buy_results)}
+    if rule is None:
+        return _decision(ctx, Rule.HOLD, _flags_not_used(reasons), reasons)
+    caps.reserve(ctx.row, notional)
+    intent = entry_intent(ctx, rule, buy_results[rule], notional, cut_by)
+    return _decision(ctx, rule, intent.reasons, reasons, intent=intent)
+
+
+def _decision(
+    ctx: RowContext,
+    rule: Rule,
+    reasons: tuple[str, ...],
+    rules_not_fired: Mapping[str, str],
+    *,
+    intent: ExecutionIntent | None = None,
+    cancels: tuple[UUID, ...] = (),
+    wanted: str | None = None,
+) -> RowDecision:
+    return RowDecision(
+        position_id=ctx.row.position.position_id,
+        rule=rule,
+        reasons=reasons,
+        state=ctx.row.newest.state if ctx.row.newest else None,
+        intent=intent,
+        cancels=cancels,
+        evidence=evidence_of(ctx, rules_not_fired, wanted),
+        planner_state=next_state(ctx, keep_flags=rule is Rule.BLOCKED),
+    )
+
+
+def _flags_not_used(rules_not_fired: Mapping[str, str]) -> tuple[str, ...]:
+    """Why flags that were raised led to nothing."""
+    found = (rules_not_fired[rule] for rule in _FLAG_RULES)
+    return tuple(dict.fromkeys(reason for reason in found if reason not in _ROUTINE)) or (why.NOTHING_TO_DO,)

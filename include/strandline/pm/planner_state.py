@@ -1,0 +1,42 @@
+"""What the next cycle has to know of a row."""
+
+from datetime import datetime
+
+from strandline.model.signal import Signal
+from strandline.pm.context import RowContext
+from strandline.pm.inputs import PlannerState, RowInputs
+
+
+def next_state(ctx: RowContext, keep_flags: bool) -> PlannerState | None:
+    """None as long as the row has no signal. `keep_flags`: the newest bar's flags may be acted on next cycle."""
+    cursor = _cursor(ctx.row, keep_flags)
+    if cursor is None:
+        return None
+    generation, bar_ts, bar_revision = cursor
+    return PlannerState(
+        generation=generation,
+        bar_ts=bar_ts,
+        bar_revision=bar_revision,
+        trade_no=ctx.holding.trade_no,
+        exit_due=ctx.exit_due.reason if ctx.exit_due else None,
+        exit_due_bar=ctx.exit_due.bar if ctx.exit_due else None,
+        highest=ctx.trail.highest,
+        trail_armed=ctx.trail.armed,
+    )
+
+
+def _cursor(row: RowInputs, keep_flags: bool) -> tuple[int, datetime, int] | None:
+    """Generation, bar and revision of the last signal that need not be read again."""
+    newest, state = row.newest, row.planner_state
+    if newest is None:
+        return (state.generation, state.bar_ts, state.bar_revision) if state else None
+    if not keep_flags:
+        return newest.generation, newest.bar_ts, newest.bar_revision
+    done = [(signal.bar_ts, signal.bar_revision) for signal in row.signals[:-1]]
+    if state is not None and state.generation == newest.generation:
+        done.append((state.bar_ts, state.bar_revision))
+    return newest.generation, *max(done, default=_bar_before(newest))
+
+
+def _bar_before(signal: Signal) -> tuple[datetime, int]:
+    return signal.bar_ts - signal.timeframe.length, 0
