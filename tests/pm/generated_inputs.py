@@ -186,7 +186,7 @@ def cycles(draw: st.DrawFn) -> CycleInputs:
     return CycleInputs(
         cycle=T,
         rows=tuple(draw(rows(place)) for place in places),
-        equity=Money(draw(st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000]))),
+        equity=Money(draw(st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000, 3_000, 3_000]))),
         peak=draw(st.sampled_from([None, Money(100_000)])),
         losing_streak=draw(st.integers(0, 6)),
         free_cash={
