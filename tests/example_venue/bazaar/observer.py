@@ -28,7 +28,7 @@ class BazaarObserver:
         """The last price of each token that is listed."""
         now = self._clock()
         return {
-            token: Mark(token_contract=token, price=Price(price(token, now)), source=_SOURCE, observed_at=now)
+            token: Mark(price=Price(price(token, now)), source=_SOURCE, observed_at=now)
             for token in sorted(tokens)
             if token in TOKENS
         }
