@@ -1,5 +1,6 @@
 """The engine's step of the cycle: every final bar once, whatever is run twice, at once, or broken off."""
 
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -332,3 +333,21 @@ def test_the_sessions_gap_reaches_the_engine(database: Database, step: Step) -> 
     revisions = BARS.revision.copy()
     revisions[800:] = 1
     assert stored(database) == tuple(expected(BARS._replace(jump_ignored=marks, revision=revisions), 120))
+
+
+def test_a_series_that_another_run_holds_is_read_after_it_is_done(database: Database, app: Engine, step: Step) -> None:
+    """Read before, its bars would be stepped from a state that is no longer its state."""
+    with database.session() as connection:
+        trade(connection)
+        bring(connection, BARS)
+    step(end_of(400))
+    runs: list[EngineRun] = []
+    second = threading.Thread(target=lambda: runs.append(step(END)))
+    with app.begin() as other:
+        other.execute(text("UPDATE engine_states SET bar_ts = :newest"), {"newest": end_of(899)})
+        second.start()
+        with database.session() as watching:
+            while not watching.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
+                watching.execute(text("SELECT pg_sleep(0.01)"))
+    second.join(60)
+    assert [run.bars for run in runs] == [0]
