@@ -10,6 +10,7 @@ from strandline.bars import roll_up, staging
 from strandline.bars.revisions import write_staged
 from strandline.model.timeframe import Timeframe
 from tests.bars.market import MINUTE, Tick, add_instruments, add_ticks, stored_bars
+from tests.conftest import Database
 
 T0 = datetime(2026, 1, 5, 10, tzinfo=UTC)
 M1, M5 = Timeframe.M1, Timeframe.M5
@@ -21,6 +22,14 @@ def btc(admin: Connection) -> int:
     (instrument_id,) = add_instruments(admin, 1)
     admin.commit()
     return instrument_id
+
+
+@pytest.fixture(autouse=True)
+def _stored_order(database: Database, admin: Connection) -> None:
+    """Rows are read as they were stored: an index, or another aggregate, would sort them and hide what does not."""
+    for option in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_presorted_aggregate"):
+        admin.execute(text(f'ALTER DATABASE "{database.url.database}" SET {option} = off'))
+    admin.commit()
 
 
 def test_trades_of_the_same_instant_are_ordered_by_id(engine: Engine, admin: Connection, btc: int) -> None:
