@@ -84,9 +84,10 @@ def test_a_writer_waits_for_the_head_before_it_takes_its_place(database: Databas
     with database.session(Role.APP) as connection:
         append(connection, CHAIN, [draft(0)])
     with database.session(Role.APP) as first, ThreadPoolExecutor() as threads:
-        append(first, CHAIN, [draft(1)])
+        first.execute(text("SELECT FROM strand_heads FOR UPDATE"))
         second = threads.submit(_append_alone, database, draft(2))
         _until_someone_waits(database)
+        append(first, CHAIN, [draft(1)])
         first.commit()
         assert [strand.seq for strand in second.result(30)] == [3]
 
