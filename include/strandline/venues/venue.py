@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from strandline.model.venue import VenueKey
 from strandline.model.venue_settings import VenueSettings
 from strandline.venues.config import VenueConfig
+from strandline.venues.limits import FeedLimits, HistoryLimits
 from strandline.venues.paper.costs import PaperCosts
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Venue:
     feed: Callable[[VenueConfig, "Sink"], "Feed"]
     history: Callable[[VenueConfig], "History"] | None = None
     """None where the venue keeps no candles: its instruments start without a past."""
+    feed_limits: FeedLimits
+    history_limits: HistoryLimits | None = None
     preload: Callable[[], None]
     """Imports all of it, in a process that forks tasks."""
     paper_costs: PaperCosts

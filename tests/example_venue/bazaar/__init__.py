@@ -9,6 +9,7 @@ from strandline.venues.config import VenueConfig
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.venue import Venue
 from tests.example_venue.bazaar import settings
+from tests.example_venue.bazaar.limits import FEED_LIMITS
 
 if TYPE_CHECKING:
     from strandline.venues.executor import Executor, Observer
@@ -40,6 +41,7 @@ BAZAAR: Final = Venue(
     executor=_executor,
     observer=_observer,
     feed=_feed,
+    feed_limits=FEED_LIMITS,
     preload=_preload,
     paper_costs=PaperCosts(
         fee=Ratio("0.0020"),

@@ -8,7 +8,9 @@ from typing import Final
 from strandline.model.exact import Money, Quantity
 from strandline.venues.config import VenueConfig
 from strandline.venues.feed import FeedStatus, Listing, Sink
+from strandline.venues.rate_limiter import RateLimiter
 from tests.example_venue.bazaar.key import BAZAAR_SPOT
+from tests.example_venue.bazaar.limits import FEED_LIMITS
 from tests.example_venue.bazaar.prices import TOKENS, price
 from tests.example_venue.bazaar.settings import URL
 
@@ -24,6 +26,7 @@ class BazaarFeed:
         self._url = config.require(URL.name)
         self._clock = config.clock
         self._sink = sink
+        self._rate_limiter = RateLimiter(FEED_LIMITS.rate)
         self._tokens: Mapping[str, int] = {}
         self._polls = 0
 
@@ -58,6 +61,7 @@ class BazaarFeed:
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
+            await self._rate_limiter.acquire()
             now = self._clock()
             trade_id = int(now.timestamp() * 1000)
             self._sink.add_ticks(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.venues.feed import FeedError
+from strandline.venues.limits import FeedLimits, RateLimit
 from strandline.venues.solana import feed as feed_module
 from strandline.venues.solana.feed import JupiterFeed
 from strandline.venues.solana.key import SOLANA_ONCHAIN
@@ -23,13 +24,13 @@ from tests.venues.hyperliquid.server import Heard, until
 START = 1_790_000_000_000
 NOW = datetime.fromtimestamp(START / 1000, UTC)
 BONK = "DezXAZ8z7PnrnRJjz3wXBoRgixCa6xjnB7YaB1pPB263"
+UNLIMITED = FeedLimits(RateLimit(burst=1000, per_second=1000))
 WIF = "EKpQGSJtjMFqKZ9KQanSqYXRcF8fBopzLHYxdM65zcjm"
 
 
 @pytest.fixture(autouse=True)
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 0.05)
-    monkeypatch.setattr(feed_module, "_CALLS_PER_SECOND", 1000.0)
 
 
 def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: Rule) -> None:
@@ -37,7 +38,7 @@ def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: R
         world = World(SteppedClock(START), seed=3, rules=rules, limited=False, real_time=False)
         at = await world.start()
         heard = Heard()
-        feed = JupiterFeed(at.jupiter, heard, lambda: NOW)
+        feed = JupiterFeed(at.jupiter, heard, lambda: NOW, limits=UNLIMITED)
         run = asyncio.create_task(feed.run())
         try:
             await tell(world, feed, heard)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 from strandline.model.exact import Money, Quantity, Ratio
 from strandline.venues.config import VenueConfig
 from strandline.venues.hyperliquid import settings
+from strandline.venues.hyperliquid.limits import FEED_LIMITS, HISTORY_LIMITS
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.venue import Venue
 
@@ -50,6 +51,8 @@ HYPERLIQUID: Final = Venue(
     observer=_observer,
     feed=_feed,
     history=_history,
+    feed_limits=FEED_LIMITS,
+    history_limits=HISTORY_LIMITS,
     preload=_preload,
     paper_costs=PaperCosts(
         fee=Ratio("0.00045"),

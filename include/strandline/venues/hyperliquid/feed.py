@@ -12,17 +12,14 @@ from websockets.exceptions import WebSocketException
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.hyperliquid.limits import FEED_LIMITS, MAX_SUBSCRIPTIONS
 from strandline.venues.hyperliquid.public import ask
 from strandline.venues.hyperliquid.trade_socket import TradeSocket, Wanted
 from strandline.venues.hyperliquid.wire import Answer, Message, Noise, Trade, Trades, instant, read_listings
-from strandline.venues.pace import Pace
+from strandline.venues.rate_limiter import RateLimiter
 
 _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
-_MOST_COINS: Final = 1000
-# Of the 2000 messages that the venue takes from an address each minute.
-_MESSAGES_AT_ONCE: Final = 1000
-_MESSAGES_PER_SECOND: Final = 12
 _OPENING_SECONDS: Final = 10
 _CLOSING_SECONDS: Final = 1
 _STEADY_SECONDS: Final = 60
@@ -39,7 +36,7 @@ class HyperliquidFeed:
         self._clock = clock
         self._wanted = Wanted()
         self._numbers: dict[str, int] = {}
-        self._pace = Pace(_MESSAGES_AT_ONCE, _MESSAGES_PER_SECOND)
+        self._rate_limiter = RateLimiter(FEED_LIMITS.rate)
         self._line: TradeSocket | None = None
         self._received_through: datetime | None = None
         self._messages = 0
@@ -66,10 +63,12 @@ class HyperliquidFeed:
 
     def subscribe(self, tokens: Mapping[str, int]) -> None:
         """The venue takes a thousand subscriptions; coins beyond that are left out, and said to be."""
-        if len(tokens) > _MOST_COINS:
-            _log.error("%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), _MOST_COINS)
+        if len(tokens) > MAX_SUBSCRIPTIONS:
+            _log.error(
+                "%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), MAX_SUBSCRIPTIONS
+            )
         self._numbers.update(tokens)
-        self._wanted.be(frozenset(sorted(tokens)[:_MOST_COINS]))
+        self._wanted.be(frozenset(sorted(tokens)[:MAX_SUBSCRIPTIONS]))
 
     async def run(self) -> None:
         """Connect, and connect again."""
@@ -100,7 +99,7 @@ class HyperliquidFeed:
         ) as socket:
             self._connections += 1
             _log.info("Hyperliquid's stream is up: %d coins", len(self._wanted.coins))
-            self._line = TradeSocket(socket, self._wanted, self._pace, self._told)
+            self._line = TradeSocket(socket, self._wanted, self._rate_limiter, self._told)
             await self._line.run()
 
     def _told(self, frame: bytes, message: Message) -> None:

@@ -7,16 +7,13 @@ from strandline.model.timeframe import Timeframe
 from strandline.venues.feed import FeedError
 from strandline.venues.history import Candle
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.hyperliquid.limits import HISTORY_LIMITS
 from strandline.venues.hyperliquid.public import ask
 from strandline.venues.hyperliquid.wire import milliseconds, read_candles
-from strandline.venues.pace import Pace
+from strandline.venues.rate_limiter import RateLimiter
 
-_MOST: Final = 5000
 # A candle whose end is nearer than this may still be forming at the venue: clocks differ.
 _SETTLED: Final = timedelta(seconds=2)
-# Of the 1200 that the venue allows an address each minute, this leaves 220 to whoever trades.
-_AT_ONCE: Final = 800
-_PER_SECOND: Final = 3
 
 
 class HyperliquidHistory:
@@ -26,15 +23,15 @@ class HyperliquidHistory:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._pace = Pace(_AT_ONCE, _PER_SECOND)
+        self._rate_limiter = RateLimiter(HISTORY_LIMITS.rate)
 
     async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
         """Minutes without trades are left out, as they are among bars."""
         newest = timeframe.last_final(as_of - _SETTLED)
-        first = max(since, newest - (_MOST - 1) * timeframe.length)
+        first = max(since, newest - (HISTORY_LIMITS.candles - 1) * timeframe.length)
         if newest < first:
             return []
-        await self._pace.spend(_weight((newest - first) // timeframe.length + 1))
+        await self._rate_limiter.acquire(_weight((newest - first) // timeframe.length + 1))
         wanted = {
             "coin": token,
             "interval": timeframe.value,

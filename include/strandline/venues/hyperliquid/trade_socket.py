@@ -7,7 +7,7 @@ from typing import Final
 from websockets.asyncio.client import ClientConnection
 
 from strandline.venues.hyperliquid.wire import Answer, Message, Pong, read_frame, subscription
-from strandline.venues.pace import Pace
+from strandline.venues.rate_limiter import RateLimiter
 
 _PING: Final = '{"method":"ping"}'
 _QUIET_SECONDS: Final = 1.0
@@ -33,11 +33,15 @@ class TradeSocket:
     """Hears, keeps the connection alive, and subscribes to what is wanted and to nothing else."""
 
     def __init__(
-        self, socket: ClientConnection, wanted: Wanted, pace: Pace, tell: Callable[[bytes, Message], None]
+        self,
+        socket: ClientConnection,
+        wanted: Wanted,
+        rate_limiter: RateLimiter,
+        tell: Callable[[bytes, Message], None],
     ) -> None:
         self._socket = socket
         self._wanted = wanted
-        self._pace = pace
+        self._rate_limiter = rate_limiter
         self._tell = tell
         self._unanswered = 0
         self._answered = asyncio.Event()
@@ -108,5 +112,5 @@ class TradeSocket:
         self._settling = False
 
     async def _send(self, message: str) -> None:
-        await self._pace.spend()
+        await self._rate_limiter.acquire()
         await self._socket.send(message)

@@ -7,6 +7,7 @@ from strandline.model.exact import Money, Quantity, Ratio
 from strandline.venues.config import VenueConfig
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.solana import settings
+from strandline.venues.solana.limits import FEED_LIMITS
 from strandline.venues.solana.prices import WRAPPED_SOL
 from strandline.venues.venue import Venue
 
@@ -45,6 +46,7 @@ SOLANA: Final = Venue(
     executor=_executor,
     observer=_observer,
     feed=_feed,
+    feed_limits=FEED_LIMITS,
     preload=_preload,
     paper_costs=PaperCosts(
         fee=Ratio("0.0010"),

@@ -11,8 +11,10 @@ import aiohttp
 
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
-from strandline.venues.pace import Pace
+from strandline.venues.limits import FeedLimits
+from strandline.venues.rate_limiter import RateLimiter
 from strandline.venues.solana.key import SOLANA_ONCHAIN
+from strandline.venues.solana.limits import FEED_LIMITS
 from strandline.venues.solana.prices import Price, read_prices, read_tokens
 
 _log = logging.getLogger(__name__)
@@ -20,11 +22,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PATIENCE: Final = aiohttp.ClientTimeout(total=10)
 _IDS_PER_CALL: Final = 50
 _SECONDS_PER_POLL: Final = 5.0
-# The smallest plans allow one call in two seconds without a key, and one each second with one. Whoever trades asks
-# Jupiter too, and is left the larger part.
-_CALLS_AT_ONCE: Final = 5
-_CALLS_PER_SECOND: Final = 0.25
-_CALLS_PER_SECOND_WITH_KEY: Final = 0.5
 
 
 class JupiterFeed:
@@ -32,12 +29,19 @@ class JupiterFeed:
 
     venue = SOLANA_ONCHAIN
 
-    def __init__(self, url: str, sink: Sink, clock: Callable[[], datetime], api_key: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        sink: Sink,
+        clock: Callable[[], datetime],
+        api_key: str | None = None,
+        limits: FeedLimits = FEED_LIMITS,
+    ) -> None:
         self._url = url.rstrip("/")
         self._sink = sink
         self._clock = clock
         self._headers = {"x-api-key": api_key} if api_key else {}
-        self._pace = Pace(_CALLS_AT_ONCE, _CALLS_PER_SECOND_WITH_KEY if api_key else _CALLS_PER_SECOND)
+        self._rate_limiter = RateLimiter(limits.rate_for(api_key))
         self._tokens: Mapping[str, int] = {}
         self._changed = asyncio.Event()
         self._connected = False
@@ -109,7 +113,7 @@ class JupiterFeed:
                 self._sink.quarantine(QuarantinedMessage(self.venue, "price", reason, payload))
 
     async def _get(self, session: aiohttp.ClientSession, path: str, query: Mapping[str, str]) -> bytes:
-        await self._pace.spend()
+        await self._rate_limiter.acquire()
         try:
             async with session.get(self._url + path, params=query) as answer:
                 body = await answer.read()

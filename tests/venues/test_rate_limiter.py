@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.venues.backoff import pauses
-from strandline.venues.pace import Pace
+from strandline.venues.limits import FeedLimits, RateLimit
+from strandline.venues.rate_limiter import RateLimiter
 
 
 @given(
@@ -16,18 +17,18 @@ from strandline.venues.pace import Pace
     st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 15)), min_size=1, max_size=30),
 )
 def test_no_stretch_of_time_has_more_than_its_share(
-    at_once: int, per_second: float, asked: list[tuple[float, float]]
+    burst: int, per_second: float, requests: list[tuple[float, float]]
 ) -> None:
-    """Each asks for an amount after a while; the loop's time is the test's."""
+    """Each request asks for an amount after a wait; the loop's time is the test's."""
     now = 0.0
     served: list[tuple[float, float]] = []
 
     async def inside() -> None:
         nonlocal now
-        pace = Pace(at_once, per_second)
-        for wait, amount in asked:
+        limiter = RateLimiter(RateLimit(burst, per_second))
+        for wait, amount in requests:
             now += wait
-            await pace.spend(amount)
+            await limiter.acquire(amount)
             served.append((now, amount))
 
     async def sleep(seconds: float) -> None:
@@ -50,7 +51,7 @@ def test_no_stretch_of_time_has_more_than_its_share(
     for first in range(len(served)):
         for last in range(first, len(served)):
             spent = sum(amount for _, amount in served[first : last + 1])
-            largest = max(at_once, served[first][1])
+            largest = max(burst, served[first][1])
             assert spent <= largest + per_second * (served[last][0] - served[first][0]) + 1e-6
 
 
@@ -61,3 +62,10 @@ def test_pauses_grow_to_the_longest_and_never_fall_under_the_first() -> None:
         assert all(pause >= 30 for pause in found[7:])
         assert all(pause <= 2**number for number, pause in enumerate(found))
     assert list(islice(pauses(1, 60), 9)) != list(islice(pauses(1, 60), 9))
+
+
+def test_an_api_key_raises_the_rate_where_the_venue_says_so() -> None:
+    slow, fast = RateLimit(1, 1), RateLimit(1, 2)
+    assert FeedLimits(slow, rate_with_api_key=fast).rate_for("key") == fast
+    assert FeedLimits(slow, rate_with_api_key=fast).rate_for(None) == slow
+    assert FeedLimits(slow).rate_for("key") == slow

@@ -1,0 +1,29 @@
+"""How much of what a venue allows its market data may use. Trading is left the rest."""
+
+from typing import NamedTuple
+
+
+class RateLimit(NamedTuple):
+    """This many requests, messages or units of weight at once, and so many more with each second."""
+
+    burst: float
+    per_second: float
+
+
+class FeedLimits(NamedTuple):
+    """The limits of live market data. `subscriptions` is the most tokens at once; None is any number."""
+
+    rate: RateLimit
+    rate_with_api_key: RateLimit | None = None
+    subscriptions: int | None = None
+
+    def rate_for(self, api_key: str | None) -> RateLimit:
+        """The rate that a client with this key has."""
+        return self.rate_with_api_key if api_key and self.rate_with_api_key else self.rate
+
+
+class HistoryLimits(NamedTuple):
+    """The limits of historical candles. `candles` is how many of one timeframe the venue keeps."""
+
+    rate: RateLimit
+    candles: int
