@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from strandline_sim.market.draws import Draws
 from strandline_sim.market.regime import MINUTE_MS, Leg, Regime
+from strandline_sim.market.seeded_random import SeededRandom
 
 START_MS: Final = 1_767_225_600_000
 """When all paths begin, before they are shifted."""
@@ -51,7 +51,7 @@ def demo_legs(symbol: str, path: DemoPath) -> list[Leg]:
 
 
 def _phases(symbol: str, path: DemoPath) -> Iterator[tuple[Regime, int, float, int]]:
-    chance = Draws(path.seed).generator(symbol, "storm", 0)
+    chance = SeededRandom(path.seed).generator(symbol, "storm", 0)
     while True:
         bars = chance.integers([500, 60, 250, 20, 20], [900, 150, 450, 60, 60]).tolist()
         down, up, blow_off, crash = (

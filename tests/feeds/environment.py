@@ -78,7 +78,7 @@ class Environment:
 
     def subscriptions(self) -> set[str]:
         """The coins whose trades are subscribed to."""
-        return {topic.coin for topic in self.world.hyperliquid._hub.topics if topic.kind == "trades"}
+        return {topic.coin for topic in self.world.hyperliquid._broadcaster.topics if topic.kind == "trades"}
 
     def market_trades(self, coin: str, since: int) -> set[Trade]:
         """The trades that the simulated market has made until now."""

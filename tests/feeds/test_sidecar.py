@@ -174,7 +174,7 @@ def test_two_sidecars_write_everything_once(database: Database) -> None:
     async def scenario(env: Environment) -> None:
         await env.wait_for_subscriptions()
         async with running_sidecar(env, other := TickBuffer()):
-            await until(lambda: env.world.hyperliquid._hub.subscriptions == 2 * len(MAJORS))
+            await until(lambda: env.world.hyperliquid._broadcaster.subscriptions == 2 * len(MAJORS))
             since = env.world.clock.now()
             await env.advance(60)
             await all_stored(env, since)
@@ -218,7 +218,7 @@ def test_the_watermark_stands_still_while_the_stream_is_down(database: Database)
         await env.advance(5)
         await until(lambda: env.scalar("SELECT watermark FROM heartbeats") is not None)
         env.world.faults.add(Rule(route="hyperliquid/ws/connect", kind=FaultKind.REFUSE, times=None))
-        for socket in list(env.world.hyperliquid._hub.sockets):
+        for socket in list(env.world.hyperliquid._broadcaster.sockets):
             socket.cut()
         down_at = START + timedelta(seconds=5)
         await env.advance(60)

@@ -1,4 +1,4 @@
-"""Who listens to what, and the faults on the way to them."""
+"""Sends frames to subscribed sockets, with the faults that are injected on the way."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,70 +31,70 @@ def frame_of(channel: str, data: object) -> bytes:
 
 
 class Broadcaster:
-    """All sockets of the venue."""
+    """All sockets of the venue, and their subscriptions."""
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
         self.sockets: set[Socket] = set()
         self._clock = clock
         self._faults = faults
-        self._listeners: dict[Topic, set[Socket]] = defaultdict(set)
+        self._subscribers: dict[Topic, set[Socket]] = defaultdict(set)
         self._sent: dict[Topic, list[bytes]] = defaultdict(list)
         self._held: dict[Topic, bytes] = {}
 
     @property
     def topics(self) -> list[Topic]:
-        """Those that somebody listens to."""
-        return [topic for topic, sockets in self._listeners.items() if sockets]
+        """Topics with a subscriber."""
+        return [topic for topic, sockets in self._subscribers.items() if sockets]
 
     @property
     def subscriptions(self) -> int:
-        """Of all sockets."""
+        """The number of subscriptions of all sockets."""
         return sum(len(socket.topics) for socket in self.sockets)
 
     def users(self) -> set[str]:
-        """Whose feeds are listened to."""
+        """Addresses whose feeds are subscribed to."""
         return {topic.user for socket in self.sockets for topic in socket.topics if topic.kind in OF_USERS}
 
     def subscribe(self, socket: Socket, topic: Topic) -> bool:
-        """False if it listens already."""
+        """False if it is subscribed already."""
         if topic in socket.topics:
             return False
         socket.topics.add(topic)
-        self._listeners[topic].add(socket)
+        self._subscribers[topic].add(socket)
         return True
 
     def unsubscribe(self, socket: Socket, topic: Topic) -> bool:
-        """False if it does not listen."""
+        """False if it is not subscribed."""
         if topic not in socket.topics:
             return False
         socket.topics.remove(topic)
-        self._listeners[topic].discard(socket)
+        self._subscribers[topic].discard(socket)
         return True
 
-    def leave(self, socket: Socket) -> None:
-        """The socket is gone."""
+    def remove(self, socket: Socket) -> None:
+        """Forget a socket that is closed."""
         for topic in list(socket.topics):
             self.unsubscribe(socket, topic)
         self.sockets.discard(socket)
 
     def publish(self, topic: Topic, data: object) -> None:
-        """To all who listen, unless a fault is in the way."""
-        listeners = self._listeners.get(topic)
-        if not listeners:
+        """Send to all subscribers, unless a fault is injected."""
+        subscribers = self._subscribers.get(topic)
+        if not subscribers:
             return
         frame = frame_of(topic.channel, data)
         rule = self._faults.on(_ROUTE + topic.kind, self._clock.now(), _KINDS)
         if rule is not None and rule.kind in {FaultKind.DISCONNECT, FaultKind.DOWN}:
-            for socket in list(self.sockets if rule.kind is FaultKind.DOWN else listeners):
+            for socket in list(self.sockets if rule.kind is FaultKind.DOWN else subscribers):
                 socket.cut()
             return
         due = self._clock.now() + int(rule.value) if rule is not None and rule.kind is FaultKind.LAG else 0
         for one in self._changed(topic, frame, rule):
-            for socket in listeners:
+            for socket in subscribers:
                 socket.send(one, due)
 
     def _changed(self, topic: Topic, frame: bytes, rule: Rule | None) -> Iterable[bytes]:
-        """What becomes of a frame on its way."""
+        """The frames that are sent instead of this one."""
         kind = rule.kind if rule is not None else None
         if kind is FaultKind.DROP_ANSWER:
             return []

@@ -1,4 +1,4 @@
-"""The exchange: what clients can do to it, and the passing of time. No network, no wall clock, no chance.
+"""The exchange: what clients can do, and what happens as time passes. No network, no wall clock, no randomness.
 
 Every command acts at `now`, which only `advance` moves.
 """
@@ -51,7 +51,7 @@ class Exchange:
         self.margins = Margins(self.by_name, self.mark)
         self.matcher = Matcher(self.ledger, self.liquidity, self.margins, self.rules)
         liquidator = Liquidator(self.ledger, self.liquidity, self.margins, self.matcher, self.by_name)
-        self._passage = TimeStep(self.ledger, market, self.liquidity, self.matcher, liquidator, self.rules)
+        self._time_step = TimeStep(self.ledger, market, self.liquidity, self.matcher, liquidator, self.rules)
 
     @property
     def now(self) -> int:
@@ -68,7 +68,7 @@ class Exchange:
 
     def advance(self, to: int) -> None:
         """Let time pass; everything due happens in its order."""
-        self._passage.advance(to)
+        self._time_step.advance(to)
 
     def deposit(self, address: str, usdc: Decimal) -> None:
         """Cash comes in from outside."""
@@ -180,7 +180,7 @@ class Exchange:
             return self._refuse(order, Refusal(Status.REJECTED, "Order has a cloid that was used before."))
         refusal = admission.malformed(spec, listing, self.mark(listing.name), whole_position=whole_position)
         if refusal is None:
-            refusal = self._bind(order, account, parent) if parent else self._judge(order, account)
+            refusal = self._bind(order, account, parent) if parent else self._refusal(order, account)
         if refusal is not None:
             return self._refuse(order, refusal)
         self.ledger.accept(order)
@@ -198,7 +198,7 @@ class Exchange:
             refusal = admission.book_refusal(trial, self.matcher.bbo(listing.name))
         return refusal
 
-    def _judge(self, order: Order, account: Account) -> Refusal | None:
+    def _refusal(self, order: Order, account: Account) -> Refusal | None:
         if order.spec.reduce_only:
             refusal = admission.reduce_only_refusal(order, account.size_of(order.coin))
         elif order.spec.trigger is None:

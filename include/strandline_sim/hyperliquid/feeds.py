@@ -1,10 +1,10 @@
-"""What the feeds say: the first message to a new subscriber, and what follows as time goes on."""
+"""What the feeds send: the snapshot for a new subscriber, and the updates as time passes."""
 
 from collections import defaultdict
 from decimal import Decimal
 from typing import Any, Final
 
-from strandline_sim.hyperliquid import shapes
+from strandline_sim.hyperliquid import account_json
 from strandline_sim.hyperliquid.account import Fill, FundingPayment, OrderUpdate
 from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -29,20 +29,20 @@ _NOT_BY_USER: Final = frozenset(
 
 
 class Feeds:
-    """Tells the hub; listens to the ledger for what belongs to accounts."""
+    """Publishes to the broadcaster; receives from the ledger what happens to accounts."""
 
-    def __init__(self, exchange: Exchange, public: Public, hub: Broadcaster) -> None:
+    def __init__(self, exchange: Exchange, public: Public, broadcaster: Broadcaster) -> None:
         self._exchange = exchange
         self._public = public
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._until = exchange.now
         self._last: dict[Topic, object] = {}
         self._last_book: dict[Topic, int] = {}
-        self._news: dict[Topic, list[Any]] = defaultdict(list)
+        self._pending: dict[Topic, list[Any]] = defaultdict(list)
         exchange.ledger.listeners.append(self)
 
     def snapshot(self, topic: Topic) -> object | None:
-        """What a new subscriber is told first."""
+        """The first message to a new subscriber."""
         if topic.kind == "trades":
             trades = self._public.recent_trades(topic.coin, _REPLAYED)
             return [trade_json(topic.coin, trade) for trade in trades] or None
@@ -50,79 +50,79 @@ class Feeds:
             return self._user_snapshot(topic)
         return self._state(topic)
 
-    def pump(self) -> None:
-        """Tell what has happened since the last time."""
+    def publish_updates(self) -> None:
+        """Publish what has happened since the last call."""
         start, now = self._until, self._exchange.now
         self._until = now
         self.flush()
         if now == start:
             return
-        for topic in self._hub.topics:
+        for topic in self._broadcaster.topics:
             if topic.kind == "trades":
                 trades = self._exchange.market.trades(topic.coin, start, now)
                 if trades:
-                    self._hub.publish(topic, [trade_json(topic.coin, trade) for trade in trades])
+                    self._broadcaster.publish(topic, [trade_json(topic.coin, trade) for trade in trades])
             elif topic.kind == "candle":
                 self._candles(topic, start)
             elif not topic.user and self._is_due(topic, now):
                 self._changed(topic, self._state(topic))
 
     def flush(self) -> None:
-        """Tell accounts what happened to them."""
-        news, self._news = self._news, defaultdict(list)
-        for topic, items in news.items():
+        """Publish what happened to accounts."""
+        pending, self._pending = self._pending, defaultdict(list)
+        for topic, items in pending.items():
             if topic.kind == "userFills":
-                self._hub.publish(topic, {"user": topic.user, "fills": items})
+                self._broadcaster.publish(topic, {"user": topic.user, "fills": items})
             elif topic.kind == "userFundings":
-                self._hub.publish(topic, {"user": topic.user, "fundings": items})
+                self._broadcaster.publish(topic, {"user": topic.user, "fundings": items})
             elif topic.kind == "orderUpdates":
-                self._hub.publish(topic, items)
+                self._broadcaster.publish(topic, items)
             else:
                 self._events(topic, items)
 
     def order_changed(self, update: OrderUpdate) -> None:
-        """As the ledger tells it."""
+        """Called by the ledger."""
         user = update.order.owner
-        self._news[Topic("orderUpdates", user=user)].append(shapes.order_update(update))
+        self._pending[Topic("orderUpdates", user=user)].append(account_json.order_update(update))
         if update.status in _NOT_BY_USER:
             cancelled = {"coin": update.order.coin, "oid": update.order.oid}
-            self._news[Topic("userEvents", user=user)].append(("nonUserCancel", cancelled))
+            self._pending[Topic("userEvents", user=user)].append(("nonUserCancel", cancelled))
 
     def filled(self, address: str, fill: Fill) -> None:
-        """As the ledger tells it."""
-        data = shapes.fill(fill, address)
+        """Called by the ledger."""
+        data = account_json.fill(fill, address)
         for aggregate in (False, True):
-            self._news[Topic("userFills", user=address, aggregate=aggregate)].append(data)
-        self._news[Topic("userEvents", user=address)].append(("fills", data))
+            self._pending[Topic("userFills", user=address, aggregate=aggregate)].append(data)
+        self._pending[Topic("userEvents", user=address)].append(("fills", data))
 
     def funded(self, address: str, payment: FundingPayment) -> None:
-        """As the ledger tells it."""
+        """Called by the ledger."""
         data = _funding(payment)
-        self._news[Topic("userFundings", user=address)].append(data)
-        self._news[Topic("userEvents", user=address)].append(("funding", data))
+        self._pending[Topic("userFundings", user=address)].append(data)
+        self._pending[Topic("userEvents", user=address)].append(("funding", data))
 
     def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
-        """As the ledger tells it."""
+        """Called by the ledger."""
         data = {
             "lid": self._exchange.now,
             "liquidator": "0x" + "0" * 40,
             "liquidated_user": address,
-            "liquidated_ntl_pos": shapes.rounded(notional),
-            "liquidated_account_value": shapes.rounded(account_value),
+            "liquidated_ntl_pos": account_json.rounded(notional),
+            "liquidated_account_value": account_json.rounded(account_value),
         }
-        self._news[Topic("userEvents", user=address)].append(("liquidation", data))
+        self._pending[Topic("userEvents", user=address)].append(("liquidation", data))
 
     def _events(self, topic: Topic, items: list[tuple[str, Any]]) -> None:
         """Fills and cancels come in lists, the others alone."""
         for kind in ("fills", "nonUserCancel"):
             if found := [item for name, item in items if name == kind]:
-                self._hub.publish(topic, {kind: found})
+                self._broadcaster.publish(topic, {kind: found})
         for name, item in items:
             if name in {"funding", "liquidation"}:
-                self._hub.publish(topic, {name: item})
+                self._broadcaster.publish(topic, {name: item})
 
     def _state(self, topic: Topic) -> object | None:
-        """How something stands now, where the feed is about that."""
+        """The current state, for feeds that publish states."""
         if topic.kind == "l2Book":
             depth = _FAST_DEPTH if topic.fast else _DEPTH
             book = self._public.book(topic.coin, topic.figures, topic.mantissa, depth)
@@ -142,11 +142,11 @@ class Feeds:
         if topic.kind == "userFundings":
             fundings = [_funding(payment) for payment in account.funding[-500:]] if account else []
             return {"user": topic.user, "isSnapshot": True, "fundings": fundings}
-        fills = [shapes.fill(fill, topic.user) for fill in reversed(account.fills[-2000:])] if account else []
+        fills = [account_json.fill(fill, topic.user) for fill in reversed(account.fills[-2000:])] if account else []
         return {"user": topic.user, "isSnapshot": True, "fills": fills}
 
     def _is_due(self, topic: Topic, now: int) -> bool:
-        """Whole books come seldom, and so does everything that is not one of the best prices."""
+        """Whether it is time to publish: best prices come at once, books and contexts less often."""
         wait = 0 if topic.kind in {"bbo", "allMids"} or topic.fast else _SLOW_BOOK_MS
         if topic.kind == "l2Book":
             wait = self._exchange.rules.beat_ms
@@ -156,20 +156,20 @@ class Feeds:
         return True
 
     def _changed(self, topic: Topic, state: object) -> None:
-        """Only what is new; the time alone is not."""
-        told = {key: value for key, value in state.items() if key != "time"} if isinstance(state, dict) else state
-        if topic.kind == "l2Book" or self._last.get(topic) != told:
-            self._last[topic] = told
-            self._hub.publish(topic, state)
+        """Publish the state if it differs by more than its time."""
+        content = {key: value for key, value in state.items() if key != "time"} if isinstance(state, dict) else state
+        if topic.kind == "l2Book" or self._last.get(topic) != content:
+            self._last[topic] = content
+            self._broadcaster.publish(topic, state)
 
     def _candles(self, topic: Topic, start: int) -> None:
-        """The candle as it was when it ended, and the one that forms now."""
+        """Publish the candles that ended, and the one that is forming."""
         length, now = INTERVALS[topic.interval], self._exchange.now
         for candle in self._exchange.market.candles(topic.coin, length, start - start % length, now, now):
             data = candle_json(topic.coin, topic.interval, candle)
             if self._last.get(topic) != data:
                 self._last[topic] = data
-                self._hub.publish(topic, data)
+                self._broadcaster.publish(topic, data)
 
 
 def _funding(payment: FundingPayment) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from strandline_sim.hyperliquid import shapes
+from strandline_sim.hyperliquid import account_json
 from strandline_sim.hyperliquid.account import Account, Fill, OrderUpdate, address_in
 from strandline_sim.hyperliquid.actions import MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -33,10 +33,10 @@ class Info:
     """Answers `/info`; `starting_usdc` is deposited for an unknown address when a client first asks about it."""
 
     def __init__(
-        self, exchange: Exchange, gate: RequestAuth, public: Public, starting_usdc: Decimal | None = None
+        self, exchange: Exchange, auth: RequestAuth, public: Public, starting_usdc: Decimal | None = None
     ) -> None:
         self._exchange = exchange
-        self._gate = gate
+        self._auth = auth
         self._public = public
         self._starting_usdc = starting_usdc
         self._answers: dict[str, Callable[[Query], object]] = {
@@ -52,13 +52,17 @@ class Info:
             "candleSnapshot": self._candles,
             "fundingHistory": self._funding_history,
             "predictedFundings": lambda _: public.predicted_fundings(),
-            "clearinghouseState": lambda q: shapes.clearinghouse_state(
+            "clearinghouseState": lambda q: account_json.clearinghouse_state(
                 self._account(q), exchange.margins, exchange.now
             ),
             "activeAssetData": self._active_asset,
             "spotClearinghouseState": lambda q: self._always(q, {"balances": []}),
-            "openOrders": lambda q: [shapes.basic_order(order) for order in self._account(q).open_orders.values()],
-            "frontendOpenOrders": lambda q: [shapes.frontend_order(o) for o in self._account(q).open_orders.values()],
+            "openOrders": lambda q: [
+                account_json.basic_order(order) for order in self._account(q).open_orders.values()
+            ],
+            "frontendOpenOrders": lambda q: [
+                account_json.frontend_order(o) for o in self._account(q).open_orders.values()
+            ],
             "orderStatus": self._order_status,
             "historicalOrders": self._historical_orders,
             "userFills": self._fills,
@@ -73,33 +77,33 @@ class Info:
             "subAccounts": lambda q: self._always(q, None),
         }
 
-    def ask(self, query: object) -> object:
-        """The answer, or malformed."""
+    def answer(self, query: object) -> object:
+        """The answer to a query; raises MalformedError."""
         if not isinstance(query, dict) or not isinstance(query.get("type"), str):
-            raise MalformedError("a question is an object with a type")
-        answer = self._answers.get(query["type"])
-        if answer is None:
-            raise MalformedError(f"no question is called {query['type']!r}")
-        return answer(query)
+            raise MalformedError("a query is an object with a type")
+        handler = self._answers.get(query["type"])
+        if handler is None:
+            raise MalformedError(f"there is no query {query['type']!r}")
+        return handler(query)
 
     def user(self, query: Query) -> str:
-        """The address that is asked about."""
+        """The address in the query."""
         user = address_in(query.get("user"))
         if user is None:
             raise MalformedError("a user is an address")
         return user
 
     def coin(self, query: Query) -> str:
-        """The coin that is asked about."""
+        """The coin in the query."""
         coin = query.get("coin")
         if not isinstance(coin, str) or coin not in self._exchange.by_name:
             raise MalformedError("no such coin")
         return coin
 
     def account_of(self, user: str) -> Account:
-        """The account, or an empty one that nobody keeps."""
+        """The account; an empty one that is not stored if the address is unknown."""
         known = self._exchange.account(user)
-        if known is None and self._starting_usdc is not None and not self._gate.agents.is_agent(user):
+        if known is None and self._starting_usdc is not None and not self._auth.agents.is_agent(user):
             self._exchange.deposit(user, self._starting_usdc)
             known = self._exchange.account(user)
         return known or Account(user)
@@ -110,7 +114,7 @@ class Info:
     def _active_asset(self, query: Query) -> object:
         coin = self.coin(query)
         mark = self._exchange.mark(coin)
-        return shapes.active_asset_data(self._account(query), coin, self._exchange.margins, mark)
+        return account_json.active_asset_data(self._account(query), coin, self._exchange.margins, mark)
 
     def _always(self, query: Query, answer: object) -> object:
         """The same for every user, but only for a user."""
@@ -130,11 +134,11 @@ class Info:
         return [trade_json(coin, trade) for trade in reversed(self._public.recent_trades(coin, _RECENT_TRADES))]
 
     def _candles(self, query: Query) -> object:
-        asked = query.get("req")
-        if not isinstance(asked, dict) or asked.get("interval") not in INTERVALS:
+        range_query = query.get("req")
+        if not isinstance(range_query, dict) or range_query.get("interval") not in INTERVALS:
             raise MalformedError("a candleSnapshot needs coin and interval in req")
-        start, end = _range(asked)
-        return self._public.candles(self.coin(asked), asked["interval"], start, end)
+        start, end = _range(range_query)
+        return self._public.candles(self.coin(range_query), range_query["interval"], start, end)
 
     def _funding_history(self, query: Query) -> object:
         return self._public.funding_history(self.coin(query), *_range(query))
@@ -148,27 +152,32 @@ class Info:
         order = account.orders.get(oid) if oid is not None else None
         if order is None:
             return {"status": "unknownOid"}
-        return {"status": "order", "order": shapes.historical_order(OrderUpdate(order, order.status, order.status_at))}
+        return {
+            "status": "order",
+            "order": account_json.historical_order(OrderUpdate(order, order.status, order.status_at)),
+        }
 
     def _historical_orders(self, query: Query) -> object:
-        return [shapes.historical_order(update) for update in reversed(self._account(query).history[-_MOST_FILLS:])]
+        return [
+            account_json.historical_order(update) for update in reversed(self._account(query).history[-_MOST_FILLS:])
+        ]
 
     def _fills(self, query: Query) -> object:
         account = self._account(query)
         fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
-        return [shapes.fill(fill, account.address) for fill in reversed(fills[-_MOST_FILLS:])]
+        return [account_json.fill(fill, account.address) for fill in reversed(fills[-_MOST_FILLS:])]
 
     def _fills_by_time(self, query: Query) -> object:
         account = self._account(query)
         start, end = _range(query)
         fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
         found = [fill for fill in fills[-5 * _MOST_FILLS :] if start <= fill.time <= end]
-        return [shapes.fill(fill, account.address) for fill in found[:_MOST_FILLS]]
+        return [account_json.fill(fill, account.address) for fill in found[:_MOST_FILLS]]
 
     def _user_funding(self, query: Query) -> object:
         start, end = _range(query)
         found = [payment for payment in self._account(query).funding if start <= payment.time <= end]
-        return [shapes.funding(payment) for payment in found[:_MOST_ROWS]]
+        return [account_json.funding(payment) for payment in found[:_MOST_ROWS]]
 
     def _ledger_updates(self, query: Query) -> object:
         start, end = _range(query)
@@ -179,7 +188,7 @@ class Info:
         ]
 
     def _rate_limit(self, query: Query) -> object:
-        account, quota = self._account(query), self._gate.quota
+        account, quota = self._account(query), self._auth.quota
         used, cap = quota.used(account), quota.cap(account)
         return {"cumVlm": wire(account.volume), "nRequestsUsed": used, "nRequestsCap": cap, "nRequestsSurplus": 0}
 
@@ -197,13 +206,13 @@ class Info:
 
     def _role(self, query: Query) -> object:
         user = self.user(query)
-        owner = self._gate.agents.owner_of(user, self._exchange.now)
+        owner = self._auth.agents.owner_of(user, self._exchange.now)
         if owner is not None:
             return {"role": "agent", "data": {"user": owner}}
         return {"role": "missing" if self._exchange.account(user) is None else "user"}
 
     def _extra_agents(self, query: Query) -> object:
-        agents = self._gate.agents.named(self.user(query), self._exchange.now)
+        agents = self._auth.agents.named(self.user(query), self._exchange.now)
         return [{"name": one.name, "address": one.address, "validUntil": one.valid_until} for one in agents]
 
 

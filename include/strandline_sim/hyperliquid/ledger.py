@@ -1,4 +1,4 @@
-"""Writes down what is true: balances, fills, orders. Whatever changes an account goes through here, onto the tape."""
+"""Books balances, fills and orders, and writes each change of an account to the tape."""
 
 import dataclasses
 import hashlib
@@ -15,7 +15,7 @@ _FIRST_OID: Final = 100_000_000_001
 
 
 class Listener(Protocol):
-    """Told what happens to accounts, at once."""
+    """Called at once when something happens to an account."""
 
     def order_changed(self, update: OrderUpdate) -> None:
         """An order was taken, refused, filled or cancelled."""
@@ -31,7 +31,7 @@ class Listener(Protocol):
 
 
 class Ledger:
-    """The accounts, and the only hand that changes them."""
+    """The accounts; every change of one goes through here."""
 
     def __init__(self, tape: Tape, now: int) -> None:
         self.now = now

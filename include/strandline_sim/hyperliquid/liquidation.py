@@ -19,7 +19,7 @@ _BACKSTOP: Final = Decimal(2) / 3
 
 
 class Liquidator:
-    """Looks at accounts, and acts at their maintenance margin."""
+    """Liquidates accounts that fall below their maintenance margin."""
 
     def __init__(
         self, ledger: Ledger, liquidity: Liquidity, margins: Margins, matcher: Matcher, listings: dict[str, Listing]
@@ -31,8 +31,8 @@ class Liquidator:
         self._listings = listings
         self._ids = {listing.name: asset for asset, listing in enumerate(listings.values())}
 
-    def look_at(self, account: Account) -> None:
-        """Liquidate what has to be."""
+    def liquidate_if_due(self, account: Account) -> None:
+        """Liquidate the positions that are below their maintenance margin."""
         for coin in sorted(account.positions):
             position = account.positions[coin]
             if position.size and position.isolated is not None:
@@ -49,7 +49,7 @@ class Liquidator:
     def _check(self, account: Account, coins: list[str], value: Decimal, maintenance: Decimal) -> None:
         if value >= maintenance:
             return
-        if all(self._rests(account.positions[coin]) for coin in coins) and value >= maintenance * _BACKSTOP:
+        if all(self._cools_down(account.positions[coin]) for coin in coins) and value >= maintenance * _BACKSTOP:
             return
         notional = sum((abs(self._margins.value(coin, account.positions[coin])) for coin in coins), ZERO)
         self._ledger.note(
@@ -68,14 +68,14 @@ class Liquidator:
         else:
             self._take_over(account, coins)
 
-    def _rests(self, position: Position) -> bool:
-        """Whether a part was liquidated a moment ago, and the rest has to wait."""
+    def _cools_down(self, position: Position) -> bool:
+        """Whether a part was liquidated less than the cooldown ago."""
         return position.liquidated_at is not None and self._ledger.now < position.liquidated_at + _COOLDOWN_MS
 
     def _sell_out(self, account: Account, coin: str) -> None:
         """Against the book; of a large position only a part at a time."""
         position = account.positions[coin]
-        if self._rests(position):
+        if self._cools_down(position):
             return
         mark = self._liquidity.mark(coin, self._ledger.now)
         size = abs(position.size)

@@ -1,4 +1,4 @@
-"""The door of /exchange: who is it, was it sent before, is it still wanted; and only then what it does."""
+"""Checks a request of /exchange (signature, nonce, expiry, quota) and executes its action."""
 
 from decimal import Decimal
 from typing import Any
@@ -31,7 +31,7 @@ from strandline_sim.hyperliquid.wire_actions import (
 
 
 class RequestAuth:
-    """Lets signed requests through to the exchange, or answers as the venue refuses."""
+    """Executes valid signed requests, and refuses others in the venue's words."""
 
     def __init__(self, exchange: Exchange, *, nonce_window: bool, limit_requests: bool) -> None:
         self.agents = Agents()

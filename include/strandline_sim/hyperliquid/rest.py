@@ -46,7 +46,7 @@ class Rest:
     def __init__(
         self,
         exchange: Exchange,
-        gate: RequestAuth,
+        auth: RequestAuth,
         info: Info,
         feeds: Feeds,
         clock: Clock,
@@ -55,7 +55,7 @@ class Rest:
         commands: Commands,
     ) -> None:
         self._exchange = exchange
-        self._gate = gate
+        self._auth = auth
         self._info = info
         self._feeds = feeds
         self._clock = clock
@@ -65,19 +65,19 @@ class Rest:
         self._do = commands.serve("exchange", self._act)
 
     def advance(self) -> None:
-        """Bring the exchange to the clock's time, and tell who listens."""
+        """Bring the exchange to the clock's time, and publish what happened."""
         self._exchange.advance(self._clock.now())
-        self._feeds.pump()
+        self._feeds.publish_updates()
 
     def info(self, body: bytes, remote: str) -> Reply:
-        """A question."""
+        """Answer a request of /info."""
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
         self.advance()
         try:
             query = msgspec.json.decode(body)
-            answer = self._info.ask(query)
+            answer = self._info.answer(query)
         except (MalformedError, msgspec.DecodeError):
             return 422, MALFORMED_TEXT
         window.spend(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
@@ -87,7 +87,7 @@ class Rest:
         return 200, answer
 
     def exchange(self, body: bytes, remote: str) -> Reply:
-        """An action."""
+        """Execute a request of /exchange."""
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
@@ -107,10 +107,10 @@ class Rest:
         return 200, answer
 
     def _act(self, command: dict[str, Any]) -> Answer | None:
-        """None for a body that makes no sense."""
+        """None for a malformed body."""
         self.advance()
         try:
-            return self._gate.handle(base64.b64decode(command["body"]), command["skew_ms"], Decimal(command["share"]))
+            return self._auth.handle(base64.b64decode(command["body"]), command["skew_ms"], Decimal(command["share"]))
         except MalformedError:
             return None
 

@@ -23,9 +23,9 @@ class Stream:
     """Takes connections and answers their messages."""
 
     def __init__(
-        self, hub: Broadcaster, feeds: Feeds, rest: Rest, clock: Clock, coins: set[str], limits: Limits
+        self, broadcaster: Broadcaster, feeds: Feeds, rest: Rest, clock: Clock, coins: set[str], limits: Limits
     ) -> None:
-        self._hub = hub
+        self._broadcaster = broadcaster
         self._feeds = feeds
         self._rest = rest
         self._clock = clock
@@ -37,28 +37,28 @@ class Stream:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One connection, until it ends."""
         now = self._clock.now()
-        if self._new.is_full(now) or _reached(len(self._hub.sockets), self._limits.sockets):
+        if self._new.is_full(now) or _reached(len(self._broadcaster.sockets), self._limits.sockets):
             return json_response(None, 429)
         self._new.spend(now, 1)
         connection = web.WebSocketResponse(timeout=_GOODBYE_SECONDS, compress=False, max_msg_size=1 << 20)
         await connection.prepare(request)
         socket = Socket(request, connection, self._clock)
-        self._hub.sockets.add(socket)
+        self._broadcaster.sockets.add(socket)
         delivery = asyncio.create_task(socket.deliver())
         try:
             async for message in connection:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
                     self._answer(socket, message.data, request.remote or "")
         finally:
-            self._hub.leave(socket)
+            self._broadcaster.remove(socket)
             delivery.cancel()
         return connection
 
     async def close_idle(self) -> None:
-        """Whoever got nothing for a minute is closed; a ping would have kept it."""
+        """Close sockets to which nothing was sent for a minute; the answer to a ping counts."""
         if self._limits.idle_ms is not None:
             limit = self._clock.now() - self._limits.idle_ms
-            for socket in [socket for socket in self._hub.sockets if socket.last_sent <= limit]:
+            for socket in [socket for socket in self._broadcaster.sockets if socket.last_sent <= limit]:
                 await socket.close()
 
     def _answer(self, socket: Socket, text: str | bytes, remote: str) -> None:
@@ -87,7 +87,7 @@ class Stream:
         if topic is None:
             socket.send(frame_of("error", f"Invalid subscription {_spelled(subscription)}"))
         elif method == "unsubscribe":
-            if not self._hub.unsubscribe(socket, topic):
+            if not self._broadcaster.unsubscribe(socket, topic):
                 socket.send(frame_of("error", f"Already unsubscribed: {_spelled(subscription)}"))
                 return
             self._acknowledge(socket, method, topic)
@@ -101,13 +101,13 @@ class Stream:
             snapshot = self._feeds.snapshot(topic)
             if snapshot is not None:
                 socket.send(frame_of(topic.channel, snapshot))
-            self._hub.subscribe(socket, topic)
+            self._broadcaster.subscribe(socket, topic)
 
     def _over_limit(self, topic: Topic) -> str | None:
         limits = self._limits
-        if _reached(self._hub.subscriptions, limits.subscriptions):
+        if _reached(self._broadcaster.subscriptions, limits.subscriptions):
             return f"Cannot track more than {limits.subscriptions} total subscriptions."
-        users = self._hub.users()
+        users = self._broadcaster.users()
         if topic.kind in OF_USERS and topic.user not in users and _reached(len(users), limits.users):
             return f"Cannot track more than {limits.users} total users."
         return None

@@ -1,4 +1,4 @@
-"""What time does by itself: strangers trade, the book moves, triggers wake up, funding and liquidations come."""
+"""What happens as time passes: market trades, book moves, triggers, funding, liquidations, scheduled cancels."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,7 +19,7 @@ FUNDING_LAG: Final = 15
 
 
 class TimeStep:
-    """Moves the ledger's time on, doing everything that falls due in its order."""
+    """Advances the ledger's time and executes everything that falls due, in order."""
 
     def __init__(
         self, ledger: Ledger, market: MarketData, liquidity: Liquidity, matcher: Matcher, liquidator: Liquidator,
@@ -36,7 +36,7 @@ class TimeStep:
         """Up to this instant, whose own events are done too; the past stays as it is."""
         while self._ledger.now < to:
             end = min(to, self._next_event())
-            self._strangers(self._ledger.now, end)
+            self._market_trades(self._ledger.now, end)
             self._ledger.now = end
             if end % HOUR == FUNDING_LAG:
                 self._fund(end - FUNDING_LAG)
@@ -54,7 +54,7 @@ class TimeStep:
             due.append(now - now % self._beat_ms + self._beat_ms)
         return min(instant for instant in due if instant > now)
 
-    def _strangers(self, start: int, end: int) -> None:
+    def _market_trades(self, start: int, end: int) -> None:
         coins = sorted(coin for coin, book in self._matcher.books.items() if book)
         trades = [(trade.time, coin, trade) for coin in coins for trade in self._market.trades(coin, start, end)]
         for time, coin, trade in sorted(trades, key=lambda item: item[:2]):
@@ -73,7 +73,7 @@ class TimeStep:
             ):
                 self._wake(order)
         for account in self._ledger.accounts.values():
-            self._liquidator.look_at(account)
+            self._liquidator.liquidate_if_due(account)
 
     def _asleep(self) -> Iterator[Order]:
         for account in self._ledger.accounts.values():

@@ -55,13 +55,13 @@ class HyperliquidVenue:
         listed = perpetuals(market) if listings is None else listings
         self.exchange = Exchange(market, listed, tape, clock.now(), rules)
         self._public = Public(self.exchange)
-        self._gate = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
-        self._hub = Broadcaster(clock, self._faults)
-        self._feeds = Feeds(self.exchange, self._public, self._hub)
-        info = Info(self.exchange, self._gate, self._public, starting_usdc)
-        self._rest = Rest(self.exchange, self._gate, info, self._feeds, clock, self._faults, limits, commands)
+        self._auth = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
+        self._broadcaster = Broadcaster(clock, self._faults)
+        self._feeds = Feeds(self.exchange, self._public, self._broadcaster)
+        info = Info(self.exchange, self._auth, self._public, starting_usdc)
+        self._rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, commands)
         coins = set(self.exchange.by_name)
-        self._stream = Stream(self._hub, self._feeds, self._rest, clock, coins, limits)
+        self._stream = Stream(self._broadcaster, self._feeds, self._rest, clock, coins, limits)
         self._runner: web.AppRunner | None = None
         self._give = commands.serve("deposit", self._deposit)
         for address, usdc in (deposits or {}).items():
@@ -132,7 +132,7 @@ class HyperliquidVenue:
             await asyncio.sleep(0)  # a fast clock must not keep the others from their turn
 
     async def _hang_up(self, _: web.Application) -> None:
-        for socket in list(self._hub.sockets):
+        for socket in list(self._broadcaster.sockets):
             await socket.close()
 
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from strandline.model.record import require
-from strandline_sim.market.draws import Draws
-from strandline_sim.market.grid import Floats
+from strandline_sim.market.price_grid import Floats
+from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.symbol_path import Path
 
 _CHANGES_EVERY_MS: Final = 500
@@ -36,10 +36,10 @@ def best(path: Path, at_ms: int) -> tuple[int, int]:
     return bid, max(path.grid.up(int(last + half)), bid + path.grid.step(bid))
 
 
-def make_book(path: Path, draws: Draws, at_ms: int, levels: int) -> Book:
+def make_book(path: Path, random: SeededRandom, at_ms: int, levels: int) -> Book:
     """Depth that adds up to about the symbol's liquidity within 1 % of the best price."""
     require(levels >= 1, "a book has one level or more on each side")
-    chance = draws.generator(path.spec.symbol, "book", at_ms // _CHANGES_EVERY_MS).random((2, levels, 3))
+    chance = random.generator(path.spec.symbol, "book", at_ms // _CHANGES_EVERY_MS).random((2, levels, 3))
     bid, ask = best(path, at_ms)
     grid = path.grid
     return Book(

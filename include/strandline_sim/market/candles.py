@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from strandline_sim.market.grid import Ints
 from strandline_sim.market.minutes import Minutes
+from strandline_sim.market.price_grid import Ints
 
 
 class Candle(NamedTuple):

@@ -8,8 +8,8 @@ from strandline.model.record import require
 from strandline.model.side import Side
 from strandline_sim.market.book import Book, best, make_book
 from strandline_sim.market.candles import Candle, aggregate
-from strandline_sim.market.draws import Draws
 from strandline_sim.market.regime import MINUTE_MS, Leg
+from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.shifted_path import ShiftedPath
 from strandline_sim.market.spec import SymbolSpec
 from strandline_sim.market.symbol_path import Path, SymbolPath
@@ -40,11 +40,11 @@ class Market:
         require(set(scripts) <= set(names), "the scenario names a symbol that is not in the market")
         self.seed = seed
         self.symbols: dict[str, SymbolSpec] = {spec.symbol: spec for spec in symbols}
-        self._draws = Draws(seed)
+        self._random = SeededRandom(seed)
         blocks = max(_BLOCKS_KEPT // max(len(names), 1), 2)
         self._paths: dict[str, Path] = {}
         for spec in symbols:
-            path = SymbolPath(spec, self._draws, scripts.get(spec.symbol, ()), blocks)
+            path = SymbolPath(spec, self._random, scripts.get(spec.symbol, ()), blocks)
             shift = (shifts or {}).get(spec.symbol, 0)
             self._paths[spec.symbol] = ShiftedPath(path, shift) if shift else path
 
@@ -100,7 +100,7 @@ class Market:
 
     def book(self, symbol: str, at_ms: int, levels: int = 20) -> Book:
         """What rests in the book, best prices first; sizes change twice a second."""
-        return make_book(self._paths[symbol], self._draws, at_ms, levels)
+        return make_book(self._paths[symbol], self._random, at_ms, levels)
 
     def premium(self, symbol: str, at_ms: int) -> Decimal:
         """How far the market lies above the oracle, as a part of the oracle's price."""

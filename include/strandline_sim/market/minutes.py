@@ -4,10 +4,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from strandline_sim.market.course import Course, Stretch
-from strandline_sim.market.draws import Draws, correlated
-from strandline_sim.market.grid import Floats, Ints
-from strandline_sim.market.skeleton import BLOCK_MINUTES
+from strandline_sim.market.block_levels import BLOCK_MINUTES
+from strandline_sim.market.price_grid import Floats, Ints
+from strandline_sim.market.price_plan import PricePlan, Stretch
+from strandline_sim.market.seeded_random import SeededRandom, correlated
 from strandline_sim.market.spec import SymbolSpec
 
 MOST_TRADES_PER_MINUTE: Final = 2**24 - 1
@@ -35,11 +35,11 @@ class Block(NamedTuple):
     fair: Floats
 
 
-def make_block(spec: SymbolSpec, draws: Draws, course: Course, index: int) -> Block:
+def make_block(spec: SymbolSpec, random: SeededRandom, plan: PricePlan, index: int) -> Block:
     """One block; always made as a whole, so that the same numbers come out whoever asks."""
-    stretch = course.block(index)
-    starts, ends = _with_noise(stretch, correlated(draws, spec, "noise", index, BLOCK_MINUTES))
-    chance = draws.generator(spec.symbol, "minutes", index)
+    stretch = plan.block(index)
+    starts, ends = _with_noise(stretch, correlated(random, spec, "noise", index, BLOCK_MINUTES))
+    chance = random.generator(spec.symbol, "minutes", index)
     trades = _trades(spec, stretch, ends - starts, chance)
     scale = 10.0**spec.price_decimals
     half_spread = spec.spread_bps / 20_000

@@ -4,7 +4,7 @@ from typing import Final
 
 from strandline.model.exact import Price
 from strandline.model.record import Record, require
-from strandline_sim.market.grid import PriceGrid, scaled
+from strandline_sim.market.price_grid import PriceGrid, scaled
 
 _MINUTES_PER_YEAR: Final = 365 * 24 * 60
 

@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from strandline.model.record import require
-from strandline_sim.market.course import Course
-from strandline_sim.market.draws import Draws
-from strandline_sim.market.grid import PriceGrid
+from strandline_sim.market.block_levels import BLOCK_MINUTES
 from strandline_sim.market.minutes import Block, Minutes, make_block
+from strandline_sim.market.price_grid import PriceGrid
+from strandline_sim.market.price_plan import PricePlan
 from strandline_sim.market.regime import MINUTE_MS, Leg
-from strandline_sim.market.skeleton import BLOCK_MINUTES
+from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.spec import SymbolSpec
 from strandline_sim.market.trades import Trades, make_trades, minute_of
 
@@ -55,11 +55,11 @@ class Path(ABC):
 class SymbolPath(Path):
     """The path as script and seed make it."""
 
-    def __init__(self, spec: SymbolSpec, draws: Draws, legs: Sequence[Leg] = (), blocks: int = 128) -> None:
+    def __init__(self, spec: SymbolSpec, random: SeededRandom, legs: Sequence[Leg] = (), blocks: int = 128) -> None:
         self.spec = spec
         self.grid = spec.grid
-        self._draws = draws
-        self._course = Course(spec, draws, legs)
+        self._random = random
+        self._plan = PricePlan(spec, random, legs)
         self._block = lru_cache(maxsize=blocks)(self._make_block)
         self._chunk = lru_cache(maxsize=_CHUNKS_KEPT)(self._make_chunk)
         self._chunk_minutes = _MOST_CHUNK_MINUTES
@@ -120,9 +120,9 @@ class SymbolPath(Path):
         return self.grid.nearest_one(math.exp(self.fair_level(minute)) * 10.0**self.spec.price_decimals)
 
     def _make_block(self, index: int) -> Block:
-        return make_block(self.spec, self._draws, self._course, index)
+        return make_block(self.spec, self._random, self._plan, index)
 
     def _make_chunk(self, index: int) -> Trades:
         first = index * self._chunk_minutes
-        chance = self._draws.generator(self.spec.symbol, "trades", first)
+        chance = self._random.generator(self.spec.symbol, "trades", first)
         return make_trades(self.minutes(first, first + self._chunk_minutes), first, self.grid, chance)

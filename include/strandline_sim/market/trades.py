@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from strandline.model.side import Side
-from strandline_sim.market.grid import Ints, PriceGrid
 from strandline_sim.market.minutes import Minutes
+from strandline_sim.market.price_grid import Ints, PriceGrid
 from strandline_sim.market.regime import MINUTE_MS
 
 # A trade's id is its minute since the epoch, and its number within that minute: 26 and 24 bits.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.exact import Price
-from strandline_sim.market.grid import PriceGrid
+from strandline_sim.market.price_grid import PriceGrid
 from strandline_sim.market.spec import SymbolSpec, perp
 
 grids = st.builds(PriceGrid, st.integers(0, 8), st.sampled_from([None, 3, 5]))

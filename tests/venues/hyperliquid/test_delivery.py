@@ -297,7 +297,7 @@ def test_it_is_known_a_moment_later(box: Box, executor: HyperliquidExecutor) -> 
 
 def test_another_key_trades_for_the_account(box: Box) -> None:
     owner, agent = box.key(), box.key(None)
-    assert box.venue._gate.agents.approve(owner.address.lower(), agent.address.lower(), "", 0) is None
+    assert box.venue._auth.agents.approve(owner.address.lower(), agent.address.lower(), "", 0) is None
     with box.executor(agent, address=owner.address) as executor:
         assert executor.address == owner.address
         order = box.ordered(executor, box.buy())

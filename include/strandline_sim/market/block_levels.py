@@ -10,8 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from strandline_sim.market.draws import Draws, correlated
-from strandline_sim.market.grid import Floats
+from strandline_sim.market.price_grid import Floats
+from strandline_sim.market.seeded_random import SeededRandom, correlated
 from strandline_sim.market.spec import SymbolSpec
 
 BLOCK_MINUTES: Final = 2048
@@ -20,12 +20,12 @@ _BLOCKS_PER_SPAN: Final = 512
 _FARTHEST_ANCHOR: Final = 0.6
 
 
-class Skeleton:
+class BlockLevels:
     """Of one symbol, as logarithms; where zero is has no meaning."""
 
-    def __init__(self, spec: SymbolSpec, draws: Draws) -> None:
+    def __init__(self, spec: SymbolSpec, random: SeededRandom) -> None:
         self._spec = spec
-        self._draws = draws
+        self._random = random
         self._span = lru_cache(maxsize=16)(self._make_span)
 
     def level(self, block: int) -> float:
@@ -37,7 +37,7 @@ class Skeleton:
         """All levels of a span, both ends included."""
         levels = np.zeros(_BLOCKS_PER_SPAN + 1)
         levels[0], levels[-1] = self._anchor(span), self._anchor(span + 1)
-        normals = correlated(self._draws, self._spec, "skeleton", span, _BLOCKS_PER_SPAN)
+        normals = correlated(self._random, self._spec, "skeleton", span, _BLOCKS_PER_SPAN)
         step = _BLOCKS_PER_SPAN
         while step > 1:
             known = _BLOCKS_PER_SPAN // step
@@ -48,5 +48,5 @@ class Skeleton:
         return levels
 
     def _anchor(self, span: int) -> float:
-        luck = float(self._draws.generator(self._spec.symbol, "anchor", span).random())
+        luck = float(self._random.generator(self._spec.symbol, "anchor", span).random())
         return _FARTHEST_ANCHOR * (2 * luck - 1)

@@ -5,11 +5,11 @@ import math
 
 import numpy as np
 
-from strandline_sim.market.grid import Floats
+from strandline_sim.market.price_grid import Floats
 from strandline_sim.market.spec import SymbolSpec
 
 
-class Draws:
+class SeededRandom:
     """Random numbers by key, from one seed; asking for one never changes another."""
 
     def __init__(self, seed: int) -> None:
@@ -22,10 +22,10 @@ class Draws:
         return np.random.Generator(np.random.Philox(key=key))
 
 
-def correlated(draws: Draws, spec: SymbolSpec, purpose: str, index: int, count: int) -> Floats:
+def correlated(random: SeededRandom, spec: SymbolSpec, purpose: str, index: int, count: int) -> Floats:
     """Normal draws, a part of which the symbol shares with its leader."""
-    own = draws.generator(spec.symbol, purpose, index).standard_normal(count)
+    own = random.generator(spec.symbol, purpose, index).standard_normal(count)
     if spec.leader is None or not spec.correlation:
         return own
-    shared = draws.generator(spec.leader, purpose, index).standard_normal(count)
+    shared = random.generator(spec.leader, purpose, index).standard_normal(count)
     return spec.correlation * shared + math.sqrt(1 - spec.correlation**2) * own

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from strandline_sim.market.grid import Floats, Ints
+from strandline_sim.market.price_grid import Floats, Ints
 from strandline_sim.market.regime import Regime
 
 

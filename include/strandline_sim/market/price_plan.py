@@ -9,11 +9,11 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from strandline.model.record import require
-from strandline_sim.market import shapes
-from strandline_sim.market.draws import Draws
-from strandline_sim.market.grid import Floats
+from strandline_sim.market import regime_shapes
+from strandline_sim.market.block_levels import BLOCK_MINUTES, BlockLevels
+from strandline_sim.market.price_grid import Floats
 from strandline_sim.market.regime import MINUTE_MS, Leg, Regime
-from strandline_sim.market.skeleton import BLOCK_MINUTES, Skeleton
+from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.spec import SymbolSpec
 
 # A symbol without a script has its start price where this block starts, at 2026-01-01 09:36.
@@ -48,18 +48,18 @@ class _Piece(NamedTuple):
     noise: float
 
 
-class Course:
+class PricePlan:
     """One symbol's course."""
 
-    def __init__(self, spec: SymbolSpec, draws: Draws, legs: Sequence[Leg] = ()) -> None:
+    def __init__(self, spec: SymbolSpec, random: SeededRandom, legs: Sequence[Leg] = ()) -> None:
         self._spec = spec
-        self._draws = draws
-        self._skeleton = Skeleton(spec, draws)
+        self._random = random
+        self._levels = BlockLevels(spec, random)
         self._seeded = lru_cache(maxsize=16)(self._make_seeded)
         level = math.log(float(spec.start_price))
         self._script: list[_Piece] = []
         self._script_start = self._script_end = _ORIGIN_BLOCK * BLOCK_MINUTES
-        self._before = self._after = level - self._skeleton.level(_ORIGIN_BLOCK)
+        self._before = self._after = level - self._levels.level(_ORIGIN_BLOCK)
         if legs:
             self._follow(legs, level)
 
@@ -97,17 +97,17 @@ class Course:
         since = np.arange(start - piece.start, end - piece.start + 1)
         at = since / minutes
         swing = 0.5 * self._spec.sigma * math.sqrt(minutes)
-        levels = piece.level + shapes.path(piece.regime, at, piece.move, swing, piece.swings)
-        jumped = shapes.jump(piece.regime, since[:-1], minutes, piece.move)
-        noise = self._spec.sigma * piece.noise * shapes.noise(piece.regime, at[:-1])
-        trades = shapes.trades_expected(piece.regime, at[:-1], self._spec.trades_per_minute)
+        levels = piece.level + regime_shapes.path(piece.regime, at, piece.move, swing, piece.swings)
+        jumped = regime_shapes.jump(piece.regime, since[:-1], minutes, piece.move)
+        noise = self._spec.sigma * piece.noise * regime_shapes.noise(piece.regime, at[:-1])
+        trades = regime_shapes.trades_expected(piece.regime, at[:-1], self._spec.trades_per_minute)
         return Stretch(levels[:-1] + jumped, levels[1:] + jumped, noise, trades)
 
     def _make_seeded(self, index: int) -> _Piece:
         """What the seed has for this block: the skeleton says how far it goes, chance in which way."""
-        level = self._skeleton.level(index)
-        move = self._skeleton.level(index + 1) - level
-        chance = self._draws.generator(self._spec.symbol, "regime", index).random(2)
+        level = self._levels.level(index)
+        move = self._levels.level(index + 1) - level
+        chance = self._random.generator(self._spec.symbol, "regime", index).random(2)
         strength = move / (self._spec.sigma * math.sqrt(BLOCK_MINUTES))
         kind = _kind(strength, float(chance[0]))
         start = index * BLOCK_MINUTES
