@@ -1,10 +1,9 @@
 """/info and /exchange over HTTP: limits, malformed bodies, faults, and answers that the SDK has no method for."""
 
+import asyncio
 import json
-import time
 from collections.abc import Callable
 from decimal import Decimal
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -14,10 +13,11 @@ from hyperliquid.info import Info  # type: ignore[import-untyped]
 from hyperliquid.utils.error import ClientError, ServerError  # type: ignore[import-untyped]
 from hyperliquid.utils.types import Cloid  # type: ignore[import-untyped]
 
-from strandline_sim.clock import RunningClock, SteppedClock
+from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.limits import Limits, info_weight
 from strandline_sim.hyperliquid.rules import Rules
+from strandline_sim.hyperliquid.time_step import FUNDING_LAG, HOUR
 from strandline_sim.tape import Tape
 from tests.strandline_sim.hyperliquid.things import ALICE, START, STRANGER, kinds, only, served, venue, wall_clock
 
@@ -167,19 +167,32 @@ def test_down_is_down_for_everybody() -> None:
     assert set(kinds(tape)) == {"deposit"}
 
 
-def test_hours_in_a_second() -> None:
-    """A fast clock leaves the clients' nonces behind; the venue can be told not to mind."""
-    one, tape = venue(clock=RunningClock(START, speed=20_000), nonce_window=False)
-    with served(one) as url:
-        client = Exchange(ALICE, url, timeout=10)
-        assert client.market_open("SOL", True, 5)["status"] == "ok"
-        until = time.monotonic() + 10
-        while kinds(tape).count("funding") < 3 and time.monotonic() < until:
-            time.sleep(0.05)
-        assert client.market_close("SOL")["status"] == "ok"
+def test_funding_is_paid_every_hour_and_nonces_may_be_far_from_the_venues_time() -> None:
+    """A venue whose time is not the clients' (a fast or a stepped clock) can accept any nonce."""
+    clock = SteppedClock(START + HOUR - 10_000)
+    one, tape = venue(clock=clock, nonce_window=False, rules=Rules(beat_ms=60_000))
+
+    async def trade() -> None:
+        url = await one.start()
+        try:
+            client = await asyncio.to_thread(Exchange, ALICE, url, timeout=10)
+            assert (await asyncio.to_thread(client.market_open, "SOL", True, 5))["status"] == "ok"
+            await clock.step(HOUR + 20_000)
+            assert (await asyncio.to_thread(client.market_close, "SOL"))["status"] == "ok"
+            await clock.step(2 * HOUR)
+        finally:
+            await one.stop()
+
+    asyncio.run(trade())
     paid = [entry.at for entry in tape.entries(kind="funding")]
-    assert len(paid) >= 3
-    assert {after - before for before, after in pairwise(paid)} == {3_600_000}
+    assert paid == [START + HOUR + FUNDING_LAG, START + 2 * HOUR + FUNDING_LAG]
+
+
+def test_a_nonce_far_from_the_venues_time_is_refused() -> None:
+    one, _ = venue(clock=SteppedClock(START))
+    with served(one) as url:
+        refused = Exchange(ALICE, url, timeout=10).market_open("SOL", True, 5)
+    assert refused["response"].startswith("Invalid nonce")
 
 
 def test_newcomers_have_money_once_they_are_asked_about() -> None:
