@@ -1,7 +1,6 @@
-"""Planning a cycle: once, from what is known, or not at all."""
+"""Plans a cycle: once, on one snapshot of the database, or not at all."""
 
 from datetime import datetime, timedelta
-from typing import Final
 
 from sqlalchemy import Connection, text
 
@@ -12,6 +11,7 @@ from strandline.cycle.outbox import insert_cycle, insert_intents, save_planner_s
 from strandline.cycle.overtaken import overtaken
 from strandline.cycle.position_rows import unregistered_rows
 from strandline.cycle.runs import Summary, TaskRun
+from strandline.cycle.snapshot import in_planner_snapshot
 from strandline.execution import cancel, skip_expired
 from strandline.ledger.equity import record
 from strandline.ledger.strands import append
@@ -19,41 +19,41 @@ from strandline.pm import plan
 from strandline.pm.decisions import Plan, RowDecision
 from strandline.venues.factory import ExecutorFactory
 
-_LOCK: Final = 5_787_202
-
 
 def plan_cycle(context: Context, run: TaskRun) -> Summary:
     """Decide for every row, and commit all of it together; or say why this cycle does not decide."""
-    _forget_expired(context)
-    with context.database.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        refused = _fence(connection, run, context.clock(), context.strategy.freshness.max_cycle_age_seconds)
-        if refused is not None:
-            if refused != "already_planned" and not run.plan_only:
-                _insert_cycle(connection, context, run, refused)
-            return {"outcome": refused}
-        data = read_inputs(connection, context, run)
-        planned = plan(data.inputs, context.strategy)
-        if not run.plan_only:
-            _commit(connection, context, run, data, planned)
-        return {
-            "outcome": "plan_only" if run.plan_only else "planned",
-            "digest": planned.digest,
-            "decisions": len(planned.decisions),
-            "intents": [_in_words(data, decision) for decision in planned.decisions if decision.intent],
-            "unregistered": list(unregistered_rows(connection)),
-        }
+    _skip_expired(context)
+    return in_planner_snapshot(context.database, lambda connection: _plan(connection, context, run))
 
 
-def _forget_expired(context: Context) -> None:
-    """What nobody began in time must not keep its row waiting."""
+def _plan(connection: Connection, context: Context, run: TaskRun) -> Summary:
+    refused = _fence(connection, run, context.clock(), context.strategy.freshness.max_cycle_age_seconds)
+    if refused is not None:
+        if refused != "already_planned" and not run.plan_only:
+            _insert_cycle(connection, context, run, refused)
+        return {"outcome": refused}
+    data = read_inputs(connection, context, run)
+    planned = plan(data.inputs, context.strategy)
+    if not run.plan_only:
+        _commit(connection, context, run, data, planned)
+    return {
+        "outcome": "plan_only" if run.plan_only else "planned",
+        "digest": planned.digest,
+        "decisions": len(planned.decisions),
+        "intents": [_in_words(data, decision) for decision in planned.decisions if decision.intent],
+        "unregistered": list(unregistered_rows(connection)),
+    }
+
+
+def _skip_expired(context: Context) -> None:
+    """Skip intents that no executor claimed in time, so that they do not block their rows."""
     for venue in ExecutorFactory.venues():
         with context.database.begin() as connection:
             skip_expired(connection, venue, now=context.clock(), code_version=context.code_version)
 
 
 def _fence(connection: Connection, run: TaskRun, now: datetime, max_age_seconds: int) -> str | None:
-    """Why nothing may be planned any more, if so."""
+    """Why this cycle may not be planned, or None."""
     reason = overtaken(connection, run, now, timedelta(seconds=max_age_seconds))
     decided = connection.scalar(text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)"), {"cycle": run.cycle})
     return "already_planned" if decided else reason
