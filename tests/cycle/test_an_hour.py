@@ -89,7 +89,7 @@ def test_an_hour_of_trading(town: Town) -> None:
             assert ("trim", None) in kinds, venue
         assert any(decision == "demote" for _, decision, _ in filled)
         assert rows(connection, "SELECT 1 FROM trades")
-        assert not rows(connection, "SELECT 1 FROM intents WHERE status IN ('ready', 'sent', 'unknown')")
+        assert not rows(connection, "SELECT 1 FROM open_intents WHERE NOT is_unsent(status)")
         assert_chains_are_whole(connection)
         assert_strands_name_their_token(connection)
         for cycle in cycles:

@@ -161,7 +161,7 @@ class ExecutionBench:
         decided = [strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent]
         assert len(decided) == len(set(decided)), "a decision has two strands"
         self.check_chain()
-        if not self.ask("SELECT FROM orders WHERE resolved_at IS NULL"):
+        if not self.ask("SELECT FROM unresolved_orders"):
             self.check_ledger_is_venue()
 
     def check_ledger_is_venue(self) -> None:
@@ -176,7 +176,7 @@ class ExecutionBench:
         theirs = self.venue.quantity
         assert {t: q for t, q in ours.items() if q} == {t: q for t, q in theirs.items() if q}
         cash = dict(self.ask("SELECT asset, amount FROM cash"))
-        cost = self.ask("SELECT COALESCE(sum(invested - extracted + realised_pnl), 0) AS cost FROM holdings")[0].cost
+        cost = self.ask("SELECT COALESCE(sum(cost), 0) AS cost FROM holdings")[0].cost
         assert cash[DOLLARS] - (cost if self.venue.key.margined else 0) == self.venue.dollars
         if not self.venue.key.margined:
             assert cash["SOL"] == self.venue.gas
@@ -191,9 +191,7 @@ class ExecutionBench:
             rebuild(connection)
         after = self.snapshot(LEDGER)
         assert after == {table: before[table] for table in LEDGER}, "a rebuilt ledger differs"
-        ended = {
-            row[0] for row in self.ask("SELECT intent_id FROM intents WHERE status IN ('skipped','done','failed')")
-        }
+        ended = {row[0] for row in self.ask("SELECT intent_id FROM intents WHERE NOT is_open(status)")}
         reported = {strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent}
         assert reported == ended == {row[0] for row in self.ask("SELECT intent_id FROM intents")}
         sums = self.ask("SELECT sum(net_pnl) AS net, sum(extracted - invested - fees) AS parts FROM trades")[0]
@@ -210,8 +208,8 @@ class ExecutionBench:
         return bool(
             connection.scalar(
                 text("""
-                SELECT EXISTS (SELECT FROM intents WHERE intent_id = :intent_id OR (position_id = :id AND side = :side
-                  AND status IN ('planned', 'preparing', 'ready', 'sent', 'unknown')))
+                SELECT EXISTS (SELECT FROM intents WHERE intent_id = :intent_id
+                               OR (position_id = :id AND side = :side AND is_open(status)))
                 """),
                 {"id": position_id, "side": side, "intent_id": intent_id},
             )

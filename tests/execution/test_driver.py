@@ -13,8 +13,7 @@ from sqlalchemy import text
 from strandline.execution import VenueRun, accounts
 from strandline.execution.accounts import account_lock, next_nonce
 from strandline.execution.booking import book
-from strandline.execution.intent_history import open_intents
-from strandline.execution.intents import advance, claim
+from strandline.execution.intents import advance, claim, read_open
 from strandline.execution.orders import unresolved
 from strandline.ledger.account import Account
 from strandline.model.evidence import Evidence
@@ -278,10 +277,10 @@ def test_a_driver_whose_order_is_being_recovered_by_another_does_not_send_it(
 def test_a_lost_claim_cannot_advance_the_intent(bench: ExecutionBench) -> None:
     bench.plan(0)
     with bench.engine.begin() as connection:
-        (planned,) = open_intents(connection)
+        (planned,) = read_open(connection)
         first_claim = claim(connection, planned, bench.clock())
         assert claim(connection, planned, bench.clock()) is None
-        (preparing,) = open_intents(connection)
+        (preparing,) = read_open(connection)
         second_claim = claim(connection, preparing, bench.clock())
         assert first_claim is not None
         assert second_claim is not None
@@ -297,7 +296,7 @@ def test_a_driver_that_lost_its_claim_stores_neither_order_nor_nonce(bench: Exec
     def another_claims(point: str) -> None:
         if point == "prepared":
             with bench.engine.begin() as connection:
-                (preparing,) = open_intents(connection)
+                (preparing,) = read_open(connection)
                 assert claim(connection, preparing, bench.clock()) is not None
 
     assert bench.run(checkpoint=another_claims) == VenueRun(lost=1)

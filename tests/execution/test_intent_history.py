@@ -4,7 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 
 from strandline.execution import venues_with_work
-from strandline.execution.intent_history import ended_exits, filled_intents, open_intents
+from strandline.execution.intent_history import ended_exits, filled_intents
+from strandline.execution.intents import read_open
 from strandline.model.exact import Quantity
 from strandline.model.intent import IntentStatus
 from strandline.model.rule import Rule
@@ -42,7 +43,7 @@ def test_ended_exits_are_counted_in_the_open_trade_only(bench: ExecutionBench) -
             bench.plan_exit(0, trade_no=trade)
             bench.run(ScriptedExecutor(bench.venue, executes=always(Behaviour.NO_MATCH)))
             with bench.engine.connect() as connection:
-                assert len(open_intents(connection)) == 0
+                assert len(read_open(connection)) == 0
         with bench.engine.connect() as connection:
             assert ended_exits(connection) == {(position_id, Rule.STOP): attempts}
         bench.clock.move(seconds=1)
@@ -66,7 +67,7 @@ def test_a_skipped_exit_counts_as_ended(bench: ExecutionBench) -> None:
 def test_an_intent_is_open_until_its_end_is_known_and_its_venue_has_work(bench: ExecutionBench) -> None:
     def seen() -> tuple[list[IntentStatus], bool]:
         with bench.engine.connect() as connection:
-            return [planned.status for planned in open_intents(connection)], bool(venues_with_work(connection))
+            return [planned.status for planned in read_open(connection)], bool(venues_with_work(connection))
 
     assert seen() == ([], False)
     bench.plan(0)

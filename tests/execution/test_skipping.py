@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from strandline.execution import VenueRun, cancel, open_intents, skip_unknown_venues
+from strandline.execution import VenueRun, cancel, read_open, skip_unknown_venues
 from strandline.execution.intents import claim
 from strandline.execution.skipping import skip
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
@@ -53,7 +53,7 @@ def test_intents_of_a_venue_without_an_executor_are_skipped(bench: ExecutionBenc
 def test_a_claimed_intent_of_a_venue_without_an_executor_is_skipped(bench: ExecutionBench) -> None:
     intent_id = bench.plan(0)
     with bench.engine.begin() as connection:
-        (planned,) = open_intents(connection)
+        (planned,) = read_open(connection)
         claim(connection, planned, bench.clock())
         assert skip_unknown_venues(connection, known=(), now=bench.clock(), code_version=CODE) == 1
     assert bench.status(intent_id) == ("skipped", "no_executor")
@@ -62,7 +62,7 @@ def test_a_claimed_intent_of_a_venue_without_an_executor_is_skipped(bench: Execu
 def test_a_skip_that_lost_its_claim_leaves_no_strand(bench: ExecutionBench) -> None:
     intent_id = bench.plan(0)
     with bench.engine.begin() as connection:
-        (planned,) = open_intents(connection)
+        (planned,) = read_open(connection)
         assert claim(connection, planned, bench.clock()) is not None
         assert skip(connection, [planned], "expired", now=bench.clock(), code_version=CODE) == ()
     assert bench.status(intent_id) == ("preparing", None)

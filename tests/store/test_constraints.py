@@ -66,7 +66,7 @@ def test_the_database_and_the_types_have_the_same_words(database: Database, name
     ("function", "kind", "expected"),
     [
         ("is_open", IntentStatus, lambda status: status.open),
-        ("is_unsent", IntentStatus, lambda status: status in (IntentStatus.PLANNED, IntentStatus.PREPARING)),
+        ("is_unsent", IntentStatus, lambda status: status.unsent),
         ("is_resolved", OrderStatus, lambda status: status.resolved),
     ],
 )

@@ -16,6 +16,7 @@ from strandline.execution.intents import outbox_row, read
 from strandline.execution.orders import unresolved, write_order
 from strandline.ledger.account import Account
 from strandline.ledger.books import Books, CashEntry, Trade
+from strandline.ledger.equity import Equity, record
 from strandline.ledger.tables import load_cash, load_dust, load_holding, save
 from strandline.model.evidence import Evidence
 from strandline.model.exact import Amount, Money, Quantity
@@ -204,7 +205,31 @@ def test_the_books(
         load_dust(connection, again, account, "BTC")
         load_cash(connection, again, account)
         assert (again.holdings, again.dust, again.cash) == (written.holdings, written.dust, written.cash)
+        cost = connection.execute(text("SELECT cost FROM holdings")).scalar_one()
+        assert Money(cost) == written.holdings[row].cost
     assert read_back(connection, "trades", Trade) == trade
+
+
+@given(
+    recorded=st.builds(
+        Equity,
+        cycle=things.instants,
+        equity=things.moneys,
+        cash=things.moneys,
+        day_start=things.moneys,
+        peak=things.moneys,
+        losing_streak=st.integers(0, 99),
+        oldest_mark_at=things.instants | st.none(),
+        deposits=things.moneys,
+    )
+)
+@EACH
+def test_the_equity_of_a_cycle(connection: Connection, recorded: Equity) -> None:
+    connection.rollback()
+    recorded = replace(recorded, peak=max(recorded.peak, recorded.equity))
+    record(connection, replace(recorded, equity=Money(1), peak=Money(7), deposits=Money(7), oldest_mark_at=None))
+    record(connection, recorded)
+    assert read_back(connection, "equity", Equity) == recorded
 
 
 def test_a_missing_column_is_an_error(connection: Connection) -> None:

@@ -14,15 +14,15 @@ from strandline.cycle.prices import highest_closes, trusted_prices
 from strandline.cycle.runs import TaskRun
 from strandline.cycle.signals import SeriesKey, signals_since
 from strandline.cycle.trade_history import trade_histories
-from strandline.execution import OutboxIntent, open_intents
+from strandline.execution import OutboxIntent, read_open
 from strandline.ledger.cash import free_cash
 from strandline.ledger.equity import Equity, measure, value
 from strandline.model.exact import Price
-from strandline.model.intent import ExitReason
 from strandline.model.mark import Mark
 from strandline.model.signal import Signal
 from strandline.pm.inputs import CycleInputs, OpenIntent, PlannerState, RowInputs, TradeHistory
 from strandline.quality import Blocks, Severity, blocks
+from strandline.store.rows import from_row
 
 
 class PlanningData(NamedTuple):
@@ -86,7 +86,7 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
         states=states,
         highest=highest_closes(connection, cycle, [row for row in positions if row.holding.quantity]),
         histories=trade_histories(connection, positions, min(begun, default=cycle)),
-        open_intents=_by_position(open_intents(connection)),
+        open_intents=_by_position(read_open(connection)),
         blocks=found,
     )
 
@@ -142,20 +142,8 @@ def _begun(row: PositionRow, signals: Sequence[Signal]) -> Iterator[datetime]:
 
 
 def _planner_states(connection: Connection) -> Iterator[tuple[UUID, PlannerState]]:
-    for row in connection.execute(text("SELECT * FROM planner_state")):
-        yield (
-            row.position_id,
-            PlannerState(
-                generation=row.generation,
-                bar_ts=row.bar_ts,
-                bar_revision=row.bar_revision,
-                trade_no=row.trade_no,
-                exit_due=ExitReason(row.exit_due) if row.exit_due else None,
-                exit_due_bar=row.exit_due_bar,
-                highest=Price(row.highest) if row.highest else None,
-                trail_armed=row.trail_armed,
-            ),
-        )
+    rows = connection.execute(text("SELECT * FROM planner_state"))
+    return ((row.position_id, from_row(PlannerState, row)) for row in rows)
 
 
 def _by_position(intents: Iterable[OutboxIntent]) -> Mapping[UUID, tuple[OpenIntent, ...]]:

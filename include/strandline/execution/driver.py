@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from strandline.execution.accounts import account_lock, is_open, next_nonce, register
 from strandline.execution.booking import book
-from strandline.execution.intents import UNSENT, OutboxIntent, advance, claim, open_ids, read
+from strandline.execution.intents import OutboxIntent, advance, claim, read_unsent
 from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_order
 from strandline.execution.positions import position
 from strandline.execution.skipping import skip, skip_expired
@@ -94,7 +94,7 @@ class _Driver:
                 connection, self.executor.venue, now=self.clock(), code_version=self.code_version
             )
         with self.engine.connect() as connection:
-            waiting = read(connection, open_ids(connection, self.executor.venue, UNSENT))
+            waiting = read_unsent(connection, self.executor.venue)
             opened = is_open(connection, self.account)
         ended.update(self._drive(planned) if opened else "left" for planned in waiting)
         return VenueRun(**ended)

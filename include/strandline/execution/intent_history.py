@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from strandline.execution.intents import OutboxIntent, read
 from strandline.model.exact import Price, Quantity
+from strandline.model.record import Record
 from strandline.model.rule import Rule
+from strandline.store.rows import from_row
 
 
-class FilledIntent(NamedTuple):
+class FilledIntent(Record, frozen=True, kw_only=True):
     """An intent of which something was filled, with the fields by which the planner counts it."""
 
     intent_id: UUID
@@ -40,22 +40,7 @@ def filled_intents(connection: Connection, since: datetime) -> tuple[FilledInten
         """),
         {"since": since},
     )
-    return tuple(
-        FilledIntent(
-            intent_id=row.intent_id,
-            position_id=row.position_id,
-            trade_no=row.trade_no,
-            rule=Rule(row.rule),
-            attempt_id=row.attempt_id,
-            trend_id=row.trend_id,
-            state_since=row.state_since,
-            bar_count=row.bar_count,
-            level_id=row.level_id,
-            quantity=Quantity(row.quantity),
-            average_price=Price(row.average_price),
-        )
-        for row in rows
-    )
+    return tuple(from_row(FilledIntent, row) for row in rows)
 
 
 def ended_exits(connection: Connection) -> Mapping[tuple[UUID, Rule], int]:
@@ -64,18 +49,8 @@ def ended_exits(connection: Connection) -> Mapping[tuple[UUID, Rule], int]:
         text("""
         SELECT position_id, rule, count(*) AS ended
         FROM intents i JOIN holdings h USING (position_id)
-        WHERE i.side = 'sell' AND i.status IN ('skipped', 'done', 'failed') AND i.trade_no = h.trade_no
+        WHERE i.side = 'sell' AND NOT is_open(i.status) AND i.trade_no = h.trade_no
         GROUP BY position_id, rule
         """)
     )
     return {(row.position_id, Rule(row.rule)): row.ended for row in rows}
-
-
-def open_intents(connection: Connection) -> tuple[OutboxIntent, ...]:
-    """Those whose end is not known; an entry among them keeps its notional reserved."""
-    return read(
-        connection,
-        connection.scalars(
-            text("SELECT intent_id FROM intents WHERE status IN ('planned', 'preparing', 'ready', 'sent', 'unknown')")
-        ),
-    )

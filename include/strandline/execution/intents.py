@@ -1,6 +1,6 @@
 """The outbox: reads, claims and advances intents."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -12,10 +12,6 @@ from strandline.model.evidence import Evidence
 from strandline.model.intent import ExecutionIntent, IntentStatus
 from strandline.model.venue import VenueKey
 from strandline.store.rows import from_row, to_row
-
-UNSENT = (IntentStatus.PLANNED, IntentStatus.PREPARING)
-"""An intent in one of these has no order, so nothing can have been sent."""
-
 
 _OF_POSITION: Final = frozenset({"token_chain", "book_id", "token_contract", "timeframe"})
 """Columns of an intent's row in `positions`, which `intents` does not repeat."""
@@ -51,15 +47,18 @@ def outbox_row(intent: ExecutionIntent, evidence: Evidence, now: datetime) -> di
     return {column: value for column, value in row.items() if column not in _OF_POSITION}
 
 
-def open_ids(connection: Connection, venue: VenueKey, of: Collection[IntentStatus]) -> Sequence[UUID]:
-    """The venue's intents with one of these statuses."""
-    return connection.scalars(
-        text("""
-        SELECT intent_id FROM intents JOIN positions USING (position_id)
-        WHERE status::text = ANY(:of) AND (token_chain, book_id) = (:chain, :book)
-        """),
-        {"of": [status.value for status in of], "chain": venue.token_chain, "book": venue.book_id},
-    ).all()
+def read_open(connection: Connection) -> tuple[OutboxIntent, ...]:
+    """All intents whose outcome is not final; an entry among them keeps its notional reserved."""
+    return read(connection, connection.scalars(text("SELECT intent_id FROM open_intents")))
+
+
+def read_unsent(connection: Connection, venue: VenueKey) -> tuple[OutboxIntent, ...]:
+    """The venue's intents without an order."""
+    query = text("""
+    SELECT intent_id FROM open_intents
+    WHERE is_unsent(status) AND (token_chain, book_id) = (:token_chain, :book_id)
+    """)
+    return read(connection, connection.scalars(query, to_row(venue)))
 
 
 def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> OutboxIntent | None:
@@ -70,7 +69,7 @@ def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> Outbo
     claimed = connection.execute(
         text("""
         UPDATE intents SET status = 'preparing', epoch = epoch + 1, status_at = :now
-        WHERE intent_id = :intent_id AND epoch = :epoch AND status IN ('planned', 'preparing')
+        WHERE intent_id = :intent_id AND epoch = :epoch AND is_unsent(status)
         """),
         {"intent_id": planned.intent.intent_id, "epoch": planned.epoch, "now": now},
     ).rowcount

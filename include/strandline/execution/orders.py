@@ -57,9 +57,8 @@ def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder
     """The account's orders whose status is not final, oldest first."""
     rows = connection.execute(
         text("""
-        SELECT *, plan::text AS plan_json FROM orders
+        SELECT *, plan::text AS plan_json FROM unresolved_orders
         WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address)
-          AND status IN ('ready', 'sent', 'unknown')
         ORDER BY written_at, order_id
         """),
         to_row(account),

@@ -4,9 +4,9 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
-from strandline.execution.intents import UNSENT, OutboxIntent, advance, open_ids, read
+from strandline.execution.intents import OutboxIntent, advance, read, read_open, read_unsent
 from strandline.execution.strands import record_skips
 from strandline.model.intent import IntentStatus
 from strandline.model.venue import VenueKey
@@ -44,8 +44,7 @@ def cancel(
 
 def skip_expired(connection: Connection, venue: VenueKey, *, now: datetime, code_version: str) -> int:
     """Skip the venue's expired intents, claimed or not, that have no order; return their number."""
-    waiting = read(connection, open_ids(connection, venue, UNSENT))
-    late = [planned for planned in waiting if planned.intent.expires_at <= now]
+    late = [planned for planned in read_unsent(connection, venue) if planned.intent.expires_at <= now]
     return len(skip(connection, late, "expired", now=now, code_version=code_version))
 
 
@@ -53,6 +52,6 @@ def skip_unknown_venues(
     connection: Connection, *, known: Collection[VenueKey], now: datetime, code_version: str
 ) -> int:
     """Skip the intents of venues that have no executor; return their number."""
-    unsent = connection.scalars(text("SELECT intent_id FROM intents WHERE status IN ('planned', 'preparing')"))
-    orphans = [planned for planned in read(connection, unsent) if planned.intent.venue not in known]
+    unsent = [planned for planned in read_open(connection) if planned.status.unsent]
+    orphans = [planned for planned in unsent if planned.intent.venue not in known]
     return len(skip(connection, orphans, "no_executor", now=now, code_version=code_version))

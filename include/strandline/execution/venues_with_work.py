@@ -10,9 +10,8 @@ def venues_with_work(connection: Connection) -> set[VenueKey]:
     """Venues with open intents, with unresolved orders, or with anything held."""
     rows = connection.execute(
         text("""
-        SELECT token_chain, book_id FROM intents JOIN positions USING (position_id)
-        WHERE status IN ('planned', 'preparing', 'ready', 'sent', 'unknown')
-        UNION SELECT token_chain, book_id FROM orders WHERE status IN ('ready', 'sent', 'unknown')
+        SELECT token_chain, book_id FROM open_intents
+        UNION SELECT token_chain, book_id FROM unresolved_orders
         UNION SELECT token_chain, book_id FROM holdings JOIN positions USING (position_id) WHERE quantity > 0
         UNION SELECT token_chain, book_id FROM dust WHERE quantity > 0
         """)

@@ -15,9 +15,8 @@ def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
     rows = connection.execute(
         text("""
         SELECT token_chain, book_id, sum(amount) AS cash,
-               (SELECT COALESCE(sum(invested - extracted + realised_pnl), 0)
-                FROM holdings JOIN positions p USING (position_id)
-                WHERE quantity > 0 AND (p.token_chain, p.book_id) = (cash.token_chain, cash.book_id)) AS invested
+               (SELECT COALESCE(sum(cost), 0) FROM holdings JOIN positions p USING (position_id)
+                WHERE (p.token_chain, p.book_id) = (cash.token_chain, cash.book_id)) AS invested
         FROM cash WHERE asset = :dollars GROUP BY token_chain, book_id
         """),
         {"dollars": DOLLARS},

@@ -8,6 +8,7 @@ from strandline.ledger.trades import losing_streak
 from strandline.ledger.valuation import Valuation, value
 from strandline.model.exact import Money
 from strandline.model.record import Record
+from strandline.store.rows import from_row, to_row, updates, values
 
 __all__ = ["Equity", "Valuation", "measure", "record", "value"]
 
@@ -27,40 +28,25 @@ class Equity(Record, frozen=True, kw_only=True):
 
 def record(connection: Connection, now: Equity) -> None:
     """Store the equity of a cycle, whose row must exist; done again, the new equity replaces the old."""
+    row = to_row(now)
     connection.execute(
-        text("""
-        INSERT INTO equity (cycle_t, equity, cash, day_start, peak, losing_streak, oldest_mark_at, deposits)
-        VALUES (:cycle, :equity, :cash, :day_start, :peak, :losing_streak, :oldest_mark_at, :deposits)
-        ON CONFLICT (cycle_t) DO UPDATE SET
-          equity = EXCLUDED.equity, cash = EXCLUDED.cash, day_start = EXCLUDED.day_start, peak = EXCLUDED.peak,
-          losing_streak = EXCLUDED.losing_streak, oldest_mark_at = EXCLUDED.oldest_mark_at,
-          deposits = EXCLUDED.deposits
+        text(f"""
+        INSERT INTO equity {values(row)} ON CONFLICT (cycle_t) DO UPDATE SET {updates(row, key=["cycle_t"])}
         """),
-        {
-            "cycle": now.cycle,
-            "equity": now.equity.decimal,
-            "cash": now.cash.decimal,
-            "day_start": now.day_start.decimal,
-            "peak": now.peak.decimal,
-            "losing_streak": now.losing_streak,
-            "oldest_mark_at": now.oldest_mark_at,
-            "deposits": now.deposits.decimal,
-        },
+        row,
     )
 
 
 def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity:
     """Compare the worth with the day's start and the peak, as the cycles before this one recorded them."""
-    before = connection.execute(
-        text("SELECT * FROM equity WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1"), {"cycle": cycle}
-    ).one_or_none()
+    before = _before(connection, cycle)
     deposits = _deposits(connection)
     day_start = peak = worth.equity
     if before is not None:
-        came = deposits - Money(before.deposits)
-        peak = max(peak, Money(before.peak) + came)
-        if before.cycle_t.date() == cycle.date():
-            day_start = Money(before.day_start) + came
+        deposited = deposits - before.deposits
+        peak = max(peak, before.peak + deposited)
+        if before.cycle.date() == cycle.date():
+            day_start = before.day_start + deposited
     return Equity(
         cycle=cycle,
         equity=worth.equity,
@@ -73,8 +59,16 @@ def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity
     )
 
 
+def _before(connection: Connection, cycle: datetime) -> Equity | None:
+    """The newest equity that an earlier cycle recorded."""
+    row = connection.execute(
+        text("SELECT * FROM equity WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1"), {"cycle": cycle}
+    ).one_or_none()
+    return None if row is None else from_row(Equity, row)
+
+
 def _deposits(connection: Connection) -> Money:
-    """Deposits less withdrawals, ever; by booking and not by time, because one may be told late."""
+    """Deposits less withdrawals, ever; by booking and not by time, because a venue may report one late."""
     return Money(
         connection.scalar(
             text("SELECT COALESCE(sum(usd), 0) FROM cash_events WHERE cause IN ('deposit', 'withdrawal')")

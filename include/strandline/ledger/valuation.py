@@ -62,7 +62,7 @@ def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
         text("""
         SELECT token_chain, book_id, token_contract, instrument_id, sum(quantity) AS quantity, sum(cost) AS cost
         FROM (
-          SELECT token_chain, book_id, token_contract, quantity, invested - extracted + realised_pnl AS cost
+          SELECT token_chain, book_id, token_contract, quantity, cost
           FROM holdings JOIN positions USING (position_id) WHERE quantity > 0
           UNION ALL
           SELECT token_chain, book_id, token_contract, quantity, 0 FROM dust WHERE quantity > 0

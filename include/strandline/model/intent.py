@@ -67,6 +67,11 @@ class IntentStatus(StrEnum):
         """Whether something may still happen at the venue, so that nothing else may be planned on this side."""
         return self not in (IntentStatus.SKIPPED, IntentStatus.DONE, IntentStatus.FAILED)
 
+    @property
+    def unsent(self) -> bool:
+        """Whether it has no order, so that nothing can have been sent."""
+        return self in (IntentStatus.PLANNED, IntentStatus.PREPARING)
+
 
 COUNTED_BY: Final[Mapping[Rule, tuple[str, ...]]] = {
     Rule.FIRST_BUY: ("attempt_id",),

@@ -91,8 +91,8 @@ def _ledger(connection: Connection) -> Books:
           FROM holdings JOIN positions USING (position_id)
           UNION ALL SELECT token_chain, token_contract, quantity FROM dust
           UNION ALL SELECT token_chain, asset, amount FROM cash
-          UNION ALL SELECT token_chain, 'USDC', -(invested - extracted + realised_pnl)
-          FROM holdings JOIN positions USING (position_id) WHERE book_id = 'perps' AND quantity > 0) AS had
+          UNION ALL SELECT token_chain, 'USDC', -cost
+          FROM holdings JOIN positions USING (position_id) WHERE book_id = 'perps') AS had
         GROUP BY 1, 2
         """)
     )
