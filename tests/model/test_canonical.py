@@ -8,7 +8,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -20,12 +19,11 @@ from strandline.model.canonical import canonical_bytes, digest, from_json
 from strandline.model.exact import Money, Quantity
 from strandline.model.fill import Fill
 from strandline.model.record import FrozenDict, Record
-from tests.model import things
+from tests.model import generated
+from tests.model.golden import golden_bytes, golden_hashes, golden_types
 
-GOLDEN = Path(__file__).parent / "golden"
 
-
-@given(things.records)
+@given(generated.records)
 def test_what_is_written_reads_back_equal(record: Record) -> None:
     again = from_json(canonical_bytes(record), type(record))
     assert again == record
@@ -33,23 +31,23 @@ def test_what_is_written_reads_back_equal(record: Record) -> None:
     assert digest(again) == digest(record)
 
 
-@given(things.records)
+@given(generated.records)
 def test_a_pickled_record_is_the_same(record: Record) -> None:
     assert pickle.loads(pickle.dumps(record)) == record
 
 
-@given(st.lists(things.records, min_size=2, max_size=2) | things.records.map(lambda record: [record, record]))
+@given(st.lists(generated.records, min_size=2, max_size=2) | generated.records.map(lambda record: [record, record]))
 def test_two_records_share_a_hash_exactly_when_they_are_equal(pair: list[Record]) -> None:
     one, other = pair
     assert (type(one) is type(other) and one == other) == (digest(one) == digest(other))
 
 
-@given(things.fills(), things.moneys)
+@given(generated.fills(), generated.moneys)
 def test_a_change_in_one_field_changes_the_hash(fill: Fill, fee: Money) -> None:
     assert (fee == fill.fee) == (digest(msgspec.structs.replace(fill, fee=fee)) == digest(fill))
 
 
-@given(things.records, st.data())
+@given(generated.records, st.data())
 def test_nothing_in_a_record_can_be_changed(record: Record, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(record.__struct_fields__))
     with pytest.raises(AttributeError):
@@ -60,19 +58,19 @@ def test_nothing_in_a_record_can_be_changed(record: Record, data: st.DataObject)
             value["new"] = 1
 
 
-@given(things.records)
+@given(generated.records)
 def test_an_unknown_or_a_missing_field_is_refused(record: Record) -> None:
-    told = json.loads(canonical_bytes(record))
+    fields = json.loads(canonical_bytes(record))
     with pytest.raises(msgspec.ValidationError, match="unknown field `surprise`"):
-        from_json(json.dumps(told | {"surprise": 1}), type(record))
+        from_json(json.dumps(fields | {"surprise": 1}), type(record))
     for field in msgspec.structs.fields(type(record)):
         if field.required:
-            without = {key: value for key, value in told.items() if key != field.name}
+            without = {key: value for key, value in fields.items() if key != field.name}
             with pytest.raises(msgspec.ValidationError):
                 from_json(json.dumps(without), type(record))
 
 
-@given(things.floats)
+@given(generated.floats)
 def test_floats_survive_and_read_as_javascript_reads_them(value: float) -> None:
     written = canonical_bytes({"x": value})
     assert from_json(written, dict[str, float]) == {"x": value}
@@ -111,7 +109,7 @@ def test_an_instant_is_written_in_utc() -> None:
     assert canonical_bytes(there) == canonical_bytes(datetime(2026, 1, 1, 10, tzinfo=UTC))
 
 
-@given(st.dictionaries(things.texts, things.floats))
+@given(st.dictionaries(generated.texts, generated.floats))
 def test_the_order_of_keys_does_not_matter(mapping: dict[str, float]) -> None:
     assert canonical_bytes(mapping) == canonical_bytes(dict(reversed(mapping.items())))
 
@@ -121,50 +119,29 @@ def test_two_types_never_share_a_hash() -> None:
 
 
 def test_a_record_refuses_what_could_not_be_stored() -> None:
-    sample: dict[str, Any] = json.loads((GOLDEN / "Fill.json").read_bytes())
+    sample: dict[str, Any] = json.loads(golden_bytes(Fill))
     for name, value in {"ts": datetime(2026, 1, 1), "venue_fill_id": "a\0b", "token_contract": "\udfff"}.items():
         good = msgspec.structs.asdict(from_json(json.dumps(sample), Fill))
         with pytest.raises(ValueError, match=name):
             Fill(**(good | {name: value}))
 
 
-def golden_types() -> list[type[Record]]:
-    """Every concrete record type that has a golden file."""
-    found: list[type[Record]] = []
-    waiting = [Record]
-    while waiting:
-        kind = waiting.pop()
-        waiting.extend(kind.__subclasses__())
-        if (GOLDEN / f"{kind.__name__}.json").exists():
-            found.append(kind)
-    return sorted(found, key=lambda kind: kind.__name__)
-
-
 def test_golden_bytes_and_hashes_never_change() -> None:
     """Written once and kept: if this fails, strands that people have stored no longer verify."""
-    hashes = json.loads((GOLDEN / "hashes.json").read_text())
+    hashes = golden_hashes()
     assert sorted(hashes) == [kind.__name__ for kind in golden_types()]
     for kind in golden_types():
-        written = (GOLDEN / f"{kind.__name__}.json").read_bytes().removesuffix(b"\n")
-        record = from_json(written, kind)
-        assert canonical_bytes(record) == written
+        record = from_json(golden_bytes(kind), kind)
+        assert canonical_bytes(record) == golden_bytes(kind)
         assert digest(record) == hashes[kind.__name__]
 
 
 @pytest.mark.parametrize("seed", ["0", "1", "4242"])
 def test_another_process_gives_the_same_bytes(seed: str) -> None:
-    code = "from tests.model.test_canonical import print_golden; print_golden()"
     environment = os.environ | {"PYTHONHASHSEED": seed, "LC_ALL": "C", "TZ": "Asia/Kathmandu"}
-    printed = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert json.loads(printed.stdout) == json.loads((GOLDEN / "hashes.json").read_text())
-
-
-def print_golden() -> None:
-    """The hashes of the golden files, computed here; also how other Python versions are compared by hand."""
-    kinds = {kind.__name__: kind for kind in golden_types()}
-    print(json.dumps({n: digest(from_json((GOLDEN / f"{n}.json").read_bytes(), k)) for n, k in kinds.items()}))
+    command = [sys.executable, "-m", "tests.model.golden"]
+    printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(printed.stdout) == golden_hashes()
 
 
 def test_a_frozen_mapping_refuses_every_way_of_changing_it() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.exact import Amount, Exact, Money, Price, Quantity, Ratio, decimal_of_float
-from tests.model import things
+from tests.model import generated
 
 KINDS: list[type[Exact]] = [Money, Amount, Price, Quantity, Ratio]
 
@@ -28,26 +28,26 @@ def test_equal_values_have_one_spelling(kind: type[Exact], digits: int, exponent
     assert from_json(canonical_bytes(kind(plain)), kind) == kind(plain)
 
 
-@given(things.moneys, things.moneys, things.moneys)
+@given(generated.moneys, generated.moneys, generated.moneys)
 def test_money_adds_up(one: Money, two: Money, three: Money) -> None:
     assert (one + two) + three == one + (two + three)
     assert one + two - two == one
     assert one + -one == Money(0)
 
 
-@given(things.prices, things.quantities, things.quantities)
+@given(generated.prices, generated.quantities, generated.quantities)
 def test_a_price_times_two_quantities_is_the_price_times_both(price: Price, one: Quantity, two: Quantity) -> None:
     assert price * one + price * two == price * (one + two)
     assert one * price == price * one
 
 
-@given(things.amounts, things.amounts, things.prices)
+@given(generated.amounts, generated.amounts, generated.prices)
 def test_an_amount_is_worth_the_sum_of_its_parts(one: Amount, two: Amount, price: Price) -> None:
     assert (one + two).at(price) == one.at(price) + two.at(price)
     assert (-one).at(price) == -one.at(price)
 
 
-@given(things.quantities, things.quantities)
+@given(generated.quantities, generated.quantities)
 def test_nobody_sells_more_than_there_is(held: Quantity, sold: Quantity) -> None:
     if sold > held:
         with pytest.raises(ValueError, match="Quantity must be at least 0"):
@@ -56,20 +56,20 @@ def test_nobody_sells_more_than_there_is(held: Quantity, sold: Quantity) -> None
         assert (held - sold) + sold == held
 
 
-@given(things.quantities, things.some)
+@given(generated.quantities, generated.positive_quantities)
 def test_lots_round_down_and_lose_less_than_one_lot(quantity: Quantity, lot: Quantity) -> None:
     rounded = quantity.in_lots(lot)
     assert rounded <= quantity < rounded + lot
     assert rounded.in_lots(lot) == rounded
 
 
-@given(things.moneys.filter(lambda money: money >= Money(0)), things.prices, things.some)
+@given(generated.moneys.filter(lambda money: money >= Money(0)), generated.prices, generated.positive_quantities)
 def test_money_never_buys_more_than_it_pays_for(money: Money, price: Price, lot: Quantity) -> None:
     bought = money.buys(price, lot)
     assert price * bought <= money < price * (bought + lot) + price * lot
 
 
-@given(things.moneys.filter(lambda money: money > Money(1)), st.integers(1, 10**6))
+@given(generated.moneys.filter(lambda money: money > Money(1)), st.integers(1, 10**6))
 def test_a_price_per_unit_is_cut_not_raised(money: Money, units: int) -> None:
     price = money.per(Quantity(units))
     assert price * Quantity(units) <= money

@@ -25,7 +25,7 @@ from strandline.model.signal import Flag, Signal
 from strandline.model.strand import GENESIS, Strand
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
-from tests.model import things
+from tests.model import generated
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -41,7 +41,7 @@ def refused(record: Record, match: str, **changes: object) -> None:
         changed(record, **changes)
 
 
-@given(things.venues)
+@given(generated.venues)
 def test_a_venue_key_reads_back_in_any_case(venue: VenueKey) -> None:
     assert VenueKey.parse(f" {venue} ".upper()) == venue
     assert "/" not in venue.slug
@@ -55,7 +55,7 @@ def test_what_is_no_venue_key_is_refused(text: str) -> None:
         VenueKey.parse(text)
 
 
-@given(things.instruments)
+@given(generated.instruments)
 def test_an_instrument_has_a_name_a_lot_and_an_id(instrument: Instrument) -> None:
     refused(instrument, "instrument_id", instrument_id=0)
     refused(instrument, "token_contract", token_contract=" ")
@@ -63,7 +63,7 @@ def test_an_instrument_has_a_name_a_lot_and_an_id(instrument: Instrument) -> Non
     refused(instrument, "min_notional", min_notional=Money(-1))
 
 
-@given(things.bars())
+@given(generated.bars())
 def test_a_bar_is_consistent(bar: Bar) -> None:
     assert bar.low <= bar.open <= bar.high
     assert bar.low <= bar.close <= bar.high
@@ -76,14 +76,14 @@ def test_a_bar_is_consistent(bar: Bar) -> None:
     refused(bar, "finite", close=float("nan"))
 
 
-@given(things.signals())
+@given(generated.signals())
 def test_a_signal_has_a_reason_exactly_when_it_exits(signal: Signal) -> None:
     exits = Flag.EXIT_POSITION in signal.flags
     refused(signal, "exit_position has a reason", exit_reason=None if exits else "trend_over")
     refused(signal, "twice", flags=(Flag.BUY_FLAG, Flag.BUY_FLAG), exit_reason=None)
 
 
-@given(things.intents())
+@given(generated.intents())
 def test_an_intent_is_an_entry_in_money_or_an_exit_in_units(intent: ExecutionIntent) -> None:
     assert intent.side is (Side.SELL if intent.reduce_only else Side.BUY)
     refused(intent, "reduce-only", reduce_only=not intent.reduce_only)
@@ -98,7 +98,7 @@ def test_an_intent_is_an_entry_in_money_or_an_exit_in_units(intent: ExecutionInt
         refused(intent, "exit reason", exit_reason=None)
 
 
-@given(things.plans())
+@given(generated.plans())
 def test_a_plan_trades_something_in_time(plan: ExecutionPlan) -> None:
     assert plan.notional == plan.limit_price * plan.quantity
     refused(plan, "attempts", attempt=0)
@@ -113,14 +113,14 @@ def test_a_skip_says_why() -> None:
     assert (skip.reason, str(skip)) == ("min_notional", "min_notional: 9.50 < 10")
 
 
-@given(things.fills())
+@given(generated.fills())
 def test_a_fill_belongs_to_an_order_or_to_another_cause(fill: Fill) -> None:
     assert fill.notional == fill.price * fill.quantity
     refused(fill, "quantity", quantity=Quantity(0))
     refused(fill, "order", order_id=None if fill.order_id is not None else UUID(int=1))
 
 
-@given(things.results())
+@given(generated.results())
 def test_a_result_adds_up(result: ExecutionResult) -> None:
     refused(result, "add up", filled=result.filled + Quantity(1))
     refused(result, "average price", average_price=None if result.average_price else Price(1))
@@ -141,7 +141,7 @@ def test_an_open_intent_and_an_unresolved_order_are_those_that_may_still_act() -
     }
 
 
-@given(things.positions)
+@given(generated.positions)
 def test_the_status_of_a_position_follows_from_the_facts(position: Position) -> None:
     if position.desired_status is not DesiredStatus.OPEN:
         assert position.status.value == position.desired_status.value
@@ -151,14 +151,14 @@ def test_the_status_of_a_position_follows_from_the_facts(position: Position) -> 
         assert position.status is (PositionStatus.WATCHLIST if position.ready else PositionStatus.DORMANT)
 
 
-@given(things.holdings())
+@given(generated.holdings())
 def test_a_holding_has_an_entry_exactly_when_it_holds(holding: Holding) -> None:
     refused(holding, "average entry", average_entry=None if holding.quantity else Price(1))
     if holding.quantity:
         refused(holding, "first fill", first_fill_at=None)
 
 
-@given(things.strands())
+@given(generated.strands())
 def test_a_strand_starts_its_chain_or_follows_another(strand: Strand) -> None:
     assert strand.hash == changed(strand).hash  # type: ignore[attr-defined]
     assert strand.hash != changed(strand, code_version=strand.code_version + "+").hash  # type: ignore[attr-defined]
@@ -169,25 +169,22 @@ def test_a_strand_starts_its_chain_or_follows_another(strand: Strand) -> None:
     assert follows.previous == strand.hash != GENESIS
 
 
-@given(things.keys, things.keys)
+@given(generated.keys, generated.keys)
 def test_a_position_has_the_same_id_everywhere(one: PositionKey, other: PositionKey) -> None:
     assert (one == other) == (one.position_id == other.position_id)
 
 
-@pytest.mark.parametrize(
-    ("rule", "missing"),
-    [
+@given(generated.intents())
+def test_an_intent_names_what_its_fills_are_counted_by(intent: ExecutionIntent) -> None:
+    for rule, missing in (
         (Rule.FIRST_BUY, "attempt_id"),
         (Rule.S2_BUY, "state_since"),
         (Rule.FIRST_DIP, "trend_id"),
         (Rule.TRIM, "bar_count"),
         (Rule.TRIM, "level_id"),
-    ],
-)
-@given(intent=things.intents())
-def test_an_intent_names_what_its_fills_are_counted_by(rule: Rule, missing: str, intent: ExecutionIntent) -> None:
-    refused(changed(intent, rule=rule), missing, **{missing: None})
-    assert changed(intent, rule=Rule.STOP, **{missing: None}).rule is Rule.STOP  # type: ignore[attr-defined]
+    ):
+        refused(changed(intent, rule=rule), missing, **{missing: None})
+        assert changed(intent, rule=Rule.STOP, **{missing: None}).rule is Rule.STOP  # type: ignore[attr-defined]
 
 
 def test_rules_keep_the_numbers_and_the_order_of_the_trading_rules() -> None:
@@ -204,12 +201,12 @@ def test_ids_are_written_down_for_ever() -> None:
     assert str(exit_intent_id(btc.position_id, 1, Rule.STOP, NOW, 0)) == "27805fcf-87be-5241-9e6d-4a1137289592"
 
 
-@given(st.lists(things.texts, max_size=4), st.lists(things.texts, max_size=4))
+@given(st.lists(generated.texts, max_size=4), st.lists(generated.texts, max_size=4))
 def test_parts_of_an_id_do_not_run_into_each_other(one: list[str], other: list[str]) -> None:
     assert (one == other) == (derived_id("x", *one) == derived_id("x", *other))
 
 
-@given(things.uuids, st.integers(0, 9), st.sampled_from(Rule), things.instants, st.integers(0, 9))
+@given(generated.uuids, st.integers(0, 9), st.sampled_from(Rule), generated.instants, st.integers(0, 9))
 def test_an_exit_has_an_id_per_attempt(position: UUID, trade: int, rule: Rule, bar: datetime, attempt: int) -> None:
     first = exit_intent_id(position, trade, rule, bar, attempt)
     assert first == exit_intent_id(position, trade, rule, bar, attempt)

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 
 from strandline.model.timeframe import Timeframe
-from tests.model import things
+from tests.model import generated
 
 
-@given(things.instants, things.timeframes)
+@given(generated.instants, generated.timeframes)
 def test_every_instant_lies_in_exactly_one_bar(instant: datetime, timeframe: Timeframe) -> None:
     start = timeframe.start_of(instant)
     assert start <= instant < timeframe.end_of(instant)
@@ -19,13 +19,13 @@ def test_every_instant_lies_in_exactly_one_bar(instant: datetime, timeframe: Tim
     assert timeframe.start_of(timeframe.end_of(instant)) == timeframe.end_of(instant)
 
 
-@given(things.instants, things.timeframes)
+@given(generated.instants, generated.timeframes)
 def test_the_last_final_bar_is_over_and_the_next_is_not(as_of: datetime, timeframe: Timeframe) -> None:
     start = timeframe.last_final(as_of)
     assert start + timeframe.length <= as_of < start + 2 * timeframe.length
 
 
-@given(things.instants)
+@given(generated.instants)
 def test_longer_bars_are_made_of_whole_shorter_ones(instant: datetime) -> None:
     for shorter, longer in zip(list(Timeframe), list(Timeframe)[1:], strict=False):
         assert shorter.length < longer.length

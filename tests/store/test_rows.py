@@ -29,7 +29,7 @@ from strandline.model.record import Record
 from strandline.model.venue import VenueKey
 from strandline.store.rows import from_row, to_row, updates, values
 from tests.conftest import Database, Server
-from tests.model import things
+from tests.model import generated
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 EACH = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
@@ -82,7 +82,7 @@ def stored(holding: Holding) -> Holding:
     return replace(holding, invested=Money(abs(holding.invested.decimal)), extracted=Money(1))
 
 
-@given(instrument=things.instruments)
+@given(instrument=generated.instruments)
 @EACH
 def test_an_instrument(connection: Connection, instrument: Instrument) -> None:
     connection.rollback()
@@ -90,7 +90,7 @@ def test_an_instrument(connection: Connection, instrument: Instrument) -> None:
     assert read_back(connection, "instruments", Instrument) == instrument
 
 
-@given(key=things.keys, account=st.builds(Account, venue=things.venues, address=things.names))
+@given(key=generated.keys, account=st.builds(Account, venue=generated.venues, address=generated.names))
 @EACH
 def test_keys(connection: Connection, key: PositionKey, account: Account) -> None:
     write(connection, "positions", to_row(key) | {"position_id": key.position_id, "weight": 1})
@@ -100,7 +100,7 @@ def test_keys(connection: Connection, key: PositionKey, account: Account) -> Non
     assert read_back(connection, "venue_accounts", Account) == account
 
 
-@given(position=things.positions, instrument=things.instruments, flat=st.booleans())
+@given(position=generated.positions, instrument=generated.instruments, flat=st.booleans())
 @EACH
 def test_a_position_and_its_instrument(
     connection: Connection, position: Position, instrument: Instrument, flat: bool
@@ -134,7 +134,7 @@ def test_a_position_and_its_instrument(
     assert from_row(PositionRow, found) == written
 
 
-@given(intent=things.intents(), evidence=things.evidence)
+@given(intent=generated.intents(), evidence=generated.evidence)
 @EACH
 def test_an_intent_of_the_outbox(connection: Connection, intent: ExecutionIntent, evidence: Evidence) -> None:
     assume(intent.quantity is None or intent.quantity)
@@ -147,7 +147,7 @@ def test_an_intent_of_the_outbox(connection: Connection, intent: ExecutionIntent
     assert (found.intent, found.evidence, found.status, found.epoch) == (intent, evidence, IntentStatus.PLANNED, 0)
 
 
-@given(order=things.orders, dust_below=things.quantities)
+@given(order=generated.orders, dust_below=generated.quantities)
 @EACH
 def test_an_order(connection: Connection, order: SignedOrder, dust_below: Quantity) -> None:
     order = replace(order, nonce=order.nonce or None, last_valid_height=order.last_valid_height or None)
@@ -158,7 +158,7 @@ def test_an_order(connection: Connection, order: SignedOrder, dust_below: Quanti
     assert connection.execute(text("SELECT dust_below FROM orders")).scalar_one() == dust_below.decimal
 
 
-@given(fill=things.fills(), event=things.cash_events, address=things.names)
+@given(fill=generated.fills(), event=generated.cash_events, address=generated.names)
 @EACH
 def test_fills_and_cash_events(connection: Connection, fill: Fill, event: CashEvent, address: str) -> None:
     write(connection, "fills", to_row(Account(fill.venue, address)) | to_row(fill))
@@ -170,21 +170,21 @@ def test_fills_and_cash_events(connection: Connection, fill: Fill, event: CashEv
 
 
 @given(
-    holding=things.holdings(),
-    dust=things.quantities,
-    cash=things.amounts,
-    account=st.builds(Account, things.venues, things.names),
+    holding=generated.holdings(),
+    dust=generated.quantities,
+    cash=generated.amounts,
+    account=st.builds(Account, generated.venues, generated.names),
     trade=st.builds(
         Trade,
-        position_id=things.uuids,
+        position_id=generated.uuids,
         trade_no=st.integers(1, 9),
         opened_at=st.just(NOW),
         closed_at=st.just(NOW),
         invested=st.just(Money("0.000001")),
         extracted=st.just(Money(2)),
-        fees=things.moneys,
-        net_pnl=things.moneys,
-        close_reason=things.names,
+        fees=generated.moneys,
+        net_pnl=generated.moneys,
+        close_reason=generated.names,
     ),
 )
 @EACH
@@ -213,14 +213,14 @@ def test_the_books(
 @given(
     recorded=st.builds(
         Equity,
-        cycle=things.instants,
-        equity=things.moneys,
-        cash=things.moneys,
-        day_start=things.moneys,
-        peak=things.moneys,
+        cycle=generated.instants,
+        equity=generated.moneys,
+        cash=generated.moneys,
+        day_start=generated.moneys,
+        peak=generated.moneys,
         losing_streak=st.integers(0, 99),
-        oldest_mark_at=things.instants | st.none(),
-        deposits=things.moneys,
+        oldest_mark_at=generated.instants | st.none(),
+        deposits=generated.moneys,
     )
 )
 @EACH

@@ -17,7 +17,7 @@ from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.strand import GENESIS, Strand, StrandKind
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
-from tests.model import things
+from tests.model import generated
 from tests.store.concurrency import at_once
 
 CHAIN = "hyperliquid/perps"
@@ -61,7 +61,7 @@ def test_any_strands_make_a_chain_whose_hashes_are_the_types_own(
         with database.session(Role.APP) as connection:
             open_chain(connection)
             for seq in range(1, length + 1):
-                strand = data.draw(things.strands(seq=seq, previous=previous))
+                strand = data.draw(generated.strands(seq=seq, previous=previous))
                 strand = msgspec.structs.replace(strand, strand_id=uuid5(UUID(int=0), str(seq)), parent=None)
                 assert tuple(add(connection, strand)) == (CHAIN, seq, strand.hash)
                 previous = strand.hash

@@ -15,7 +15,7 @@ from strandline.model.exact import Quantity
 from strandline.model.plan import ExecutionPlan
 from strandline.model.side import Side
 from strandline.venues.hyperliquid.signing import NOOP, Signer, leverage_action, order_action
-from tests.model.things import plans
+from tests.model.generated import plans
 from tests.strandline_sim.hyperliquid.things import ALICE
 
 nonces = st.integers(1, 2**53 - 1)

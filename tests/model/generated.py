@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -25,13 +27,20 @@ from strandline.model.tick import Source
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 
-instants = st.datetimes(datetime(2015, 1, 1), datetime(2040, 1, 1), timezones=st.just(UTC))
+T = TypeVar("T")
+
+_FIRST = datetime(2015, 1, 1, tzinfo=UTC)
+_DAYS = 25 * 365
+# One number, or two for an instant within a second: quicker to draw than a date in parts.
+instants = st.integers(0, _DAYS * 86_400).map(lambda seconds: _FIRST + timedelta(seconds=seconds)) | st.integers(
+    0, _DAYS * 86_400 * 10**6
+).map(lambda microseconds: _FIRST + timedelta(microseconds=microseconds))
 floats = st.floats(allow_nan=False, allow_infinity=False)
 units = st.floats(0, 1)
 prices_float = st.floats(1e-12, 1e9)
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
 names = texts.filter(lambda text: bool(text.strip()))
-hashes = st.text("0123456789abcdef", min_size=64, max_size=64)
+hashes = st.binary(min_size=32, max_size=32).map(bytes.hex)
 counts = st.integers(0, 2**53 - 1)
 uuids = st.uuids(allow_nil=True)
 decimals = st.decimals(Decimal("-1e15"), Decimal("1e15"), allow_nan=False, allow_infinity=False, places=9)
@@ -40,14 +49,11 @@ moneys = decimals.map(Money)
 amounts = decimals.map(Amount)
 ratios = st.decimals(0, 1, places=6).map(Ratio)
 quantities = st.decimals(0, Decimal("1e12"), places=9).map(Quantity)
-some = st.decimals(Decimal("0.000000001"), Decimal("1e12"), places=9).map(Quantity)
+positive_quantities = st.decimals(Decimal("0.000000001"), Decimal("1e12"), places=9).map(Quantity)
 prices = st.decimals(Decimal("0.000000001"), Decimal("1e12"), places=9).map(Price)
 
-venues = st.builds(
-    VenueKey,
-    token_chain=st.from_regex(r"[a-z0-9_]{1,32}", fullmatch=True),
-    book_id=st.from_regex(r"[a-z0-9_]{1,32}", fullmatch=True),
-)
+_venue_names = st.text("abcdefghijklmnopqrstuvwxyz0123456789_", min_size=1, max_size=32)
+venues = st.builds(VenueKey, token_chain=_venue_names, book_id=_venue_names)
 timeframes = st.sampled_from(Timeframe)
 instruments = st.builds(
     Instrument,
@@ -55,9 +61,18 @@ instruments = st.builds(
     venue=venues,
     token_contract=names,
     symbol=texts,
-    lot=some,
+    lot=positive_quantities,
     min_notional=st.decimals(0, 1000, places=2).map(Money),
 )
+
+
+volumes = st.floats(0, 1e12)
+
+
+@cache
+def optional(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[T | None]:
+    """Draw from the strategy, or None. Made once for each strategy, because making one anew is slow."""
+    return strategy | st.none()
 
 
 @st.composite
@@ -66,7 +81,7 @@ def bars(draw: st.DrawFn) -> Bar:
     timeframe = draw(timeframes)
     low, start, end, high = sorted(draw(st.tuples(prices_float, prices_float, prices_float, prices_float)))
     opens_low = draw(st.booleans())
-    gap = draw(st.sampled_from(GapType) | st.none())
+    gap = draw(optional(st.sampled_from(GapType)))
     return Bar(
         instrument_id=draw(st.integers(1, 2**31 - 1)),
         timeframe=timeframe,
@@ -77,9 +92,9 @@ def bars(draw: st.DrawFn) -> Bar:
         high=high,
         low=low,
         close=end if opens_low else start,
-        volume=draw(st.floats(0, 1e12) | st.none()),
-        quote_volume=draw(st.floats(0, 1e12) | st.none()),
-        vwap=draw(prices_float | st.none()),
+        volume=draw(optional(volumes)),
+        quote_volume=draw(optional(volumes)),
+        vwap=draw(optional(prices_float)),
         ticks=draw(st.integers(0, 10**6)),
         source=draw(st.sampled_from(Source)),
         outage=draw(st.booleans()),
@@ -109,8 +124,8 @@ def signals(draw: st.DrawFn) -> Signal:
         state_since=draw(instants),
         flags=flags,
         exit_reason=draw(texts) if Flag.EXIT_POSITION in flags else None,
-        attempt_id=draw(instants | st.none()),
-        trend_id=draw(instants | st.none()),
+        attempt_id=draw(optional(instants)),
+        trend_id=draw(optional(instants)),
         indicators=draw(st.dictionaries(texts, floats, max_size=4)),
         scores=draw(st.dictionaries(texts, floats, max_size=4)),
         terms=draw(st.dictionaries(texts, floats, max_size=4)),
@@ -175,7 +190,7 @@ def plans(draw: st.DrawFn) -> ExecutionPlan:
         token_contract=draw(names),
         side=side,
         kind=draw(st.sampled_from(OrderKind)),
-        quantity=draw(some),
+        quantity=draw(positive_quantities),
         limit_price=draw(prices),
         reduce_only=side is Side.SELL,
         prepared_at=prepared,
@@ -195,7 +210,7 @@ def fills(draw: st.DrawFn) -> Fill:
         token_contract=draw(names),
         side=draw(st.sampled_from(Side)),
         price=draw(prices),
-        quantity=draw(some),
+        quantity=draw(positive_quantities),
         fee=draw(moneys),
         cause=cause,
         ts=draw(instants),
@@ -214,10 +229,13 @@ cash_events = st.builds(
 )
 
 
+few_fills = st.lists(fills(), max_size=3)
+
+
 @st.composite
 def results(draw: st.DrawFn) -> ExecutionResult:
     """Any result whose parts agree."""
-    parts = tuple(draw(st.lists(fills(), max_size=3)))
+    parts = tuple(draw(few_fills))
     filled = Quantity(0)
     for part in parts:
         filled = filled + part.quantity
@@ -226,13 +244,13 @@ def results(draw: st.DrawFn) -> ExecutionResult:
     return ExecutionResult(
         order_id=draw(uuids),
         status=draw(st.sampled_from(statuses)),
-        venue_order_id=draw(names | st.none()),
+        venue_order_id=draw(optional(names)),
         fills=parts,
         filled=filled,
         average_price=draw(prices) if parts else None,
-        slippage_bps=draw(floats | st.none()),
+        slippage_bps=draw(optional(floats)),
         fees=draw(moneys),
-        error=draw(texts | st.none()),
+        error=draw(optional(texts)),
         seen_at=draw(instants),
         cash_events=tuple(draw(st.lists(cash_events, max_size=2))),
     )
@@ -251,10 +269,10 @@ orders = st.builds(
     plan=plans(),
     address=names,
     client_order_id=names,
-    nonce=counts | st.none(),
-    signature=names | st.none(),
+    nonce=optional(counts),
+    signature=optional(names),
     signed_bytes=st.binary(min_size=1, max_size=20),
-    last_valid_height=counts | st.none(),
+    last_valid_height=optional(counts),
 )
 marks = st.builds(Mark, price=prices, source=texts, observed_at=instants)
 
@@ -283,7 +301,7 @@ def holdings(draw: st.DrawFn) -> Holding:
         realised_pnl=draw(moneys),
         fees=draw(moneys),
         first_fill_at=draw(instants) if quantity else None,
-        last_fill_at=draw(instants | st.none()),
+        last_fill_at=draw(optional(instants)),
     )
 
 
@@ -298,6 +316,9 @@ positions = st.builds(
 )
 
 
+any_intents, any_plans, any_results = intents(), plans(), results()
+
+
 @st.composite
 def strands(draw: st.DrawFn, chain: str = "hyperliquid/perps", seq: int = 1, previous: str = GENESIS) -> Strand:
     """Any strand; by default the first of a chain."""
@@ -309,24 +330,24 @@ def strands(draw: st.DrawFn, chain: str = "hyperliquid/perps", seq: int = 1, pre
         previous=previous,
         kind=kind,
         ts=draw(instants),
-        cycle=draw(instants | st.none()),
-        position_id=draw(uuids | st.none()),
-        token_contract=draw(names | st.none()),
-        symbol=draw(names | st.none()),
-        state=draw(st.sampled_from(EngineState) | st.none()),
-        rule=draw(st.sampled_from(Rule) | st.none()),
+        cycle=draw(optional(instants)),
+        position_id=draw(optional(uuids)),
+        token_contract=draw(optional(names)),
+        symbol=draw(optional(names)),
+        state=draw(optional(st.sampled_from(EngineState))),
+        rule=draw(optional(st.sampled_from(Rule))),
         reasons=tuple(draw(st.lists(texts, max_size=2))),
         rules_not_fired=draw(st.dictionaries(texts, texts, max_size=2)),
-        appetite=draw(units | st.none()),
-        exit_urgency=draw(units | st.none()),
+        appetite=draw(optional(units)),
+        exit_urgency=draw(optional(units)),
         terms=draw(st.dictionaries(texts, floats, max_size=3)),
         inputs=draw(st.dictionaries(texts, texts, max_size=2)),
-        intent=draw(intents() | st.none()) if kind is not StrandKind.HOLD else None,
-        plan=draw(plans() | st.none()),
-        skip_reason=draw(texts | st.none()),
-        result=draw(results() | st.none()),
-        pnl=draw(moneys | st.none()),
-        executed_at=draw(instants | st.none()),
+        intent=draw(optional(any_intents)) if kind is not StrandKind.HOLD else None,
+        plan=draw(optional(any_plans)),
+        skip_reason=draw(optional(texts)),
+        result=draw(optional(any_results)),
+        pnl=draw(optional(moneys)),
+        executed_at=draw(optional(instants)),
         code_version=draw(texts),
         strategy_hash=draw(hashes),
     )
