@@ -17,14 +17,14 @@ from strandline.model.signal import Signal
 from strandline.model.timeframe import Timeframe
 from strandline.store.roles import Role
 from tests.conftest import Database
-from tests.engine import things
-from tests.engine.things import ENGINE, STRATEGY
+from tests.engine import samples
+from tests.engine.samples import ENGINE, STRATEGY
 from tests.store.concurrency import at_once
 from tests.store.rows import OTHER_POSITION, insert
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-BARS = things.bars_of_closes(things.random_bars(4, 900).close, first=int(T0.timestamp()) * 1_000_000)
+BARS = samples.bars_of_closes(samples.random_bars(4, 900).close, first=int(T0.timestamp()) * 1_000_000)
 KEY = (1, Timeframe.M1)
 END = T0 + 900 * MINUTE
 
@@ -99,7 +99,7 @@ def stored(database: Database) -> tuple[Signal, ...]:
 
 def expected(bars: Bars, newest: int) -> Sequence[Signal]:
     """What the engine itself says."""
-    return ENGINE.signals(ENGINE.run(ENGINE.fresh(), bars, newest)[1], [Series(1, Timeframe.M1, 1)])
+    return ENGINE.signals(ENGINE.run(ENGINE.new_state(), bars, newest)[1], [Series(1, Timeframe.M1, 1)])
 
 
 @pytest.fixture
@@ -138,11 +138,11 @@ def test_twice_changes_nothing(database: Database, step: Step) -> None:
 def test_history_that_comes_late_begins_the_series_again(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
-        bring(connection, things.part_of(BARS, 700, 720))
+        bring(connection, samples.bars_between(BARS, 700, 720))
     assert step(end_of(720)).ready == 0
     with database.session() as connection:
-        bring(connection, things.part_of(BARS, 0, 700))
-        bring(connection, things.part_of(BARS, 720, 900))
+        bring(connection, samples.bars_between(BARS, 0, 700))
+        bring(connection, samples.bars_between(BARS, 720, 900))
     assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
     assert [signal.flags for signal in stored(database)] == [signal.flags for signal in expected(BARS, 120)]
     with database.session() as connection:
@@ -153,11 +153,11 @@ def test_history_that_comes_late_begins_the_series_again(database: Database, ste
 def test_a_series_that_may_trade_is_not_begun_again(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
-        bring(connection, things.part_of(BARS, 100, 800))
+        bring(connection, samples.bars_between(BARS, 100, 800))
     assert step(end_of(800)).ready == 1
     with database.session() as connection:
-        bring(connection, things.part_of(BARS, 0, 100))
-        bring(connection, things.part_of(BARS, 800, 900))
+        bring(connection, samples.bars_between(BARS, 0, 100))
+        bring(connection, samples.bars_between(BARS, 800, 900))
     assert step(END) == EngineRun(series=1, bars=100, signals=100, ready=1)
 
 
@@ -224,8 +224,8 @@ def test_a_withheld_bar_is_left_out(database: Database, step: Step) -> None:
         find(connection, end_of(850), end_of(852))
         find(connection, end_of(700), severity="block_entries", cycle=end_of(895))
     assert step(END).bars == 898
-    kept = [things.part_of(BARS, *span) for span in ((0, 850), (851, 852), (853, 900))]
-    assert stored(database) == tuple(expected(things.joined(*kept), 120))
+    kept = [samples.bars_between(BARS, *span) for span in ((0, 850), (851, 852), (853, 900))]
+    assert stored(database) == tuple(expected(samples.concatenated(*kept), 120))
 
 
 @pytest.mark.parametrize(
@@ -261,11 +261,11 @@ def test_archived_rows_rest(database: Database, step: Step) -> None:
 def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
-        bring(connection, things.part_of(BARS, 10, 800))
+        bring(connection, samples.bars_between(BARS, 10, 800))
     step(end_of(800))
     before = tables(database)
     with database.session() as connection:
-        bring(connection, things.part_of(BARS, 0, 10))
+        bring(connection, samples.bars_between(BARS, 0, 10))
         connection.execute(
             text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(799)}
         )
@@ -276,10 +276,10 @@ def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
 def test_a_fault_in_a_bar_leaves_everything_as_it_was(database: Database, step: Step) -> None:
     with database.session() as connection:
         trade(connection)
-        bring(connection, things.part_of(BARS, 0, 400))
+        bring(connection, samples.bars_between(BARS, 0, 400))
     step(end_of(400))
     before = tables(database)
-    bad = things.part_of(BARS, 400, 402)
+    bad = samples.bars_between(BARS, 400, 402)
     bad.close[1] = float("inf")
     bad.high[1] = float("inf")
     with database.session() as connection:

@@ -1,4 +1,4 @@
-"""The rules once more, the slow and obvious way: whole columns, plain Python, the numbers as the rules print them."""
+"""A slow and obvious reference implementation of the rules: whole columns, plain Python, numbers as in the rules."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,19 +31,23 @@ def indicators(bars: Bars) -> pd.DataFrame:
     fast, mid = (emas[20] - emas[60]) / emas[60], (emas[60] - emas[144]) / emas[144]
     found["dsep_fast"], found["dsep_mid"] = fast.diff(5), mid.diff(5)
     found["atr_ratio"] = found["atr"] / found["atr"].rolling(20).mean()
-    found["vo_z"] = surprise(frame["volume"])
+    found["vo_z"] = volume_z(frame["volume"])
     found["lower_low_share"] = (low < low.shift()).rolling(50).mean()
     found["under_ema60_share"] = (close < emas[60]).rolling(50).mean()
     return found
 
 
 def fitted_slope(values: pd.Series, n: int = 10) -> pd.Series:
-    """Of the line that NumPy fits."""
-    return values.rolling(n).apply(lambda window: np.polyfit(np.arange(n), window, 1)[0], raw=True)
+    """The slopes of the lines that NumPy fits to each window."""
+    windows = np.lib.stride_tricks.sliding_window_view(values.to_numpy(), n)
+    known = ~np.isnan(windows).any(axis=1)
+    slopes = np.full(len(values), np.nan)
+    slopes[n - 1 :][known] = np.polyfit(np.arange(n), windows[known].T, 1)[0]
+    return pd.Series(slopes, values.index)
 
 
 def true_range(frame: pd.DataFrame, *, session: bool) -> pd.Series:
-    """From the second bar on."""
+    """True range, from the second bar on."""
     before = frame["close"].shift()
     inside = frame["high"] - frame["low"]
     jumps = pd.concat([inside, (frame["high"] - before).abs(), (frame["low"] - before).abs()], axis=1).max(axis=1)
@@ -79,7 +83,7 @@ def strength_index(close: pd.Series) -> pd.Series:
     return (100 * gain / (gain + loss)).where(gain + loss > 0, 50.0)
 
 
-def surprise(volume: pd.Series) -> pd.Series:
+def volume_z(volume: pd.Series) -> pd.Series:
     """The z-score of ln(1 + volume) against the bars before."""
     alpha, mean, variance, found = 2 / 65, None, 0.0, []
     for value in volume:
@@ -103,7 +107,7 @@ class Pivot(NamedTuple):
 
 
 def levels(closes: Sequence[float], bar: int, atr: float) -> list[tuple[int, float, int, float]]:
-    """After this bar: earliest bar, price, touches, strength of each; from the lowest up."""
+    """The levels after this bar, from the lowest up: earliest bar, price, touches and strength of each."""
     newest = list(pivots(closes[: bar + 1]))[-64:]
     clusters: list[list[Pivot]] = []
     for pivot in sorted(newest):
@@ -123,7 +127,7 @@ def levels(closes: Sequence[float], bar: int, atr: float) -> list[tuple[int, flo
 
 
 def pivots(closes: Sequence[float]) -> Iterator[Pivot]:
-    """Every pivot that is confirmed."""
+    """Every confirmed pivot."""
     for middle in range(2, len(closes) - 2):
         five = closes[middle - 2 : middle + 3]
         others = [*five[:2], *five[3:]]
@@ -133,12 +137,12 @@ def pivots(closes: Sequence[float]) -> Iterator[Pivot]:
 
 
 def sigma(x: float) -> float:
-    """Between 0 and 1."""
+    """The logistic function."""
     return 1 / (1 + math.exp(-min(60, max(-60, x))))
 
 
 def clip01(x: float) -> float:
-    """Into [0, 1]."""
+    """The nearest number in [0, 1]."""
     return min(1.0, max(0.0, x))
 
 
@@ -190,12 +194,12 @@ def scores(now: Row, *, volume_known: bool, in_trend: bool, rising: bool) -> dic
 
 
 def boost(found: Sequence[tuple[Any, float, int, float]], anchor: float, atr: float) -> float:
-    """What the best level near the anchor is worth."""
+    """The boost by the best level near the anchor."""
     return 0.25 * max((s * max(0.0, 1 - abs(level - anchor) / atr) for _, level, _, s in found), default=0.0)
 
 
-class DesiredStatus(NamedTuple):
-    """Where a series stands after a bar; instants are numbers of bars."""
+class State(NamedTuple):
+    """State and identifiers of a series after a bar; instants are numbers of bars."""
 
     state: str
     since: int
@@ -210,24 +214,24 @@ def fast_above_mid(now: Row) -> bool:
 
 
 def s0_order(now: Row) -> bool:
-    """Everything falls."""
+    """Every average is below the next slower one."""
     fast = max(now["ema20"], now["ema30"])
     return fast < now["ema60"] and now["ema60"] < now["ema144"] < now["ema250"] < now["ema333"]
 
 
 def s3_order(now: Row) -> bool:
-    """Everything rises."""
+    """Every average is above the next slower one."""
     return fast_above_mid(now) and now["ema60"] > now["ema144"] > now["ema250"] > now["ema333"]
 
 
-def standings(rows: Sequence[Row]) -> list[DesiredStatus | None]:
-    """After each bar; None before there is a state."""
-    found: list[DesiredStatus | None] = []
+def states_after(rows: Sequence[Row]) -> list[State | None]:
+    """The state after each bar; None before there is a state."""
+    found: list[State | None] = []
     for bar in range(len(rows)):
         if bar < 332:
             found.append(None)
         elif bar == 332:
-            found.append(DesiredStatus("S0" if s0_order(rows[bar]) else "S4", bar))
+            found.append(State("S0" if s0_order(rows[bar]) else "S4", bar))
         else:
             before = found[-1]
             assert before is not None
@@ -235,20 +239,20 @@ def standings(rows: Sequence[Row]) -> list[DesiredStatus | None]:
     return found
 
 
-def _after(before: DesiredStatus, rows: Sequence[Row], bar: int) -> DesiredStatus:
+def _after(before: State, rows: Sequence[Row], bar: int) -> State:
     now = rows[bar]
     close, slowest = now["close"], now["ema333"]
     match before.state:
         case "S4":
             if s0_order(now):
-                return DesiredStatus("S0", bar)
+                return State("S0", bar)
             held = bar - before.since >= 19 and all(s3_order(row) for row in rows[bar - 19 : bar + 1])
-            return DesiredStatus("S3", bar, None, bar) if held else before
+            return State("S3", bar, None, bar) if held else before
         case "S0":
-            return DesiredStatus("S1", bar, bar) if fast_above_mid(now) and close > now["ema60"] else before
+            return State("S1", bar, bar) if fast_above_mid(now) and close > now["ema60"] else before
         case "S1":
             if s0_order(now):
-                return DesiredStatus("S0", bar, reason="trend_failed")
+                return State("S0", bar, reason="trend_failed")
             return before._replace(state="S2", since=bar) if close > slowest else before
         case "S2":
             if close < slowest:
@@ -256,62 +260,62 @@ def _after(before: DesiredStatus, rows: Sequence[Row], bar: int) -> DesiredStatu
             return before._replace(state="S3", since=bar, trend=bar) if s3_order(now) else before
         case _:
             over = all(now[f"ema{span}"] < slowest for span in (20, 30, 60, 144, 250))
-            return DesiredStatus("S0", bar, reason="trend_over") if over else before
+            return State("S0", bar, reason="trend_over") if over else before
 
 
 def flags(
-    rows: Sequence[Row], marks: Sequence[Row], stands: Sequence[DesiredStatus | None], near: Sequence[Sequence[float]]
+    rows: Sequence[Row], scores_of_bars: Sequence[Row], states: Sequence[State | None], near: Sequence[Sequence[float]]
 ) -> list[set[str]]:
     """The flags of each bar, from its indicators, its scores as they are stored, and the prices of its levels."""
     found: list[set[str]] = []
     dipped: set[int] = set()
-    for bar, (now, mark, stands_at) in enumerate(zip(rows, marks, stands, strict=True)):
+    for bar, (now, score, state) in enumerate(zip(rows, scores_of_bars, states, strict=True)):
         flags: set[str] = set()
-        if stands_at is not None and bar >= 665:
-            flags = _flags(now, mark, stands_at, near[bar])
-            if stands_at.state == "S3":
-                before = stands[bar - 1]
+        if state is not None and bar >= 665:
+            flags = _flags(now, score, state, near[bar])
+            if state.state == "S3":
+                before = states[bar - 1]
                 late = before is not None and before.state == "S4"
-                flags |= trend_flags(now, mark, bar - (stands_at.trend or 0), first=late or stands_at.trend in dipped)
+                flags |= trend_flags(now, score, bar - (state.trend or 0), first=late or state.trend in dipped)
                 if late:
                     flags -= {"buy_flag", "first_dip_buy_flag"}
-                if "first_dip_buy_flag" in flags and stands_at.trend is not None:
-                    dipped.add(stands_at.trend)
+                if "first_dip_buy_flag" in flags and state.trend is not None:
+                    dipped.add(state.trend)
                 if "emergency_exit" in found[-1] and "emergency_exit" not in flags:
                     flags.add("reclaimed_ema333")
         found.append(flags)
     return found
 
 
-def _flags(now: Row, mark: Row, stands_at: DesiredStatus, prices: Sequence[float]) -> set[str]:
-    """Everything but what is particular to S3."""
+def _flags(now: Row, score: Row, state: State, prices: Sequence[float]) -> set[str]:
+    """The flags except those of S3 alone."""
     flags: set[str] = set()
     close, atr = now["close"], now["atr"]
-    if stands_at.reason:
+    if state.reason:
         return {"exit_position"}
-    if stands_at.state == "S1":
+    if state.state == "S1":
         rising = now["slope60"] > 0 or now["slope144"] >= 0
-        if abs(close - now["ema60"]) <= atr and rising and round(mark["ts"] + mark["boost_ema60"], 9) >= 0.60:
+        if abs(close - now["ema60"]) <= atr and rising and round(score["ts"] + score["boost_ema60"], 9) >= 0.60:
             flags.add("buy_signal")
-    if stands_at.state == "S2":
+    if state.state == "S2":
         rising = now["slope250"] > 0 or now["slope333"] >= 0
-        good = round(mark["ts"] + mark["boost_ema333"], 9) >= 0.60
+        good = round(score["ts"] + score["boost_ema333"], 9) >= 0.60
         if abs(close - now["ema333"]) <= 0.5 * atr and rising and good:
             flags.add("buy_flag")
-    if stands_at.state in ("S2", "S3") and mark["ox"] >= 0.65 and any(abs(p - close) <= atr for p in prices):
+    if state.state in ("S2", "S3") and score["ox"] >= 0.65 and any(abs(p - close) <= atr for p in prices):
         flags.add("trim_flag")
     return flags
 
 
-def trend_flags(now: Row, mark: Row, age: int, *, first: bool) -> set[str]:
+def trend_flags(now: Row, score: Row, age: int, *, first: bool) -> set[str]:
     """Emergency and entries of S3, `age` bars into the trend."""
     flags: set[str] = set()
     close, atr = now["close"], now["atr"]
     if close < now["ema333"]:
         return {"emergency_exit"}
-    entry = round(mark["ts"] + mark["boost_ema333"], 9)
+    entry = round(score["ts"] + score["boost_ema333"], 9)
     rising = now["slope250"] > 0 or now["slope333"] >= 0
-    if close <= now["ema144"] and mark["dx"] >= mark["dx_threshold"] and rising and entry >= 0.60:
+    if close <= now["ema144"] and score["dx"] >= score["dx_threshold"] and rising and entry >= 0.60:
         flags.add("buy_flag")
     fast = age <= 6 and min(abs(close - now["ema20"]), abs(close - now["ema30"])) <= 0.5 * atr
     slow = age <= 12 and abs(close - now["ema60"]) <= 0.5 * atr

@@ -1,4 +1,4 @@
-"""The exponential and the logarithm are as good as the C library's, and what is built on them keeps its bounds."""
+"""Exponential and logarithm agree with the C library to the last place; functions built on them keep their bounds."""
 
 import math
 from fractions import Fraction
@@ -32,16 +32,16 @@ def test_sigmoid(x: float) -> None:
 
 
 @given(st.floats(-2, 2))
-def test_rounded(score: float) -> None:
-    found = arithmetic.rounded(score)
+def test_round_score(score: float) -> None:
+    found = arithmetic.round_score(score)
     assert abs(found - score) <= 0.5000001e-9
-    assert arithmetic.rounded(found) == found
+    assert arithmetic.round_score(found) == found
     assert len(repr(found).lower().split("e")[0].partition(".")[2]) <= 9
 
 
 @given(numbers, numbers)
-def test_over(x: float, scale: float) -> None:
-    value = arithmetic.over(x, scale)
+def test_safe_ratio(x: float, scale: float) -> None:
+    value = arithmetic.safe_ratio(x, scale)
     assert not math.isnan(value)
     assert value == (x / scale if scale else math.copysign(60, x) if x else 0)
 
@@ -57,5 +57,5 @@ def test_slope(values: list[float]) -> None:
 
 
 @given(st.floats(1e-6, 1e6), st.integers(2, 12))
-def test_what_does_not_move_has_no_slope(value: float, n: int) -> None:
+def test_equal_values_have_no_slope(value: float, n: int) -> None:
     assert arithmetic.slope(np.full(n, value)) == 0

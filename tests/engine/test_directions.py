@@ -1,4 +1,4 @@
-"""Every input of every score moves it the way that its meaning says; a wrong sign is found here."""
+"""Every input moves every score in the right direction, so that a wrong sign is found."""
 
 from typing import Any, Final
 
@@ -8,16 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from strandline.engine import results
-from strandline.engine.memory import Memories
 from strandline.engine.parameters import parameters
 from strandline.engine.scores import score
+from strandline.engine.series_state import StateFormat
 from strandline.engine.states import S2, S3
-from tests.engine.things import STRATEGY
+from tests.engine.samples import STRATEGY
 
 PARAMETERS: Final = parameters(STRATEGY)
-MEMORY: Final = Memories(STRATEGY)
+FORMAT: Final = StateFormat(STRATEGY)
 
-# A calm trend with price in the middle of the band between the slow averages, where no term is at its end.
+# A calm trend with the price in the middle of the band between the slow averages, where no term is saturated.
 MIDDLE: Final = {
     "close": 103.5, "ema20": 104.0, "ema30": 103.9, "ema60": 103.8, "ema144": 104.0, "ema250": 103.6, "ema333": 103.0,
     "slope20": 0.0, "slope60": 0.0, "slope144": 0.0, "slope250": 0.0, "slope333": 0.0, "atr": 0.5, "adx": 25.0,
@@ -27,7 +27,7 @@ MIDDLE: Final = {
 
 UP, DOWN = 1, -1
 
-# Score, input, direction, and how far the input can move without leaving the middle.
+# Score, input, direction, and how far the input can move without saturating the term.
 MOVES: Final = [
     ("ts", "rsi_slope", UP, 2.0),
     ("ts", "adx_slope", UP, 1.0),
@@ -59,33 +59,33 @@ MOVES: Final = [
 def scored(
     changes: dict[str, float], *, state: int = S2, volume_known: bool = True, then: float = 0.0
 ) -> dict[str, Any]:
-    """The scores of the middle with some inputs changed; `then` is slope144 ten bars ago."""
-    memories = MEMORY.read([MEMORY.fresh()])
-    memories["state"], memories["slope144_values"][0, 0] = state, then
+    """The scores of MIDDLE with some inputs changed; `then` is slope144 ten bars ago."""
+    states = FORMAT.read([FORMAT.new_state()])
+    states["state"], states["slope144_values"][0, 0] = state, then
     now = np.array([tuple((MIDDLE | changes).values())], results.INDICATORS)
     terms, scores = np.zeros(1, results.TERMS), np.zeros(1, results.SCORES)
-    score(memories[0], volume_known, PARAMETERS[0], now[0], terms[0], scores[0])
+    score(states[0], volume_known, PARAMETERS[0], now[0], terms[0], scores[0])
     return {name: scores[name][0].item() for name in scores.dtype.names or ()}
 
 
-@pytest.mark.parametrize(("name", "given_by", "direction", "reach"), MOVES)
+@pytest.mark.parametrize(("name", "source", "direction", "reach"), MOVES)
 @given(data=st.data())
-def test_direction(name: str, given_by: str, direction: int, reach: float, data: st.DataObject) -> None:
+def test_direction(name: str, source: str, direction: int, reach: float, data: st.DataObject) -> None:
     low, high = sorted(data.draw(st.tuples(st.floats(-reach, reach), st.floats(-reach, reach))))
     assume(high - low > reach / 100)
-    less, more = (scored({given_by: MIDDLE[given_by] + by})[name] for by in (low, high))
+    less, more = (scored({source: MIDDLE[source] + by})[name] for by in (low, high))
     assert (more > less) if direction == UP else (more < less)
 
 
 def test_every_input_of_a_score_has_its_direction() -> None:
-    """Nothing else moves a score, but for what has its own test below."""
-    tested = {(name, given_by) for name, given_by, *_ in MOVES}
+    """No other input moves a score, except those with their own tests below."""
+    tested = {(name, source) for name, source, *_ in MOVES}
     base = scored({})
-    for given_by in MIDDLE:
+    for source in MIDDLE:
         moved = {
             name
             for by in (-0.3, 0.3)
-            for name, value in scored({given_by: MIDDLE[given_by] + by}).items()
+            for name, value in scored({source: MIDDLE[source] + by}).items()
             if value != base[name]
         }
         through_decay_and_band = {
@@ -94,9 +94,9 @@ def test_every_input_of_a_score_has_its_direction() -> None:
             ("dx_threshold", "ema144"),
             ("dx_threshold", "ema333"),
         }
-        through_decay = {(name, given_by) for name in ("dx", "dx_threshold") if ("edx", given_by) in tested}
+        through_decay = {(name, source) for name in ("dx", "dx_threshold") if ("edx", source) in tested}
         rising = {("dx", "slope144"), ("ox", "atr")}
-        assert {(name, given_by) for name in moved} <= tested | through_decay_and_band | through_decay | rising
+        assert {(name, source) for name in moved} <= tested | through_decay_and_band | through_decay | rising
 
 
 @given(adx=st.floats(0, 60))
@@ -134,7 +134,7 @@ def test_decay_makes_a_trend_look_overextended_sooner() -> None:
     assert scored(healthy, state=S3)["ox"] == scored(healthy)["ox"]
 
 
-def test_an_unknown_volume_is_neither_loud_nor_quiet() -> None:
+def test_an_unknown_volume_counts_as_average() -> None:
     unknown = scored({"vo_z": 3.0}, volume_known=False)
     assert unknown == scored({"vo_z": 0.0})
 

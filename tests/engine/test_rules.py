@@ -1,9 +1,10 @@
-"""States, levels, scores and flags follow the rules on every bar, and each rule is met on some series."""
+"""States, levels, scores and flags equal those of the reference on every bar, and each rule applies on some series."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import cache, cached_property, partial
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import pytest
@@ -15,38 +16,44 @@ from strandline.engine import Bars, Engine, Outputs, Series
 from strandline.engine.states import S3, S4
 from strandline.model.signal import EngineState, Flag, Signal
 from strandline.model.timeframe import Timeframe
-from tests.engine import reference, things
-from tests.engine.reference import DesiredStatus
+from tests.engine import reference, samples
+from tests.engine.reference import State
 
 ENTRIES: Final = {"buy_signal", "buy_flag", "first_dip_buy_flag"}
 EXITS: Final = (None, "trend_failed", "trend_over")
 
 
-class Story(NamedTuple):
-    """A series and what the engine says of it."""
+@dataclass(frozen=True)
+class Run:
+    """A series, the outputs of the engine, and what they are compared with."""
 
     bars: Bars
     outputs: Outputs
 
-    @property
+    @cached_property
     def rows(self) -> list[dict[str, float]]:
         """The indicators, bar by bar."""
         return named(self.outputs.indicators)
 
-    @property
-    def marks(self) -> list[dict[str, float]]:
+    @cached_property
+    def scores(self) -> list[dict[str, float]]:
         """The scores, bar by bar."""
         return named(self.outputs.scores)
 
-    @property
+    @cached_property
     def states(self) -> list[EngineState | None]:
         """The states, bar by bar."""
-        return [None if state < 0 else things.STATES[state] for state in self.outputs.heads["state"]]
+        return [None if state < 0 else samples.STATES[state] for state in self.outputs.bar_states["state"]]
 
-    @property
+    @cached_property
+    def expected(self) -> list[State | None]:
+        """The states of the reference, bar by bar."""
+        return reference.states_after(self.rows)
+
+    @cached_property
     def flags(self) -> list[set[str]]:
         """The flags, bar by bar."""
-        masks = self.outputs.heads["flags"].tolist()
+        masks = self.outputs.bar_states["flags"].tolist()
         return [{flag.value for place, flag in enumerate(Flag) if mask >> place & 1} for mask in masks]
 
 
@@ -55,28 +62,28 @@ def named(records: np.ndarray[tuple[int], np.dtype[np.void]]) -> list[dict[str, 
     return [dict(zip(names, values, strict=True)) for values in records.tolist()]
 
 
-def tell(bars: Bars) -> Story:
-    return Story(bars, things.run(bars))
+def run_engine(bars: Bars) -> Run:
+    return Run(bars, samples.run(bars))
 
 
 def up_and_down() -> Bars:
-    """A rise that began before the engine had a state, a fall, and another beginning."""
+    """A rise that began before the engine had a state, a fall, and another rise."""
     legs = [(900, 0.0006), (700, -0.0006), (150, 0.001)]
     steps = np.concatenate([np.full(bars, drift) for bars, drift in legs])
     noise = np.random.default_rng(8).normal(0, 0.001, len(steps))
-    return things.bars_of_closes(100 * np.exp(np.cumsum(steps + noise)))
+    return samples.bars_of_closes(100 * np.exp(np.cumsum(steps + noise)))
 
 
 def flat_and_down() -> Bars:
-    """No order at first, then a decline."""
+    """No order of averages at first, then a decline."""
     steps = np.concatenate([np.full(500, 0.0), np.full(400, -0.001)])
     noise = np.random.default_rng(9).normal(0, 0.001, len(steps))
-    return things.bars_of_closes(100 * np.exp(np.cumsum(steps + noise)))
+    return samples.bars_of_closes(100 * np.exp(np.cumsum(steps + noise)))
 
 
 PATHS: Final[Mapping[str, Callable[[], Bars]]] = {
     **{
-        f"trend {seed} {volatility} {amplitude}": partial(things.trend_bars, seed, volatility, amplitude)
+        f"trend {seed} {volatility} {amplitude}": partial(samples.trend_bars, seed, volatility, amplitude)
         for seed, volatility, amplitude in [
             (1, 0.7, 1.0),
             (1, 3.0, 0.25),
@@ -85,74 +92,71 @@ PATHS: Final[Mapping[str, Callable[[], Bars]]] = {
             (5, 3.0, 0.25),
         ]
     },
-    **{f"walk {seed}": partial(things.random_bars, seed, 1600, 0.004) for seed in range(6)},
+    **{f"walk {seed}": partial(samples.random_bars, seed, 1600, 0.004) for seed in range(6)},
     "up and down": up_and_down,
     "flat and down": flat_and_down,
 }
-"""On these everything happens that can happen."""
+"""Series on which every transition and flag occurs."""
 
 NAMES: Final = tuple(PATHS)
 
 
 @cache
-def story(name: str) -> Story:
-    return tell(PATHS[name]())
+def run_of(name: str) -> Run:
+    return run_engine(PATHS[name]())
 
 
 @cache
 def signals(name: str) -> tuple[Signal, ...]:
-    """Every signal of the story."""
-    return tuple(things.ENGINE.signals(story(name).outputs, [Series(1, Timeframe.M1, 1)]))
+    """Every signal of the series."""
+    return tuple(samples.ENGINE.signals(run_of(name).outputs, [Series(1, Timeframe.M1, 1)]))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_states(name: str) -> None:
-    told = story(name)
-    wanted = reference.standings(told.rows)
-    found = list(standings(told))
-    assert found == wanted
+    run = run_of(name)
+    assert list(states_of(run)) == run.expected
 
 
 @settings(max_examples=25)
-@given(seed=things.seeds, volatility=st.floats(0.0005, 0.02))
+@given(seed=samples.seeds, volatility=st.floats(0.0005, 0.02))
 def test_states_and_flags_of_any_series(seed: int, volatility: float) -> None:
-    told = tell(things.random_bars(seed, 1000, volatility))
-    wanted = reference.standings(told.rows)
-    assert list(standings(told)) == wanted
-    assert told.flags == reference.flags(told.rows, told.marks, wanted, level_prices(told))
+    run = run_engine(samples.random_bars(seed, 1000, volatility))
+    assert list(states_of(run)) == run.expected
+    assert run.flags == reference.flags(run.rows, run.scores, run.expected, level_prices(run))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_flags(name: str) -> None:
-    told = story(name)
-    assert told.flags == reference.flags(told.rows, told.marks, reference.standings(told.rows), level_prices(told))
+    run = run_of(name)
+    assert run.flags == reference.flags(run.rows, run.scores, run.expected, level_prices(run))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_scores(name: str) -> None:
-    told = story(name)
-    rows, known = told.rows, told.outputs.heads["volume_known"]
-    for bar in range(things.FIRST_STATE, len(rows), 7):
+    run = run_of(name)
+    rows, known = run.rows, run.outputs.bar_states["volume_known"]
+    for bar in range(samples.FIRST_STATE, len(rows), 7):
         wanted = reference.scores(
             rows[bar],
             volume_known=bool(known[bar]),
-            in_trend=told.states[bar] is EngineState.S3,
+            in_trend=run.states[bar] is EngineState.S3,
             rising=rows[bar]["slope144"] > rows[bar - 10]["slope144"],
         )
-        levels = told.outputs.levels[bar][: told.outputs.heads["levels"][bar]].tolist()
+        levels = run.outputs.levels[bar][: run.outputs.bar_states["levels"][bar]].tolist()
         atr = rows[bar]["atr"]
         prices = [(ts, price, touches, strength) for ts, price, touches, strength, _ in levels]
         wanted |= {f"boost_ema{span}": reference.boost(prices, rows[bar][f"ema{span}"], atr) for span in (60, 333)}
-        assert told.marks[bar] == pytest.approx(wanted, abs=2e-9)
+        assert run.scores[bar] == pytest.approx(wanted, abs=2e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_levels(name: str) -> None:
-    told = story(name)
-    closes, ts = told.bars.close.tolist(), told.bars.ts.tolist()
-    for bar in range(things.FIRST_STATE, len(closes), 101):
-        wanted = reference.levels(closes, bar, told.rows[bar]["atr"])
-        found = told.outputs.levels[bar][: told.outputs.heads["levels"][bar]].tolist()
+    run = run_of(name)
+    closes, ts = run.bars.close.tolist(), run.bars.ts.tolist()
+    for bar in range(samples.FIRST_STATE, len(closes), 101):
+        wanted = reference.levels(closes, bar, run.rows[bar]["atr"])
+        found = run.outputs.levels[bar][: run.outputs.bar_states["levels"][bar]].tolist()
         assert [(ts.index(first), touches) for first, _, touches, _, _ in found] == [
             (first, touches) for first, _, touches, _ in wanted
         ]
@@ -161,15 +165,15 @@ def test_levels(name: str) -> None:
         )
 
 
-def test_the_newest_pivots_make_room() -> None:
-    told = story("walk 0")
-    assert len(list(reference.pivots(told.bars.close.tolist()))) > 2 * things.STRATEGY.levels.newest
-    assert told.outputs.heads["levels"].max() > 10
+def test_only_the_newest_pivots_are_kept() -> None:
+    run = run_of("walk 0")
+    assert len(list(reference.pivots(run.bars.close.tolist()))) > 2 * samples.STRATEGY.levels.newest
+    assert run.outputs.bar_states["levels"].max() > 10
 
 
 @pytest.mark.parametrize("step", ["S4 S0", "S4 S3", "S0 S1", "S1 S0", "S1 S2", "S2 S1", "S2 S3", "S3 S0"])
 def test_every_transition_happens(step: str) -> None:
-    happened = {f"{a} {b}" for told in map(story, NAMES) for a, b in pairwise(told.states) if a is not None}
+    happened = {f"{a} {b}" for run in map(run_of, NAMES) for a, b in pairwise(run.states) if a is not None}
     assert step in happened
 
 
@@ -190,8 +194,8 @@ def test_every_transition_happens(step: str) -> None:
 def test_every_flag_is_raised(flag: str) -> None:
     happened = {
         f"{state} {flag}"
-        for told in map(story, NAMES)
-        for state, flags in zip(told.states, told.flags, strict=True)
+        for run in map(run_of, NAMES)
+        for state, flags in zip(run.states, run.flags, strict=True)
         for flag in flags
     }
     assert flag in happened
@@ -203,10 +207,10 @@ def test_every_exit_has_its_reason(reason: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_signals_agree_with_themselves(name: str) -> None:
-    told, made = story(name), signals(name)
-    assert [signal.bar_count for signal in made] == list(range(things.FIRST_STATE, len(told.bars.ts) + 1))
-    assert not any(signal.flags for signal in made if signal.bar_count < things.READY)
+def test_signals_are_consistent(name: str) -> None:
+    run, made = run_of(name), signals(name)
+    assert [signal.bar_count for signal in made] == list(range(samples.FIRST_STATE, len(run.bars.ts) + 1))
+    assert not any(signal.flags for signal in made if signal.bar_count < samples.READY)
     for before, signal in pairwise(made):
         assert (signal.state_since == signal.bar_ts) == (signal.state is not before.state)
         assert (signal.trend_id is not None) == (signal.state is EngineState.S3)
@@ -224,41 +228,41 @@ def test_the_first_dip_comes_once_in_a_trend() -> None:
 
 
 def test_a_trend_seen_late_has_no_entry_on_its_first_bar() -> None:
-    """With flags from the first state on, so that there are many such trends; some would have been entered there."""
-    eager = Engine(replace(things.STRATEGY, history=replace(things.STRATEGY.history, bars_for_flags=333)))
-    tempting = 0
+    """With flags from the first state on there are many such trends; some bars meet the conditions of an entry."""
+    flags_early = Engine(replace(samples.STRATEGY, history=replace(samples.STRATEGY.history, bars_for_flags=333)))
+    suppressed = 0
     for seed in range(400):
-        bars = things.random_bars(seed, 450, 0.002)
-        told = Story(bars, eager.run(eager.fresh(), bars)[1])
-        states = told.outputs.heads["state"]
+        bars = samples.random_bars(seed, 450, 0.002)
+        run = Run(bars, flags_early.run(flags_early.new_state(), bars)[1])
+        states = run.outputs.bar_states["state"]
         for bar in np.flatnonzero((states[:-1] == S4) & (states[1:] == S3)) + 1:
-            assert not told.flags[bar] & ENTRIES
-            tempting += bool(reference.trend_flags(told.rows[bar], told.marks[bar], 0, first=False) & ENTRIES)
-    assert tempting > 2
+            assert not run.flags[bar] & ENTRIES
+            suppressed += bool(reference.trend_flags(run.rows[bar], run.scores[bar], 0, first=False) & ENTRIES)
+    assert suppressed > 2
 
 
-def standings(told: Story) -> Iterator[DesiredStatus | None]:
-    """As the reference tells it, but that an exit before there are flags keeps its reason to itself."""
-    bars = {ts: bar for bar, ts in enumerate(told.bars.ts.tolist())}
-    wanted = reference.standings(told.rows)
-    for bar, head in enumerate(told.outputs.heads):
-        stands = wanted[bar]
-        if head["state"] < 0:
+def states_of(run: Run) -> Iterator[State | None]:
+    """What the reference computes, from the outputs; before there are flags the engine gives no reason of an exit."""
+    bars = {ts: bar for bar, ts in enumerate(run.bars.ts.tolist())}
+    wanted = run.expected
+    for bar, bar_state in enumerate(run.outputs.bar_states):
+        expected = wanted[bar]
+        if bar_state["state"] < 0:
             yield None
             continue
-        reason = EXITS[head["exit"]]
-        if stands is not None and bar < things.READY - 1:
+        reason = EXITS[bar_state["exit"]]
+        if expected is not None and bar < samples.READY - 1:
             assert reason is None
-            reason = stands.reason
-        yield DesiredStatus(
-            things.STATES[head["state"]].value,
-            bars[head["state_since"]],
-            bars.get(head["attempt"]),
-            bars.get(head["trend"]),
+            reason = expected.reason
+        yield State(
+            samples.STATES[bar_state["state"]].value,
+            bars[bar_state["state_since"]],
+            bars.get(bar_state["attempt"]),
+            bars.get(bar_state["trend"]),
             reason,
         )
 
 
-def level_prices(told: Story) -> list[list[float]]:
-    heads, levels = told.outputs.heads, told.outputs.levels
-    return [levels[bar]["price"][: heads[bar]["levels"]].tolist() for bar in range(len(heads))]
+def level_prices(run: Run) -> list[list[float]]:
+    bar_states, levels = run.outputs.bar_states, run.outputs.levels
+    return [levels[bar]["price"][: bar_states[bar]["levels"]].tolist() for bar in range(len(bar_states))]

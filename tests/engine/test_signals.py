@@ -1,4 +1,4 @@
-"""The payload: complete, readable by hand, and bound to what it was made from."""
+"""Signals are complete, can be recomputed by hand, and carry a hash of their inputs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -14,12 +14,12 @@ from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.signal import Signal
 from strandline.model.tick import Source
 from strandline.model.timeframe import Timeframe
-from tests.engine import things
-from tests.engine.things import ENGINE, STRATEGY
+from tests.engine import samples
+from tests.engine.samples import ENGINE, STRATEGY
 
 SERIES: Final = Series(7, Timeframe.M1, 3)
-BARS: Final = things.random_bars(11, 900)
-SIGNALS: Final = ENGINE.signals(things.run(BARS), [SERIES])
+BARS: Final = samples.random_bars(11, 900)
+SIGNALS: Final = ENGINE.signals(samples.run(BARS), [SERIES])
 KEYS: Final = (
     "close ema20 ema30 ema60 ema144 ema250 ema333 slope20 slope60 slope144 slope250 slope333 atr adx rsi rsi_slope "
     "adx_slope dsep_fast dsep_mid atr_ratio vo_z lower_low_share under_ema60_share"
@@ -28,7 +28,7 @@ KEYS: Final = (
 
 def last(bars: Bars, engine: Engine = ENGINE) -> Signal:
     """The signal of the newest bar."""
-    return engine.signals(engine.run(engine.fresh(), bars, 1)[1], [SERIES])[0]
+    return engine.signals(engine.run(engine.new_state(), bars, 1)[1], [SERIES])[0]
 
 
 def test_identity() -> None:
@@ -40,9 +40,9 @@ def test_identity() -> None:
     assert list(signal.scores) == ["ts", "ox", "edx", "dx", "dx_threshold", "boost_ema60", "boost_ema333"]
 
 
-def test_nothing_is_said_before_there_is_a_state() -> None:
+def test_there_are_no_signals_before_there_is_a_state() -> None:
     assert len(SIGNALS) == 900 - 332
-    assert ENGINE.signals(things.run(things.part_of(BARS, 0, 332)), [SERIES]) == []
+    assert ENGINE.signals(samples.run(samples.bars_between(BARS, 0, 332)), [SERIES]) == []
 
 
 def test_it_reads_back() -> None:
@@ -122,9 +122,9 @@ def test_the_hash_moves_with_history_and_strategy() -> None:
     assert last(BARS).input_hash == SIGNALS[-1].input_hash
 
 
-def test_bars_of_the_model_are_the_same_bars() -> None:
+def test_bars_and_columns_give_the_same_result() -> None:
     made = columns([_bar(i) for i in range(len(BARS.ts))])
-    assert ENGINE.run(ENGINE.fresh(), made)[0] == ENGINE.run(ENGINE.fresh(), BARS)[0]
+    assert ENGINE.run(ENGINE.new_state(), made)[0] == ENGINE.run(ENGINE.new_state(), BARS)[0]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_bars_of_the_model_are_the_same_bars() -> None:
         (Timeframe.D1, GapType.HOLIDAY, 0),
     ],
 )
-def test_jumps_that_the_range_ignores(timeframe: Timeframe, gap: GapType | None, ignored: int) -> None:
+def test_session_gaps_that_the_range_ignores(timeframe: Timeframe, gap: GapType | None, ignored: int) -> None:
     bar = replace(
         _bar(0), timeframe=timeframe, ts=datetime(2026, 1, 1, tzinfo=UTC), gap_type=gap, gap_detected=bool(gap)
     )

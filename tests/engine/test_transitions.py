@@ -1,4 +1,4 @@
-"""Which transition is taken when the conditions of two hold on the same bar."""
+"""The transition that is taken when the conditions of two hold on the same bar."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numba import njit
 
-from strandline.engine.memory import NONE, Memories
 from strandline.engine.parameters import parameters
 from strandline.engine.results import INDICATORS
-from strandline.engine.states import NO_EXIT, S0, S1, S2, S3, TREND_FAILED, move
-from tests.engine.things import STRATEGY
+from strandline.engine.series_state import NO_INSTANT, StateFormat
+from strandline.engine.states import NO_EXIT, S0, S1, S2, S3, TREND_FAILED, next_state
+from tests.engine.samples import STRATEGY
 
-MEMORIES = Memories(STRATEGY)
+FORMAT = StateFormat(STRATEGY)
 PARAMETERS = parameters(STRATEGY)
 RISING = {"ema20": 106.0, "ema30": 105.0, "ema60": 104.0, "ema144": 103.0, "ema250": 102.0, "ema333": 101.0}
 FALLING = {"ema20": 95.0, "ema30": 96.0, "ema60": 97.0, "ema144": 98.0, "ema250": 99.0, "ema333": 100.0}
@@ -20,8 +20,8 @@ MIXED = RISING | {"ema144": 101.5}
 
 
 @njit
-def _move(memories: Any, strategy: Any, indicators: Any) -> int:
-    return move(memories[0], strategy[0], indicators[0])
+def _move(states: Any, strategy: Any, indicators: Any) -> int:
+    return next_state(states[0], strategy[0], indicators[0])
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def _move(memories: Any, strategy: Any, indicators: Any) -> int:
 def test_the_first_transition_that_holds_is_taken(
     state: int, averages: dict[str, float], close: float, expected: int, exit_reason: int
 ) -> None:
-    memories = MEMORIES.read([MEMORIES.fresh()])
-    memories["bars"], memories["state"], memories["ts"], memories["attempt"] = 1000, state, 7, 5
+    states = FORMAT.read([FORMAT.new_state()])
+    states["bars"], states["state"], states["ts"], states["attempt"] = 1000, state, 7, 5
     indicators = np.zeros(1, INDICATORS)
     for name, value in (averages | {"close": close}).items():
         indicators[name] = value
-    assert _move(memories, PARAMETERS, indicators) == exit_reason
-    assert memories["state"][0] == expected
-    assert memories["attempt"][0] == (NONE if expected == S0 else 5)
+    assert _move(states, PARAMETERS, indicators) == exit_reason
+    assert states["state"][0] == expected
+    assert states["attempt"][0] == (NO_INSTANT if expected == S0 else 5)

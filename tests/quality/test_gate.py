@@ -38,7 +38,8 @@ def step_engine(admin: Connection, timeframe: Timeframe, bar: datetime) -> None:
     admin.execute(
         text("""
             INSERT INTO engine_states
-              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, memory)
+              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision,
+               state_bytes)
             VALUES (2, :timeframe, 1, true, '4', 1, :bar, 0, '')
         """),
         {"timeframe": timeframe.value, "bar": bar},

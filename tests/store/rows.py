@@ -82,7 +82,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "bar_count": 1,
         "bar_ts": "2026-01-01 00:00:00+00",
         "bar_revision": 0,
-        "memory": b"",
+        "state_bytes": b"",
     },
     "features": {
         "instrument_id": 1,

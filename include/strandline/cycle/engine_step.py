@@ -1,4 +1,4 @@
-"""Steps every series to the end of a cycle; the only writer of engine states and signals."""
+"""Steps every series through its new bars; the only writer of engine states and signals."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,19 +10,19 @@ import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
-from strandline.engine import ENGINE_VERSION, Bars, Engine, Progress, Series, as_bars, ignores_jump, warm_up
+from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, SeriesSummary, as_bars, ignores_jump, warm_up
 from strandline.engine.bars import instant
 from strandline.model.bar import GapType
 from strandline.model.signal import Signal
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
 
-# Of a long history only the newest signals are stored: nobody may act on an older one, and replay makes its own.
+# Of a long history only the newest signals are stored: older ones may not be acted on, and replay makes its own.
 _SIGNALS_KEPT: Final = 120
 
 
 class EngineRun(NamedTuple):
-    """What a run did: its series, what was new to them, and how many have bars enough for flags."""
+    """Counts of a run: series, new bars, new signals, and series with enough bars for flags."""
 
     series: int
     bars: int
@@ -30,49 +30,49 @@ class EngineRun(NamedTuple):
     ready: int
 
 
-class _Held(NamedTuple):
+class _LockedSeries(NamedTuple):
     """A series whose row is locked."""
 
     series: Series
     bar_ts: datetime
     ready: bool
-    memory: bytes
+    state: bytes
 
 
 def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> EngineRun:
-    """Take in every final bar that is new. Done twice, or by two at once, each bar is stepped once.
+    """Step every series through its new final bars. Repeated or concurrent runs step each bar once.
 
-    A revision of a bar that was stepped before changes nothing: a series only moves forward.
+    A later revision of a bar that was stepped changes nothing: a series only moves forward.
     """
-    # Compiling takes longer than a transaction may stay idle; in a process that is warm it costs nothing.
+    # Compiling takes longer than a transaction may stay idle; in a process that has compiled already it costs nothing.
     warm_up(strategy)
     engine = Engine(strategy)
     with database.begin() as connection:
-        _adopt_new_series(connection, engine.fresh())
-        _begin_again(connection, engine.fresh())
-        held = _lock_series(connection)
-        counts, bars = _new_bars(connection, held, cycle)
-        moved = [one for one, count in zip(held, counts, strict=True) if count]
-        memories, outputs = engine.run_many(
-            [one.memory for one in moved], bars, [count for count in counts if count], _SIGNALS_KEPT
+        _insert_new_series(connection, engine.new_state())
+        _restart_series(connection, engine.new_state())
+        locked = _lock_series(connection)
+        counts, bars = _new_bars(connection, locked, cycle)
+        stepped = [one for one, count in zip(locked, counts, strict=True) if count]
+        states, outputs = engine.run_many(
+            [one.state for one in stepped], bars, [count for count in counts if count], _SIGNALS_KEPT
         )
-        signals = engine.signals(outputs, [one.series for one in moved])
-        reached = engine.progress(outputs)
-        _store_states(connection, [one.series for one in moved], _first_bars(counts, bars), reached, memories)
+        signals = engine.signals(outputs, [one.series for one in stepped])
+        summaries = engine.summaries(outputs)
+        _store_states(connection, [one.series for one in stepped], _first_bars(counts, bars), summaries, states)
         _store_signals(connection, signals)
-    ready = {one.series for one in held if one.ready} | {
-        one.series for one, now in zip(moved, reached, strict=True) if now.ready
+    ready = {one.series for one in locked if one.ready} | {
+        one.series for one, summary in zip(stepped, summaries, strict=True) if summary.ready
     }
-    return EngineRun(len(held), len(bars.ts), len(signals), len(ready))
+    return EngineRun(len(locked), len(bars.ts), len(signals), len(ready))
 
 
-def _adopt_new_series(connection: Connection, memory: bytes) -> None:
-    """A row to lock for each series that may be traded and has none; whoever comes second finds it."""
+def _insert_new_series(connection: Connection, state: bytes) -> None:
+    """Insert a row to lock for each series that may be traded and has none; concurrent runs insert it once."""
     connection.execute(
         text("""
         INSERT INTO engine_states
-          (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, memory)
-        SELECT i.instrument_id, p.timeframe, 1, true, :version, 0, 'epoch', 0, :memory
+          (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, state_bytes)
+        SELECT i.instrument_id, p.timeframe, 1, true, :version, 0, 'epoch', 0, :state
         FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
         WHERE p.desired_status <> 'archived' AND NOT EXISTS (
           SELECT FROM engine_states s
@@ -80,13 +80,13 @@ def _adopt_new_series(connection: Connection, memory: bytes) -> None:
         ORDER BY 1, 2
         ON CONFLICT DO NOTHING
         """),
-        {"version": ENGINE_VERSION, "memory": memory},
+        {"version": ENGINE_VERSION, "state": state},
     )
 
 
-def _begin_again(connection: Connection, memory: bytes) -> None:
-    """History that came after a series had begun makes a new generation, as long as the old one may not trade yet."""
-    begun = connection.execute(
+def _restart_series(connection: Connection, state: bytes) -> None:
+    """Start a new generation of each series that has bars from before its first one and is not ready to trade yet."""
+    restarted = connection.execute(
         text("""
         UPDATE engine_states s SET adopted = false
         WHERE adopted AND NOT ready AND EXISTS (
@@ -95,12 +95,13 @@ def _begin_again(connection: Connection, memory: bytes) -> None:
         RETURNING instrument_id, timeframe::text, generation
         """)
     ).all()
-    if begun:
+    if restarted:
         connection.execute(
             text("""
             INSERT INTO engine_states
-              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, memory)
-            VALUES (:instrument, CAST(:timeframe AS timeframe), :generation + 1, true, :version, 0, 'epoch', 0, :memory)
+              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision,
+               state_bytes)
+            VALUES (:instrument, CAST(:timeframe AS timeframe), :generation + 1, true, :version, 0, 'epoch', 0, :state)
             """),
             [
                 {
@@ -108,18 +109,18 @@ def _begin_again(connection: Connection, memory: bytes) -> None:
                     "timeframe": row.timeframe,
                     "generation": row.generation,
                     "version": ENGINE_VERSION,
-                    "memory": memory,
+                    "state": state,
                 }
-                for row in begun
+                for row in restarted
             ],
         )
 
 
-def _lock_series(connection: Connection) -> list[_Held]:
-    """Every series that may be traded, locked in one order: two runs wait for each other and never deadlock."""
+def _lock_series(connection: Connection) -> list[_LockedSeries]:
+    """Lock every series that may be traded, in one order: concurrent runs wait for each other and never deadlock."""
     rows = connection.execute(
         text("""
-        SELECT s.instrument_id, s.timeframe, s.generation, s.bar_ts, s.ready, s.memory FROM engine_states s
+        SELECT s.instrument_id, s.timeframe, s.generation, s.bar_ts, s.ready, s.state_bytes FROM engine_states s
         WHERE s.adopted AND EXISTS (
           SELECT FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
           WHERE p.desired_status <> 'archived' AND i.instrument_id = s.instrument_id AND p.timeframe = s.timeframe)
@@ -128,18 +129,18 @@ def _lock_series(connection: Connection) -> list[_Held]:
         """)
     )
     return [
-        _Held(
+        _LockedSeries(
             Series(row.instrument_id, Timeframe(row.timeframe), row.generation),
             row.bar_ts,
             row.ready,
-            bytes(row.memory),
+            bytes(row.state_bytes),
         )
         for row in rows
     ]
 
 
-def _new_bars(connection: Connection, held: Sequence[_Held], cycle: datetime) -> tuple[list[int], Bars]:
-    """What is final and was not stepped yet, less what the gate withheld; and how many of them each series has."""
+def _new_bars(connection: Connection, locked: Sequence[_LockedSeries], cycle: datetime) -> tuple[list[int], Bars]:
+    """The final bars that were not stepped yet and are not withheld by the gate, and the number of them by series."""
     rows = connection.execute(
         text("""
         WITH last_runs AS (
@@ -162,21 +163,21 @@ def _new_bars(connection: Connection, held: Sequence[_Held], cycle: datetime) ->
         """),
         {
             "cycle": cycle,
-            "since": min((one.bar_ts for one in held), default=cycle),
-            "instruments": [one.series.instrument_id for one in held],
-            "timeframes": [one.series.timeframe.value for one in held],
-            "after": [one.bar_ts for one in held],
-            "until": [one.series.timeframe.last_final(cycle) for one in held],
+            "since": min((one.bar_ts for one in locked), default=cycle),
+            "instruments": [one.series.instrument_id for one in locked],
+            "timeframes": [one.series.timeframe.value for one in locked],
+            "after": [one.bar_ts for one in locked],
+            "until": [one.series.timeframe.last_final(cycle) for one in locked],
         },
     ).all()
     per_series = Counter(row.place for row in rows)
     jumps = [ignores_jump(Timeframe(row.timeframe), row.gap_type and GapType(row.gap_type)) for row in rows]
     columns = list(zip(*(row[3:] for row in rows), strict=True)) or [()] * 7
-    return [per_series[place] for place in range(1, len(held) + 1)], as_bars(*columns, jumps)
+    return [per_series[place] for place in range(1, len(locked) + 1)], as_bars(*columns, jumps)
 
 
 def _first_bars(counts: Sequence[int], bars: Bars) -> list[datetime]:
-    """Of each series that has some."""
+    """The start of the first new bar of each series that has new bars."""
     starts = [end - count for end, count in zip(accumulate(counts), counts, strict=True) if count]
     return [instant(int(bars.ts[start])) for start in starts]
 
@@ -185,20 +186,21 @@ def _store_states(
     connection: Connection,
     series: Sequence[Series],
     firsts: Sequence[datetime],
-    reached: Sequence[Progress],
-    memories: Sequence[bytes],
+    summaries: Sequence[SeriesSummary],
+    states: Sequence[bytes],
 ) -> None:
     connection.execute(
         text("""
         UPDATE engine_states s SET
           engine_version = :version, bar_count = n.bar_count, ready = n.ready, bar_ts = n.bar_ts,
-          bar_revision = n.bar_revision, state = n.state, memory = n.memory, anchor = COALESCE(s.anchor, n.first)
+          bar_revision = n.bar_revision, state = n.state, state_bytes = n.state_bytes,
+          anchor = COALESCE(s.anchor, n.first)
         FROM unnest(
           CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:generations AS integer[]),
           CAST(:bar_counts AS integer[]), CAST(:ready AS boolean[]), CAST(:bar_ts AS timestamptz[]),
-          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:memories AS bytea[]),
+          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:state_bytes AS bytea[]),
           CAST(:firsts AS timestamptz[])
-        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, memory, first)
+        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, state_bytes, first)
         WHERE (s.instrument_id, s.timeframe, s.generation) = (n.instrument_id, n.timeframe, n.generation)
         """),
         {
@@ -206,12 +208,12 @@ def _store_states(
             "instruments": [one.instrument_id for one in series],
             "timeframes": [one.timeframe.value for one in series],
             "generations": [one.generation for one in series],
-            "bar_counts": [now.bar_count for now in reached],
-            "ready": [now.ready for now in reached],
-            "bar_ts": [now.bar_ts for now in reached],
-            "revisions": [now.bar_revision for now in reached],
-            "states": [now.state and now.state.value for now in reached],
-            "memories": list(memories),
+            "bar_counts": [summary.bar_count for summary in summaries],
+            "ready": [summary.ready for summary in summaries],
+            "bar_ts": [summary.bar_ts for summary in summaries],
+            "revisions": [summary.bar_revision for summary in summaries],
+            "states": [summary.state and summary.state.value for summary in summaries],
+            "state_bytes": list(states),
             "firsts": list(firsts),
         },
     )

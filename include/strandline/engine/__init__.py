@@ -1,10 +1,10 @@
-"""Bars to signals: pure, deterministic, without any notion of holdings."""
+"""Turns bars into signals: pure, deterministic, without any notion of holdings."""
 
 from strandline.engine.bars import Bars, as_bars, columns, ignores_jump
 from strandline.engine.engine import Engine, warm_up
-from strandline.engine.progress import Progress
 from strandline.engine.results import Outputs
 from strandline.engine.signals import Series
+from strandline.engine.summary import SeriesSummary
 from strandline.engine.version import ENGINE_VERSION
 
 __all__ = [
@@ -12,8 +12,8 @@ __all__ = [
     "Bars",
     "Engine",
     "Outputs",
-    "Progress",
     "Series",
+    "SeriesSummary",
     "as_bars",
     "columns",
     "ignores_jump",

@@ -1,12 +1,12 @@
-"""Exponential, logarithm and what is made of them, out of the four operations only.
+"""Exponential, logarithm and functions built on them, computed with the four basic operations only.
 
-The C library picks its own versions by the CPU, and they differ in the last bit; these never do.
+The C library picks its versions by the CPU, and they differ in the last bit; these never do.
 """
 
 import math
 from typing import Final
 
-from strandline.engine.compiled import part
+from strandline.engine.compilation import compiled
 from strandline.engine.records import Bits, Floats
 
 LN2: Final = 0.6931471805599453
@@ -17,7 +17,7 @@ _CLIP: Final = 60.0
 _PLACES: Final = 1e9
 
 
-@part
+@compiled
 def exp(x: float) -> float:
     """e^x for any x that has a finite result: 2^k times e^r with a small r, and a rational form for that."""
     k = math.floor(x / LN2 + 0.5)
@@ -33,7 +33,7 @@ def exp(x: float) -> float:
     return math.ldexp(1.0 - ((low - r * c / (2.0 - c)) - high), int(k))
 
 
-@part
+@compiled
 def log(x: float) -> float:
     """ln x for x > 0: the exponent times ln 2, and a series for the rest, which lies around 1."""
     rest, k = math.frexp(x)
@@ -53,21 +53,21 @@ def log(x: float) -> float:
     return k * _LN2_HIGH - ((half - (s * (half + even + odd) + k * _LN2_LOW)) - f)
 
 
-@part
+@compiled
 def sigmoid(x: float) -> float:
-    """From 0 to 1, a half at 0."""
+    """The logistic function: from 0 to 1, one half at 0."""
     return 1.0 / (1.0 + exp(-clip(x, -_CLIP, _CLIP)))
 
 
-@part
+@compiled
 def clip(x: float, low: float, high: float) -> float:
     """The nearest number in [low, high]."""
     return min(high, max(low, x))
 
 
-@part
-def over(x: float, scale: float) -> float:
-    """x / scale; where nothing moves and the scale is 0, as far out as a score can tell."""
+@compiled
+def safe_ratio(x: float, scale: float) -> float:
+    """x / scale; with a scale of 0 (a market that does not move) the largest value that a sigmoid distinguishes."""
     if scale != 0.0:
         return x / scale
     if x == 0.0:
@@ -75,15 +75,15 @@ def over(x: float, scale: float) -> float:
     return math.copysign(_CLIP, x)
 
 
-@part
-def rounded(score: float) -> float:
-    """To 1e-9, half upwards: what is compared is what is stored."""
+@compiled
+def round_score(score: float) -> float:
+    """Round to 1e-9, half upwards, so that the number that is compared is the number that is stored."""
     return math.floor(score * _PLACES + 0.5) / _PLACES
 
 
-@part
+@compiled
 def slope(values: Floats) -> float:
-    """Of the least-squares line through equally spaced values, oldest first; exactly 0 where they are equal."""
+    """The slope of the least-squares line through equally spaced values, oldest first; exactly 0 if they are equal."""
     n = len(values)
     total = 0.0
     for i in range(n // 2):
@@ -91,19 +91,19 @@ def slope(values: Floats) -> float:
     return 6.0 * total / (n * (n * n - 1.0))
 
 
-@part
+@compiled
 def mean(values: Floats) -> float:
-    """Summed from the oldest on."""
+    """The mean, summed from the oldest value on."""
     total = 0.0
     for value in values:
         total += value
     return total / len(values)
 
 
-@part
-def share(marks: Bits) -> float:
-    """The part of them that is set."""
+@compiled
+def share(bits: Bits) -> float:
+    """The share of bits that are set."""
     total = 0
-    for mark in marks:
-        total += mark
-    return total / len(marks)
+    for bit in bits:
+        total += bit
+    return total / len(bits)

@@ -1,4 +1,4 @@
-"""Bars as columns."""
+"""Bars as NumPy columns, and the check of their values."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -18,9 +18,9 @@ _FULL_RANGE: Final = frozenset({Timeframe.H4, Timeframe.D1})
 
 
 class Bars(NamedTuple):
-    """In bar order, series after series; `ts` in microseconds since 1970, an unknown volume is NaN.
+    """Columns of bars, series after series in bar order; `ts` in microseconds since 1970, an unknown volume is NaN.
 
-    `jump_ignored` is set where the ATR does not look at the close before the bar.
+    `jump_ignored` is set where the ATR leaves out the move from the previous close.
     """
 
     ts: Ints
@@ -34,7 +34,7 @@ class Bars(NamedTuple):
 
 
 def columns(bars: Sequence[Bar]) -> Bars:
-    """The same bars as columns."""
+    """Convert bars to columns."""
     return as_bars(
         [micros(bar.ts) for bar in bars],
         [bar.revision for bar in bars],
@@ -48,23 +48,23 @@ def columns(bars: Sequence[Bar]) -> Bars:
 
 
 def as_bars(*values: object) -> Bars:
-    """Columns from whatever NumPy can read; None becomes NaN."""
+    """Make columns from anything that NumPy can read; None becomes NaN."""
     kinds = ("i8", "i8", "f8", "f8", "f8", "f8", "f8", "u1")
     return Bars(*(np.ascontiguousarray(column, kind) for column, kind in zip(values, kinds, strict=True)))
 
 
 def ignores_jump(timeframe: Timeframe, gap: GapType | None) -> bool:
-    """Up to 1h the ATR leaves out the jump across a session's end."""
+    """Whether the ATR leaves out the jump across the end of a session: on timeframes up to 1h."""
     return gap in _SESSION_GAPS and timeframe not in _FULL_RANGE
 
 
-def select(bars: Bars, which: Ints) -> Bars:
-    """Some of them."""
-    return Bars._make(column[which] for column in bars)
+def select(bars: Bars, rows: Ints) -> Bars:
+    """The bars of these rows."""
+    return Bars._make(column[rows] for column in bars)
 
 
-def check(bars: Bars) -> None:
-    """Refuse what no market has: the engine never guesses."""
+def check_bars(bars: Bars) -> None:
+    """Raise ValueError for missing, non-finite or impossible prices and volumes: the engine never guesses."""
     lengths = {len(column) for column in bars}
     require(len(lengths) == 1, "the columns of the bars differ in length")
     prices = np.stack([bars.open, bars.high, bars.low, bars.close])

@@ -1,4 +1,4 @@
-"""The strategy's numbers for the compiled step, under the names that they have in the strategy."""
+"""Converts the strategy's parameters to a record for the compiled step, under the same names."""
 
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ _SECTIONS: Final = ("history", "indicators", "levels", "states", "flags", "score
 
 
 def parameters(strategy: Strategy) -> Records:
-    """One record; in compiled code it reads like the strategy itself."""
+    """One record, whose fields compiled code reads like those of the strategy."""
     sections = {name: getattr(strategy, name) for name in _SECTIONS}
     return np.array([_values(sections)], dtype=_type(sections))
 

@@ -1,4 +1,4 @@
-"""Flat records: what the compiled step reads and writes, laid out after the annotations of a class."""
+"""NumPy record types for the compiled step, made from the annotations of a class."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias, get_type_hints
@@ -15,7 +15,7 @@ _KINDS: Final[Mapping[Any, str]] = {int: "i8", float: "f8", Floats: "f8", Ints: 
 
 
 def record_type(kind: type, shapes: Mapping[str, tuple[int, ...]] | None = None) -> np.dtype[np.void]:
-    """A field for each annotation; `shapes` says how long the arrays are."""
+    """A record type with a field for each annotation; `shapes` gives the shapes of array fields."""
     sizes = shapes or {}
     return np.dtype(
         [(name, _KINDS[hint], sizes.get(name, ())) for name, hint in get_type_hints(kind).items()], align=True

@@ -1,4 +1,4 @@
-"""What a step says of its bar, as flat records; the names are those of the signal."""
+"""The outputs of a step as NumPy records; field names are those of the signal."""
 
 from typing import Final, NamedTuple
 
@@ -6,11 +6,11 @@ from strandline.engine.bars import Bars
 from strandline.engine.records import Records, record_type
 
 NO_STATE: Final = -1
-"""Too few bars so far."""
+"""The state of a series with too few bars."""
 
 
-class Head:
-    """Where the series stands after the bar."""
+class BarState:
+    """State, identifiers and flags after the bar."""
 
     series: int
     bar_count: int
@@ -25,7 +25,7 @@ class Head:
 
 
 class Indicators:
-    """See the rules for each."""
+    """Inputs of the scores and rules."""
 
     close: float
     ema20: float
@@ -53,7 +53,7 @@ class Indicators:
 
 
 class Scores:
-    """Rounded to 1e-9."""
+    """The scores, rounded to 1e-9."""
 
     ts: float
     ox: float
@@ -65,7 +65,7 @@ class Scores:
 
 
 class Terms:
-    """What the scores are made of, before weights."""
+    """The terms of the scores, before weights."""
 
     ts_rsi_slope: float
     ts_adx_slope: float
@@ -101,7 +101,7 @@ class Terms:
 
 
 class FoundLevel:
-    """A level, and the number of the bar of its newest pivot."""
+    """A level, and the bar number of its newest pivot."""
 
     ts: int
     price: float
@@ -111,21 +111,21 @@ class FoundLevel:
 
 
 class Outputs(NamedTuple):
-    """A row for each bar that was kept, series after series; `before` is the memory that the bar met.
+    """A row for each kept bar, series after series; `state_before` is the state of the series before the bar.
 
-    Before a series has a state, its rows say nothing but how many bars there were.
+    Until a series has a state, only the bar count of its rows is valid.
     """
 
     bars: Bars
-    before: Records
-    heads: Records
+    state_before: Records
+    bar_states: Records
     indicators: Records
     scores: Records
     terms: Records
     levels: Records
 
 
-HEAD: Final = record_type(Head)
+BAR_STATE: Final = record_type(BarState)
 INDICATORS: Final = record_type(Indicators)
 SCORES: Final = record_type(Scores)
 TERMS: Final = record_type(Terms)

@@ -1,39 +1,39 @@
-"""The scores, and every term of them."""
+"""Computes the scores and their terms."""
 
-from strandline.engine.arithmetic import clip, exp, over, rounded, sigmoid
-from strandline.engine.compiled import part
-from strandline.engine.memory import Memory
+from strandline.engine.arithmetic import clip, exp, round_score, safe_ratio, sigmoid
+from strandline.engine.compilation import compiled
 from strandline.engine.results import Indicators, Scores, Terms
+from strandline.engine.series_state import SeriesState
 from strandline.engine.states import S3
 from strandline.model.strategy import Strategy
 
 
-@part
-def score(m: Memory, volume_known: bool, p: Strategy, now: Indicators, terms: Terms, scores: Scores) -> None:
-    """All of them; decay comes before what it weighs on."""
+@compiled
+def score(s: SeriesState, volume_known: bool, p: Strategy, now: Indicators, terms: Terms, scores: Scores) -> None:
+    """Compute all scores; decay first, because the others use it."""
     volume = sigmoid(-now.vo_z) if volume_known else p.indicators.unknown_volume_term
     scores.ts = _trend(p, now, terms)
     scores.edx = _decay(volume, p, now, terms)
-    scores.ox = _overextension(m.state == S3, scores.edx, p, now, terms)
-    scores.dx = _dip(m, volume, scores.edx, p, now, terms)
+    scores.ox = _overextension(s.state == S3, scores.edx, p, now, terms)
+    scores.dx = _dip(s, volume, scores.edx, p, now, terms)
     scores.dx_threshold = _dip_threshold(scores.edx, p, terms)
 
 
-@part
+@compiled
 def _trend(p: Strategy, now: Indicators, terms: Terms) -> float:
-    """TS: momentum, and the strength of the trend where there is one."""
+    """TS, trend strength: momentum, and the slope of ADX while ADX shows a trend."""
     w = p.scores.trend
     terms.ts_rsi_slope = sigmoid(now.rsi_slope / w.rsi_slope_scale)
     terms.ts_adx_slope = sigmoid(now.adx_slope / w.adx_slope_scale)
     terms.ts_adx_counts = 1.0 if now.adx >= w.adx_min else 0.0
-    return rounded(
+    return round_score(
         w.rsi_slope_weight * terms.ts_rsi_slope + w.adx_slope_weight * terms.ts_adx_counts * terms.ts_adx_slope
     )
 
 
-@part
+@compiled
 def _decay(volume: float, p: Strategy, now: Indicators, terms: Terms) -> float:
-    """EDX: 0 healthy, 1 decayed."""
+    """EDX, decay of the trend: 0 healthy, 1 decayed."""
     w = p.scores.decay
     terms.edx_slope250 = sigmoid(-now.slope250 / w.slope250_scale)
     terms.edx_slope333 = sigmoid(-now.slope333 / w.slope333_scale)
@@ -51,17 +51,17 @@ def _decay(volume: float, p: Strategy, now: Indicators, terms: Terms) -> float:
         + w.volume_weight * terms.edx_volume
         + w.separation_weight * separation
     )
-    return rounded(total / w.normaliser)
+    return round_score(total / w.normaliser)
 
 
-@part
+@compiled
 def _overextension(in_trend: bool, edx: float, p: Strategy, now: Indicators, terms: Terms) -> float:
-    """OX: how far price has run ahead of its averages; more so when the trend decays."""
+    """OX, overextension: how far price is above its averages; in S3 a decaying trend raises it."""
     w, weigh, scale = p.scores.overextension, p.scores.overextension.weights, p.scores.overextension.scales
-    terms.ox_ema20 = sigmoid(over(now.close - now.ema20, scale.ema20_atr * now.atr))
-    terms.ox_ema60 = sigmoid(over(now.close - now.ema60, scale.ema60_atr * now.atr))
-    terms.ox_ema144 = sigmoid(over(now.close - now.ema144, scale.ema144_atr * now.atr))
-    terms.ox_ema250 = sigmoid(over(now.close - now.ema250, scale.ema250_atr * now.atr))
+    terms.ox_ema20 = sigmoid(safe_ratio(now.close - now.ema20, scale.ema20_atr * now.atr))
+    terms.ox_ema60 = sigmoid(safe_ratio(now.close - now.ema60, scale.ema60_atr * now.atr))
+    terms.ox_ema144 = sigmoid(safe_ratio(now.close - now.ema144, scale.ema144_atr * now.atr))
+    terms.ox_ema250 = sigmoid(safe_ratio(now.close - now.ema250, scale.ema250_atr * now.atr))
     terms.ox_dsep_fast = sigmoid(now.dsep_fast / scale.dsep_fast)
     terms.ox_dsep_mid = sigmoid(now.dsep_mid / scale.dsep_mid)
     terms.ox_atr_ratio = sigmoid(now.atr_ratio - 1.0)
@@ -77,15 +77,15 @@ def _overextension(in_trend: bool, edx: float, p: Strategy, now: Indicators, ter
         + weigh.atr_ratio * terms.ox_atr_ratio
         + weigh.slope20 * terms.ox_slope20
     )
-    return rounded(clip(terms.ox_factor * total, 0.0, 1.0))
+    return round_score(clip(terms.ox_factor * total, 0.0, 1.0))
 
 
-@part
-def _dip(m: Memory, volume: float, edx: float, p: Strategy, now: Indicators, terms: Terms) -> float:
-    """DX: how good a dip between EMA 333 and EMA 144 is to buy."""
+@compiled
+def _dip(s: SeriesState, volume: float, edx: float, p: Strategy, now: Indicators, terms: Terms) -> float:
+    """DX, quality of a dip between EMA 333 and EMA 144."""
     w = p.scores.dip
     band = (now.ema144 - now.ema333) / now.close
-    terms.dx_place = clip(over(now.close - now.ema333, now.ema144 - now.ema333), 0.0, 1.0)
+    terms.dx_place = clip(safe_ratio(now.close - now.ema333, now.ema144 - now.ema333), 0.0, 1.0)
     terms.dx_depth = exp(-w.depth_decay * terms.dx_place)
     terms.dx_band = sigmoid((w.band_middle - band) / w.band_scale)
     terms.dx_volume = volume
@@ -93,7 +93,7 @@ def _dip(m: Memory, volume: float, edx: float, p: Strategy, now: Indicators, ter
     terms.dx_rsi_slope = sigmoid(now.rsi_slope / w.rsi_slope_scale)
     terms.dx_adx_slope = sigmoid(now.adx_slope / w.adx_slope_scale)
     terms.dx_adx_counts = 1.0 if now.adx >= w.adx_min else 0.0
-    terms.dx_rising = 1.0 if now.slope144 > m.slope144_values[0] else 0.0
+    terms.dx_rising = 1.0 if now.slope144 > s.slope144_values[0] else 0.0
     terms.dx_factor = 1.0 - w.decay_damping * clip(edx - w.decay_from, 0.0, w.decay_span)
     calm = (
         w.atr_ratio_share * terms.dx_atr_ratio
@@ -106,14 +106,14 @@ def _dip(m: Memory, volume: float, edx: float, p: Strategy, now: Indicators, ter
         + w.calm_weight * calm
         + w.rising_weight * terms.dx_rising
     )
-    return rounded(clip(total * terms.dx_factor, 0.0, 1.0))
+    return round_score(clip(total * terms.dx_factor, 0.0, 1.0))
 
 
-@part
+@compiled
 def _dip_threshold(edx: float, p: Strategy, terms: Terms) -> float:
-    """What DX must reach: less the deeper the dip, more when the trend decays."""
+    """The threshold of DX: lower the deeper the dip, higher when the trend decays."""
     w = p.flags.buy_s3
     decayed = clip((edx - w.decay_from) / (w.decay_to - w.decay_from), 0.0, 1.0)
     terms.dx_threshold_place = w.dx_at_ema333 + (w.dx_at_ema144 - w.dx_at_ema333) * terms.dx_place
     terms.dx_threshold_decay = w.decay_raises_by * decayed
-    return rounded(w.dx_threshold + terms.dx_threshold_decay + terms.dx_threshold_place)
+    return round_score(w.dx_threshold + terms.dx_threshold_decay + terms.dx_threshold_place)

@@ -1,4 +1,4 @@
-"""Signals out of what the compiled step wrote down."""
+"""Makes signals from the outputs of the compiled step."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from strandline.engine.bars import instant
-from strandline.engine.memory import NONE
 from strandline.engine.records import Records
 from strandline.engine.results import INDICATORS, NO_STATE, SCORES, TERMS, Outputs
+from strandline.engine.series_state import NO_INSTANT
 from strandline.engine.version import ENGINE_VERSION
 from strandline.model.canonical import digest
 from strandline.model.signal import EngineState, Flag, Level, Signal
@@ -22,7 +22,7 @@ _VOLUME_TERMS: Final = ("edx_volume", "dx_volume")
 
 
 class Series(NamedTuple):
-    """Whose bars they are; history before the anchor makes another generation."""
+    """The key of a series; history from before its first bar makes another generation."""
 
     instrument_id: int
     timeframe: Timeframe
@@ -32,35 +32,35 @@ class Series(NamedTuple):
 def make_signals(
     outputs: Outputs, series: Sequence[Series], rows: Sequence[int] | None, strategy_hash: str
 ) -> list[Signal]:
-    """One for each of these rows, in their order; for every row that has a state when none are named."""
+    """The signals of these rows, in their order; without rows, of every row that has a state."""
     chosen = _with_state(outputs) if rows is None else rows
-    return [_signal(outputs, row, series[outputs.heads[row]["series"]], strategy_hash) for row in chosen]
+    return [_signal(outputs, row, series[outputs.bar_states[row]["series"]], strategy_hash) for row in chosen]
 
 
 def _with_state(outputs: Outputs) -> list[int]:
-    return [int(row) for row in np.flatnonzero(outputs.heads["state"] != NO_STATE)]
+    return [int(row) for row in np.flatnonzero(outputs.bar_states["state"] != NO_STATE)]
 
 
 def _signal(outputs: Outputs, row: int, series: Series, strategy_hash: str) -> Signal:
-    head = outputs.heads[row]
+    bar_state = outputs.bar_states[row]
     return Signal(
         instrument_id=series.instrument_id,
         timeframe=series.timeframe,
         bar_ts=instant(int(outputs.bars.ts[row])),
         bar_revision=int(outputs.bars.revision[row]),
         generation=series.generation,
-        bar_count=int(head["bar_count"]),
-        state=_STATES[head["state"]],
-        state_since=instant(int(head["state_since"])),
-        flags=tuple(flag for place, flag in enumerate(_FLAGS) if head["flags"] >> place & 1),
-        exit_reason=_EXIT_REASONS[head["exit"]],
-        attempt_id=_instant_or_none(int(head["attempt"])),
-        trend_id=_instant_or_none(int(head["trend"])),
+        bar_count=int(bar_state["bar_count"]),
+        state=_STATES[bar_state["state"]],
+        state_since=instant(int(bar_state["state_since"])),
+        flags=tuple(flag for place, flag in enumerate(_FLAGS) if bar_state["flags"] >> place & 1),
+        exit_reason=_EXIT_REASONS[bar_state["exit"]],
+        attempt_id=_instant_or_none(int(bar_state["attempt"])),
+        trend_id=_instant_or_none(int(bar_state["trend"])),
         indicators=_named(INDICATORS, outputs.indicators[row]),
         scores=_named(SCORES, outputs.scores[row]),
         terms=_named(TERMS, outputs.terms[row]),
-        unknown_terms=() if head["volume_known"] else _VOLUME_TERMS,
-        levels=tuple(_levels(outputs.levels[row][: head["levels"]])),
+        unknown_terms=() if bar_state["volume_known"] else _VOLUME_TERMS,
+        levels=tuple(_levels(outputs.levels[row][: bar_state["levels"]])),
         engine_version=ENGINE_VERSION,
         input_hash=_input_hash(outputs, row, strategy_hash),
     )
@@ -76,10 +76,10 @@ def _levels(found: Records) -> Iterator[Level]:
 
 
 def _instant_or_none(ts: int) -> datetime | None:
-    return None if ts == NONE else instant(ts)
+    return None if ts == NO_INSTANT else instant(ts)
 
 
 def _input_hash(outputs: Outputs, row: int, strategy_hash: str) -> str:
-    """Over all that the step read."""
+    """A digest of everything that the step read."""
     bar = b"".join(column[row].tobytes() for column in outputs.bars)
-    return digest([outputs.before[row].tobytes(), bar, ENGINE_VERSION, strategy_hash])
+    return digest([outputs.state_before[row].tobytes(), bar, ENGINE_VERSION, strategy_hash])

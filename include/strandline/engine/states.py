@@ -1,10 +1,10 @@
-"""The states and what leads from one to another; one transition a bar."""
+"""The states of a series and their transitions; at most one transition a bar."""
 
 from typing import Final
 
-from strandline.engine.compiled import part
-from strandline.engine.memory import NONE, Memory
+from strandline.engine.compilation import compiled
 from strandline.engine.results import Indicators
+from strandline.engine.series_state import NO_INSTANT, SeriesState
 from strandline.model.strategy import Strategy
 
 S0: Final = 0
@@ -18,110 +18,110 @@ TREND_FAILED: Final = 1
 TREND_OVER: Final = 2
 
 
-@part
-def move(m: Memory, p: Strategy, now: Indicators) -> int:
-    """Follow the first transition that holds; tells why the position must be left, if so."""
-    if m.bars == p.history.bars_for_state:
-        _start(m, now)
-    elif m.state == S4:
-        _watch(m, p, now)
-    elif m.state == S0:
-        _wait(m, now)
-    elif m.state == S1:
-        return _attempt(m, now)
-    elif m.state == S2:
-        _rise(m, now)
+@compiled
+def next_state(s: SeriesState, p: Strategy, now: Indicators) -> int:
+    """Take the first transition whose condition holds; returns the reason to exit the position, or NO_EXIT."""
+    if s.bars == p.history.bars_for_state:
+        _first_state(s, now)
+    elif s.state == S4:
+        _from_s4(s, p, now)
+    elif s.state == S0:
+        _from_s0(s, now)
+    elif s.state == S1:
+        return _from_s1(s, now)
+    elif s.state == S2:
+        _from_s2(s, now)
     else:
-        return _ride(m, now)
+        return _from_s3(s, now)
     return NO_EXIT
 
 
-@part
-def _start(m: Memory, now: Indicators) -> None:
-    m.order_held = 1 if _rising(now) else 0
-    _enter(m, S0 if _falling(now) else S4)
+@compiled
+def _first_state(s: SeriesState, now: Indicators) -> None:
+    s.order_held = 1 if _in_s3_order(now) else 0
+    _enter(s, S0 if _in_s0_order(now) else S4)
 
 
-@part
-def _watch(m: Memory, p: Strategy, now: Indicators) -> None:
-    """S4: whatever goes on began before there was a state."""
-    m.order_held = m.order_held + 1 if _rising(now) else 0
-    if _falling(now):
-        _enter(m, S0)
-    elif m.order_held >= p.states.confirm_s3_bars:
-        _begin_trend(m)
+@compiled
+def _from_s4(s: SeriesState, p: Strategy, now: Indicators) -> None:
+    """S4: the current move began before the series had a state."""
+    s.order_held = s.order_held + 1 if _in_s3_order(now) else 0
+    if _in_s0_order(now):
+        _enter(s, S0)
+    elif s.order_held >= p.states.confirm_s3_bars:
+        _begin_trend(s)
 
 
-@part
-def _wait(m: Memory, now: Indicators) -> None:
-    """S0: until the fast averages turn."""
+@compiled
+def _from_s0(s: SeriesState, now: Indicators) -> None:
+    """S0: an attempt begins when the fast averages and the close are above EMA 60."""
     if _fast_above_mid(now) and now.close > now.ema60:
-        _enter(m, S1)
-        m.attempt = m.ts
+        _enter(s, S1)
+        s.attempt = s.ts
 
 
-@part
-def _attempt(m: Memory, now: Indicators) -> int:
-    """S1: it fails, or price takes the slowest average."""
-    if _falling(now):
-        _fall(m)
+@compiled
+def _from_s1(s: SeriesState, now: Indicators) -> int:
+    """S1: the attempt fails in the order of S0, or the close rises above EMA 333."""
+    if _in_s0_order(now):
+        _back_to_s0(s)
         return TREND_FAILED
     if now.close > now.ema333:
-        _enter(m, S2)
+        _enter(s, S2)
     return NO_EXIT
 
 
-@part
-def _rise(m: Memory, now: Indicators) -> None:
-    """S2: above the slowest average, until all of them are in order."""
+@compiled
+def _from_s2(s: SeriesState, now: Indicators) -> None:
+    """S2: back to S1 below EMA 333; a trend begins in the order of S3."""
     if now.close < now.ema333:
-        _enter(m, S1)
-    elif _rising(now):
-        _begin_trend(m)
+        _enter(s, S1)
+    elif _in_s3_order(now):
+        _begin_trend(s)
 
 
-@part
-def _ride(m: Memory, now: Indicators) -> int:
-    """S3: until every average has sunk under the slowest."""
+@compiled
+def _from_s3(s: SeriesState, now: Indicators) -> int:
+    """S3: the trend is over when every other average is below EMA 333."""
     if max(now.ema20, now.ema30, now.ema60, now.ema144, now.ema250) < now.ema333:
-        _fall(m)
+        _back_to_s0(s)
         return TREND_OVER
     return NO_EXIT
 
 
-@part
-def _enter(m: Memory, state: int) -> None:
-    m.state = state
-    m.state_since = m.ts
+@compiled
+def _enter(s: SeriesState, state: int) -> None:
+    s.state = state
+    s.state_since = s.ts
 
 
-@part
-def _begin_trend(m: Memory) -> None:
-    _enter(m, S3)
-    m.trend = m.ts
-    m.trend_bar = m.bars
-    m.dip_taken = 0
+@compiled
+def _begin_trend(s: SeriesState) -> None:
+    _enter(s, S3)
+    s.trend = s.ts
+    s.trend_bar = s.bars
+    s.dip_taken = 0
 
 
-@part
-def _fall(m: Memory) -> None:
-    _enter(m, S0)
-    m.attempt = NONE
-    m.trend = NONE
+@compiled
+def _back_to_s0(s: SeriesState) -> None:
+    _enter(s, S0)
+    s.attempt = NO_INSTANT
+    s.trend = NO_INSTANT
 
 
-@part
+@compiled
 def _fast_above_mid(now: Indicators) -> bool:
     return now.ema20 > now.ema60 and now.ema30 > now.ema60
 
 
-@part
-def _falling(now: Indicators) -> bool:
-    """The order of S0."""
+@compiled
+def _in_s0_order(now: Indicators) -> bool:
+    """Every average is below the next slower one."""
     return max(now.ema20, now.ema30) < now.ema60 < now.ema144 < now.ema250 < now.ema333
 
 
-@part
-def _rising(now: Indicators) -> bool:
-    """The order of S3."""
+@compiled
+def _in_s3_order(now: Indicators) -> bool:
+    """Every average is above the next slower one."""
     return _fast_above_mid(now) and now.ema60 > now.ema144 > now.ema250 > now.ema333

@@ -65,7 +65,7 @@ CREATE TABLE engine_states (
   bar_revision    integer NOT NULL CHECK (bar_revision >= 0),
   state           engine_state,
   anchor          timestamptz,
-  memory          bytea NOT NULL,
+  state_bytes     bytea NOT NULL,
   PRIMARY KEY (instrument_id, timeframe, generation)
 );
 CREATE UNIQUE INDEX one_adopted_generation ON engine_states (instrument_id, timeframe) WHERE adopted;
@@ -83,7 +83,7 @@ COMMENT ON COLUMN engine_states.bar_ts IS 'The bar that was stepped last, so tha
 COMMENT ON COLUMN engine_states.bar_revision IS 'The revision of that bar.';
 COMMENT ON COLUMN engine_states.state IS 'The state that the series is in; null before the first bar.';
 COMMENT ON COLUMN engine_states.anchor IS 'The first bar that was stepped; null before it.';
-COMMENT ON COLUMN engine_states.memory IS 'The compiled step''s own memory; only the engine can read it.';
+COMMENT ON COLUMN engine_states.state_bytes IS 'All that the engine keeps between two bars of the series; only the engine can read it.';
 
 
 CREATE TABLE features (

@@ -1,4 +1,4 @@
-"""Series of bars: random ones, and the market's own whole trend."""
+"""Sample series of bars (random walks, the simulated market's whole trend), and the engine with default parameters."""
 
 from typing import Any, Final
 
@@ -65,28 +65,28 @@ def trend_bars(seed: int, volatility: float = 0.7, amplitude: float = 1.0) -> Ba
     return as_bars(times, [0] * len(times), *prices, volumes, [0] * len(times))
 
 
-def part_of(bars: Bars, start: int, end: int) -> Bars:
-    """Bars from `start` until `end`."""
+def bars_between(bars: Bars, start: int, end: int) -> Bars:
+    """The bars from `start` until before `end`."""
     return Bars._make(column[start:end].copy() for column in bars)
 
 
-def joined(*parts: Bars) -> Bars:
-    """One after another."""
+def concatenated(*parts: Bars) -> Bars:
+    """All bars in one."""
     return Bars._make(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
 def run(bars: Bars) -> Outputs:
-    """What a new series says of each bar."""
-    return ENGINE.run(ENGINE.fresh(), bars)[1]
+    """The outputs of a new series for these bars."""
+    return ENGINE.run(ENGINE.new_state(), bars)[1]
 
 
 def raised(outputs: Outputs, flag: Flag) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """On which bars it is."""
-    return (outputs.heads["flags"] >> list(Flag).index(flag) & 1).astype(bool)
+    """The bars on which the flag is raised."""
+    return (outputs.bar_states["flags"] >> list(Flag).index(flag) & 1).astype(bool)
 
 
-def same(left: Outputs, right: Outputs) -> bool:
-    """Byte for byte."""
+def same_bytes(left: Outputs, right: Outputs) -> bool:
+    """Whether the outputs are equal byte for byte."""
     return all(
         a.tobytes() == b.tobytes()
         for one, other in zip(left, right, strict=True)
@@ -94,14 +94,14 @@ def same(left: Outputs, right: Outputs) -> bool:
     )
 
 
-def joined_outputs(left: Outputs, right: Outputs) -> Outputs:
-    """The rows of both."""
-    bars = joined(left.bars, right.bars)
+def concatenated_outputs(left: Outputs, right: Outputs) -> Outputs:
+    """The rows of both, in order."""
+    bars = concatenated(left.bars, right.bars)
     return Outputs(bars, *(_stacked(*pair) for pair in zip(left[1:], right[1:], strict=True)))
 
 
 def _stacked(first: Any, second: Any) -> Any:
-    """One after the other; NumPy's own leaves whatever was in memory between the fields of a record."""
+    """One after the other; NumPy's own function leaves random bytes in the padding of records."""
     both = np.zeros((len(first) + len(second), *first.shape[1:]), first.dtype)
     both[: len(first)], both[len(first) :] = first, second
     return both

@@ -1,4 +1,4 @@
-"""What a series remembers between two bars: one flat record that is stored as bytes."""
+"""The state of a series between two bars: one record, stored as bytes."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -11,12 +11,12 @@ from strandline.model.canonical import digest
 from strandline.model.errors import StrandlineError
 from strandline.model.strategy import Strategy
 
-NONE: Final = -(2**63)
-"""No instant."""
+NO_INSTANT: Final = -(2**63)
+"""Stands for a missing instant."""
 
 
-class Memory:
-    """Instants are microseconds since 1970; windows hold their newest value last."""
+class SeriesState:
+    """The fields; instants are microseconds since 1970, windows hold their newest value last."""
 
     layout: int
     bars: int
@@ -64,15 +64,15 @@ class Memory:
     pivot_bar: Ints
 
 
-def memory_type(strategy: Strategy) -> np.dtype[np.void]:
-    """Its layout: the strategy says how long the windows are."""
+def state_type(strategy: Strategy) -> np.dtype[np.void]:
+    """The record type; the strategy sets the lengths of the windows."""
     lengths = strategy.indicators
-    slope, around = (lengths.slope_bars,), (2 * strategy.levels.side_bars + 1,)
+    slope, pivot_window = (lengths.slope_bars,), (2 * strategy.levels.side_bars + 1,)
     separation = (lengths.separation_bars + 1,)
     decay = (strategy.scores.decay.window_bars,)
     pivots = (strategy.levels.newest,)
     return record_type(
-        Memory,
+        SeriesState,
         {
             "ema": (len(lengths.ema_bars),),
             "ema_values": (len(lengths.ema_bars), *slope),
@@ -84,8 +84,8 @@ def memory_type(strategy: Strategy) -> np.dtype[np.void]:
             "slope144_values": (strategy.scores.dip.rising_bars + 1,),
             "lower_lows": decay,
             "under_ema60": decay,
-            "closes": around,
-            "close_ts": around,
+            "closes": pivot_window,
+            "close_ts": pivot_window,
             "pivot_price": pivots,
             "pivot_ts": pivots,
             "pivot_bar": pivots,
@@ -93,29 +93,29 @@ def memory_type(strategy: Strategy) -> np.dtype[np.void]:
     )
 
 
-class Memories:
-    """Makes, reads and writes the memories of one strategy."""
+class StateFormat:
+    """Creates and reads the states of series under one strategy."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self.type = memory_type(strategy)
+        self.type = state_type(strategy)
         made_with = (ENGINE_VERSION, strategy.indicators, strategy.levels, strategy.scores.decay.window_bars)
         self._layout = int(digest([*made_with, strategy.scores.dip.rising_bars])[:15], 16)
 
-    def fresh(self) -> bytes:
-        """Of a series that has seen no bar."""
-        memory = np.zeros(1, self.type)
-        memory["layout"] = self._layout
+    def new_state(self) -> bytes:
+        """The state of a series that has no bars yet."""
+        state = np.zeros(1, self.type)
+        state["layout"] = self._layout
         for name in ("ts", "state_since", "attempt", "trend"):
-            memory[name] = NONE
-        return memory.tobytes()
+            state[name] = NO_INSTANT
+        return state.tobytes()
 
     def read(self, stored: Sequence[bytes]) -> Records:
-        """All of them, to be stepped."""
+        """Decode stored states into one array; refuses those that another layout made."""
         if all(len(one) == self.type.itemsize for one in stored):
-            memories = np.frombuffer(bytearray(b"".join(stored)), self.type)
-            if np.all(memories["layout"] == self._layout):
-                return memories
+            states = np.frombuffer(bytearray(b"".join(stored)), self.type)
+            if np.all(states["layout"] == self._layout):
+                return states
         raise StrandlineError(
-            "a series' memory was made by another engine version, or with other indicators, levels or windows",
-            "go back to what made it: nothing else can read it",
+            "the state of a series was made by another engine version, or with other indicators, levels or windows",
+            "return to the version and the parameters that made it; nothing else can read it",
         )
