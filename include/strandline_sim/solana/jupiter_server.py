@@ -18,6 +18,8 @@ def jupiter_app(jupiter: Jupiter, plans: Plans) -> web.Application:
         [
             web.get("/swap/v2/quote", answering(swap.quote)),
             web.post("/swap/v2/swap", answering(swap.swap)),
+            web.post("/swap/v2/swap-instructions", answering(swap.instructions)),
+            web.get("/swap/v2/program-id-to-label", answering(swap.program_labels)),
             web.get("/price/v3", answering(tokens.prices)),
             web.get("/tokens/v2/search", answering(tokens.search)),
         ]
@@ -26,6 +28,6 @@ def jupiter_app(jupiter: Jupiter, plans: Plans) -> web.Application:
 
 
 def _route(request: web.Request, _: bytes) -> str:
-    """`quote` and `swap` by the last part of the path, `price` and `tokens` by the first."""
+    """Swap's endpoints by the last part of the path, `price` and `tokens` by the first."""
     words = request.path.strip("/").split("/")
     return f"solana/jupiter/{words[-1] if words[0] == 'swap' else words[0]}"

@@ -1,10 +1,11 @@
-"""Swap V2's `/quote` and `/swap`."""
+"""Swap V2's `/quote`, `/swap`, `/swap-instructions` and `/program-id-to-label`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 from solders.hash import Hash
+from solders.instruction import Instruction
 
 from strandline_sim.solana.blocks import VALID_BLOCKS
 from strandline_sim.solana.jupiter_request import (
@@ -13,23 +14,21 @@ from strandline_sim.solana.jupiter_request import (
     body_of,
     encoded,
     key,
-    optional_key,
     refuse_what_is_not_simulated,
     whole,
 )
 from strandline_sim.solana.pools import Hop, Price
 from strandline_sim.solana.route import Terms
+from strandline_sim.solana.swap_options import swap_request
+from strandline_sim.solana.swap_program import PROGRAM_ID
 from strandline_sim.solana.swap_transaction import SwapRequest, swap_instructions, unsigned_transaction
 
 _DEFAULT_SLIPPAGE_BPS: Final = 50
-_LEAST_TIP: Final = 1_000_000
-_UNIT_PRICES: Final = {"medium": 5_000, "high": 20_000, "veryHigh": 100_000}
 _QUOTE_NOT_SIMULATED: Final = ("platformFeeBps", "dexes", "asLegacyTransaction", "forJitoBundle")
-_SWAP_NOT_SIMULATED: Final = ("feeAccount", "nativeDestinationAccount", "asLegacyTransaction", "dynamicSlippage")
 
 
 class SwapHandlers:
-    """Answers `/quote` and `/swap`."""
+    """Quotes, and builds swaps from quotes."""
 
     def __init__(self, jupiter: Jupiter) -> None:
         self._jupiter = jupiter
@@ -49,8 +48,29 @@ class SwapHandlers:
     async def swap(self, request: web.Request) -> dict[str, Any]:
         """Build the transaction of a quote."""
         body = await body_of(request)
-        requested = _swap_request(body)
+        requested = swap_request(body)
         return {**self._transaction(requested, body), "computeUnitPrice": str(requested.unit_price)}
+
+    async def instructions(self, request: web.Request) -> dict[str, Any]:
+        """Build the instructions of a quote, for a transaction that the client composes."""
+        body = await body_of(request)
+        built = swap_instructions(swap_request(body), self._jupiter.pools)
+        blockhash, last_valid = self._blockhash(body)
+        return {
+            "computeBudgetInstructions": [_instruction_json(part) for part in built.budget],
+            "setupInstructions": [_instruction_json(part) for part in built.setup],
+            "swapInstruction": _instruction_json(built.swap),
+            "cleanupInstruction": None if built.cleanup is None else _instruction_json(built.cleanup),
+            "otherInstructions": [],
+            "tipInstruction": None if built.tip is None else _instruction_json(built.tip),
+            "addressesByLookupTableAddress": None,
+            "addressLookupTableAddresses": [],  # clients written for V1 read the tables here
+            "blockhashWithMetadata": {"blockhash": list(bytes(blockhash)), "lastValidBlockHeight": last_valid},
+        }
+
+    async def program_labels(self, _: web.Request) -> dict[str, str]:
+        """Label the programs that can fail a swap."""
+        return {str(PROGRAM_ID): "Strandline"}
 
     def _transaction(self, requested: SwapRequest, body: Mapping[str, Any]) -> dict[str, Any]:
         blockhash, last_valid = self._blockhash(body)
@@ -101,39 +121,9 @@ def _hop(hop: Hop) -> dict[str, Any]:
     return {"swapInfo": info, "percent": 100, "bps": 10_000}
 
 
-def _swap_request(body: Mapping[str, Any]) -> SwapRequest:
-    refuse_what_is_not_simulated(body, _SWAP_NOT_SIMULATED)
-    quote = body.get("quoteResponse")
-    if not isinstance(quote, dict):
-        raise RefusedError({"error": "Failed to deserialize the JSON body: missing field `quoteResponse`"}, 422)
-    taker, plan = key(body, "taker"), quote.get("routePlan")
-    terms = Terms(
-        whole(quote, "inAmount", None, least=1),
-        whole(quote, "outAmount", None, least=1),
-        whole(quote, "slippageBps", None, most=10_000),
-    )
-    return SwapRequest(
-        taker=taker,
-        payer=optional_key(body, "payer") or taker,
-        mint_in=key(quote, "inputMint"),
-        mint_out=key(quote, "outputMint"),
-        terms=terms,
-        hops=len(plan) if isinstance(plan, list) and len(plan) in {1, 2} else 1,
-        wrap=body.get("wrapAndUnwrapSol") is not False,
-        destination=optional_key(body, "destinationTokenAccount"),
-        unit_price=_unit_price(body),
-        tip=_tip(body),
-    )
-
-
-def _tip(body: Mapping[str, Any]) -> int:
-    return whole(body, "tipAmount", 0, least=_LEAST_TIP) if body.get("tipAmount") is not None else 0
-
-
-def _unit_price(body: Mapping[str, Any]) -> int:
-    wanted = body.get("computeUnitPricePercentile") or "medium"
-    if isinstance(wanted, int):
-        return _UNIT_PRICES["veryHigh"] * min(wanted, 10_000) // 10_000
-    if wanted not in _UNIT_PRICES:
-        raise RefusedError({"error": f"unknown computeUnitPricePercentile {wanted!r}"})
-    return _UNIT_PRICES[wanted]
+def _instruction_json(instruction: Instruction) -> dict[str, Any]:
+    accounts = [
+        {"pubkey": str(meta.pubkey), "isSigner": meta.is_signer, "isWritable": meta.is_writable}
+        for meta in instruction.accounts
+    ]
+    return {"programId": str(instruction.program_id), "accounts": accounts, "data": encoded(bytes(instruction.data))}

@@ -23,7 +23,7 @@ from strandline_sim.solana.token_accounts import (
 )
 from strandline_sim.solana.tokens import Token
 
-_UNIT_LIMIT: Final = 1_400_000
+UNIT_LIMIT: Final = 1_400_000
 _TIP_ACCOUNT: Final = Pubkey.from_string("96gYZGLnJYVFmbjzopPSU6QiEV5fGqZNyN9nmNhvrZU5")
 _CREATE_IDEMPOTENT, _SYNC_NATIVE, _CLOSE_ACCOUNT = b"\1", b"\x11", b"\x09"
 
@@ -39,13 +39,14 @@ class SwapRequest(NamedTuple):
     hops: int
     wrap: bool = True
     destination: Pubkey | None = None
+    unit_limit: int = UNIT_LIMIT
     unit_price: int = 0
     tip: int = 0
 
     @property
     def priority_fee(self) -> int:
         """In lamports."""
-        return math.ceil(_UNIT_LIMIT * self.unit_price / 1_000_000)
+        return math.ceil(self.unit_limit * self.unit_price / 1_000_000)
 
 
 class SwapInstructions(NamedTuple):
@@ -85,7 +86,7 @@ def swap_instructions(request: SwapRequest, pools: Pools) -> SwapInstructions:
     ]
     tip = TransferParams(from_pubkey=request.payer, to_pubkey=_TIP_ACCOUNT, lamports=request.tip)
     return SwapInstructions(
-        [set_compute_unit_limit(_UNIT_LIMIT), set_compute_unit_price(request.unit_price)],
+        [set_compute_unit_limit(request.unit_limit), set_compute_unit_price(request.unit_price)],
         setup,
         route_instruction(accounts, request.terms, request.hops),
         cleanup,

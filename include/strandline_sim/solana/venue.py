@@ -43,7 +43,7 @@ class SolanaVenue:
     """`start` serves it; `fund` gives wallets something to trade with.
 
     Faults are asked for on the routes `solana/rpc/<method>` (besides those of every server: `lag` hides statuses and
-    transactions, `node_behind`, `clock_skew`), `solana/jupiter/<quote|swap|price|tokens>` (`lag`: quotes of
+    transactions, `node_behind`, `clock_skew`), `solana/jupiter/<quote|swap|price|tokens|…>` (`lag`: quotes of
     `value` ms ago) and `solana/landing` (see `chain`).
     """
 

@@ -83,6 +83,51 @@ def test_swaps_that_are_refused(body: Any, status: int) -> None:
     run(story)
 
 
+@pytest.mark.parametrize(
+    ("options", "fee"),
+    [
+        ({}, 7_000),
+        ({"computeUnitPriceMicroLamports": 1_000}, 1_400),
+        ({"prioritizationFeeLamports": 2_800}, 2_800),
+        ({"prioritizationFeeLamports": {"jitoTipLamports": 5_000}}, 0),
+        (
+            {
+                "prioritizationFeeLamports": {
+                    "priorityLevelWithMaxLamports": {"priorityLevel": "veryHigh", "maxLamports": 1400}
+                }
+            },
+            1400,
+        ),
+        ({"dynamicComputeUnitLimit": True, "computeUnitPriceMicroLamports": 1_000_000}, 200_000),
+    ],
+)
+def test_priority_fees_by_the_names_of_v1(options: dict[str, Any], fee: int) -> None:
+    """@jup-ag/api sends V1's body to whatever base path it is given."""
+
+    async def story(box: Box) -> None:
+        body = {"userPublicKey": USDC, "quoteResponse": await box.get("/swap/v2/quote", **ASK), **options}
+        assert (await box.post("/swap/v2/swap", body))["prioritizationFeeLamports"] == fee
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"computeUnitPriceMicroLamports": 1, "prioritizationFeeLamports": 1},
+        {"prioritizationFeeLamports": {"priorityLevelWithMaxLamports": {"priorityLevel": "utmost", "maxLamports": 1}}},
+        {"prioritizationFeeLamports": -1},
+        {"prioritizationFeeLamports": "auto"},
+    ],
+)
+def test_priority_fees_that_are_refused(options: dict[str, Any]) -> None:
+    async def story(box: Box) -> None:
+        body = {"userPublicKey": USDC, "quoteResponse": await box.get("/swap/v2/quote", **ASK), **options}
+        assert (await box.post("/swap/v2/swap", body, 400))["error"]
+
+    run(story)
+
+
 def test_options_of_a_swap() -> None:
     async def story(box: Box) -> None:
         body = {"taker": USDC, "quoteResponse": await box.quote(USDC, SOL, 1_000_000)}

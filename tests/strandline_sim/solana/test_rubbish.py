@@ -16,7 +16,14 @@ names = st.sampled_from(
     [
         *("commitment", "encoding", "mint", "programId", "limit", "before", "dataSlice", "minContextSlot", "accounts"),
         *("quoteResponse", "taker", "inAmount", "outAmount", "slippageBps", "inputMint", "outputMint"),
-        *("wrapAndUnwrapSol", "tipAmount", "payer", "destinationTokenAccount"),
+        *(
+            "userPublicKey",
+            "prioritizationFeeLamports",
+            "wrapAndUnwrapSol",
+            "tipAmount",
+            "payer",
+            "destinationTokenAccount",
+        ),
         *("amount", "ids", "query", "computeUnitPricePercentile", "blockhashSlotsToExpiry", "routePlan", "addresses"),
     ]
 )
@@ -27,28 +34,39 @@ values = st.recursive(
 )
 
 
-async def answers(box: Box, params: list[Any], body: dict[str, Any], query: dict[str, str]) -> None:
-    """Ask everything."""
-    for method in METHODS:
-        answer = await box.call(method, *params)
-        assert "result" in answer or answer["error"]["code"] < 0
-    async with box.http.post(box.jupiter_url + "/swap/v2/swap", json=body) as response:
-        assert response.status in {200, 400, 422}, await response.text()
+async def check_all(simulated: Box, params: list[Any], body: dict[str, Any], query: dict[str, str]) -> None:
+    """Send these parameters to every method and path."""
+    calls = [{"jsonrpc": "2.0", "id": 1, "method": method, "params": params} for method in METHODS]
+    async with simulated.http.post(simulated.rpc_url, json=calls) as response:
+        answers = await response.json()
+    assert len(answers) == len(METHODS)
+    assert all("result" in answer or answer["error"]["code"] < 0 for answer in answers)
+    for path in ("/swap/v2/swap", "/swap/v2/swap-instructions"):
+        async with simulated.http.post(simulated.jupiter_url + path, json=body) as response:
+            assert response.status in {200, 400, 422}, await response.text()
     for path in ("/swap/v2/quote", "/price/v3", "/tokens/v2/search"):
-        async with box.http.get(box.jupiter_url + path, params=query) as response:
+        async with simulated.http.get(simulated.jupiter_url + path, params=query) as response:
             assert response.status in {200, 400}, await response.text()
 
 
 @pytest.mark.slow
-@settings(max_examples=30)
-@given(
-    st.lists(st.tuples(st.lists(words | values, max_size=3), st.dictionaries(names, values, max_size=8)), max_size=8),
-    st.dictionaries(names, words, max_size=8),
-)
-def test_rubbish_is_answered(rubbish: list[tuple[list[Any], dict[str, Any]]], query: dict[str, str]) -> None:
-    async def story() -> None:
-        async with open_box() as box:
-            for params, body in rubbish:
-                await answers(box, params, body, query)
+def test_rubbish_is_answered() -> None:
+    with asyncio.Runner() as runner:
+        opened = open_box()
+        simulated = runner.run(opened.__aenter__())
 
-    asyncio.run(story())
+        @settings(max_examples=30)
+        @given(
+            st.lists(
+                st.tuples(st.lists(words | values, max_size=3), st.dictionaries(names, values, max_size=8)), max_size=8
+            ),
+            st.dictionaries(names, words, max_size=8),
+        )
+        def check(rubbish: list[tuple[list[Any], dict[str, Any]]], query: dict[str, str]) -> None:
+            for params, body in rubbish:
+                runner.run(check_all(simulated, params, body, query))
+
+        try:
+            check()
+        finally:
+            runner.run(opened.__aexit__(None, None, None))

@@ -1,5 +1,8 @@
 """A swap's whole life with the real client, and what the chain says about it."""
 
+import base64
+from typing import Any
+
 import pytest
 from solana.rpc.commitment import Confirmed, Finalized, Processed
 from solana.rpc.core import RPCException
@@ -184,6 +187,52 @@ def test_the_user_cannot_be_paid_by_a_pool_of_his_own() -> None:
         assert (await box.status(signature)).err is not None
 
     run(story)
+
+
+@pytest.mark.parametrize("name_of_the_user", ["taker", "userPublicKey"])
+def test_instructions_make_a_transaction_of_ones_own(name_of_the_user: str) -> None:
+    async def story(box: Box) -> None:
+        key = box.wallet(USDC=1_000_000_000)
+        quote = await box.quote(USDC, SOL, 50_000_000)
+        body = {"quoteResponse": quote, name_of_the_user: str(key.pubkey())}
+        parts = await box.post("/swap/v2/swap-instructions", body)
+        names = ("computeBudgetInstructions", "setupInstructions", "otherInstructions")
+        budget, setup, other = ([instruction(one) for one in parts[name]] for name in names)
+        swap, cleanup = instruction(parts["swapInstruction"]), instruction(parts["cleanupInstruction"])
+        transaction = await box.compose(key, [*budget, *setup, swap, cleanup, *other])
+        signature = await box.send(transaction)
+        await box.blocks(1)
+        landed = await box.transaction(signature)
+        assert deltas(landed, key.pubkey()) == {USDC: -50_000_000}
+        meta = landed.transaction.meta
+        assert meta.post_balances[0] - meta.pre_balances[0] + meta.fee == int(quote["outAmount"])
+        assert parts["tipInstruction"] is None
+        assert parts["addressLookupTableAddresses"] == []
+        assert parts["blockhashWithMetadata"]["lastValidBlockHeight"] == 300_000_000 - 1 + 150
+        labels = await box.get("/swap/v2/program-id-to-label")
+        assert str(swap.program_id) in labels
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/swap/v1/quote"), ("POST", "/swap/v1/swap"), ("GET", "/swap/v2/order"), ("POST", "/swap/v2/execute")],
+)
+def test_apis_that_no_client_uses_are_not_there(method: str, path: str) -> None:
+    async def story(box: Box) -> None:
+        async with box.http.request(method, box.jupiter_url + path) as answer:
+            assert answer.status == 404
+
+    run(story)
+
+
+def instruction(parts: dict[str, Any]) -> Instruction:
+    """An instruction from Jupiter's JSON."""
+    accounts = [
+        AccountMeta(Pubkey.from_string(one["pubkey"]), one["isSigner"], one["isWritable"]) for one in parts["accounts"]
+    ]
+    return Instruction(Pubkey.from_string(parts["programId"]), base64.b64decode(parts["data"]), accounts)
 
 
 def instructions_of(transaction: VersionedTransaction) -> list[Instruction]:
