@@ -10,10 +10,12 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import pytest
+from psycopg2.extensions import get_wait_callback
+from psycopg2.extras import wait_select
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from strandline.store.connect import connect
+from strandline.store.connect import connect, interruptible_waits
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.store.timeouts import OF_ROLE, TRADING, Timeouts
@@ -24,7 +26,7 @@ SHORT = Timeouts(lock=timedelta(seconds=20), statement=timedelta(seconds=20), id
 HOLDER = """
 import sys, time
 from sqlalchemy import make_url, text
-from strandline.store.connect import connect
+from strandline.store.connect import connect, interruptible_waits
 from strandline.store.roles import Role
 from tests.store.test_timeouts import SHORT
 
@@ -119,16 +121,15 @@ def test_a_lock_is_not_waited_for_without_an_end(database: Database) -> None:
 INTERRUPTED = """
 import signal, sys
 from sqlalchemy import make_url, text
-from strandline.store.connect import connect, interrupt_waits_by_signals
+from strandline.store.connect import connect, interruptible_waits
 from strandline.store.roles import Role
 
 class Alarm(BaseException): ...
 def ring(*_): raise Alarm
-interrupt_waits_by_signals()
 signal.signal(signal.SIGALRM, ring)
 engine = connect(make_url(sys.argv[1]), Role.APP)
 try:
-    with engine.begin() as connection:
+    with interruptible_waits(), engine.begin() as connection:
         signal.setitimer(signal.ITIMER_REAL, 0.3)
         connection.execute(text("SELECT pg_sleep(40)"))
 except Alarm:
@@ -144,3 +145,10 @@ def test_an_alarm_interrupts_a_statement(database: Database) -> None:
         capture_output=True, text=True, timeout=20, check=False,
     )  # fmt: skip
     assert ended.stdout == "interrupted 1\n", ended.stderr[-2000:]
+
+
+def test_waits_are_as_before_when_the_step_is_over() -> None:
+    """The rest of the process may COPY again."""
+    with interruptible_waits():
+        assert get_wait_callback() is wait_select
+    assert get_wait_callback() is None

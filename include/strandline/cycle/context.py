@@ -12,7 +12,7 @@ from strandline.cycle.version import code_version
 from strandline.model.strategy import Strategy
 from strandline.model.venue import VenueKey
 from strandline.settings import Settings
-from strandline.store.connect import connect, database_url, in_words, interrupt_waits_by_signals
+from strandline.store.connect import connect, database_url, in_words, interruptible_waits
 from strandline.store.roles import Role
 from strandline.store.timeouts import Timeouts
 from strandline.strategy import load_strategy
@@ -51,9 +51,8 @@ def open_context(timeouts: Timeouts, clock: Callable[[], datetime] = utc_now) ->
     settings = load_settings()
     strategy = load_strategy(settings)
     database = connect(database_url(settings, Role.APP), Role.APP, timeouts=timeouts)
-    interrupt_waits_by_signals()
     try:
-        with in_words(settings):
+        with interruptible_waits(), in_words(settings):
             yield Context(settings, strategy, database, clock, code_version())
     finally:
         database.dispose()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from psycopg2.extensions import set_wait_callback
+from psycopg2.extensions import get_wait_callback, set_wait_callback
 from psycopg2.extras import wait_select
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -61,13 +61,19 @@ def session_options(role: Role, timeouts: Timeouts | None = None) -> str:
     return " ".join(f"-c {name}={value}" for name, value in {"role": role, "timezone": "UTC", **limits}.items())
 
 
-def interrupt_waits_by_signals() -> None:
+@contextmanager
+def interruptible_waits() -> Iterator[None]:
     """Let a signal handler that raises end a wait for the server, as Airflow's execution_timeout does by SIGALRM.
 
-    Without it psycopg2 returns to Python only when the statement is over. It holds for the whole process, and such a
-    process cannot COPY, so it is for tasks and nothing else.
+    Without it psycopg2 returns to Python only when the statement is over. It holds for the whole process, and what is
+    in the block cannot COPY.
     """
+    before = get_wait_callback()
     set_wait_callback(wait_select)
+    try:
+        yield
+    finally:
+        set_wait_callback(before)
 
 
 @contextmanager
