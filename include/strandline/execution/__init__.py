@@ -1,4 +1,4 @@
-"""Executes intents: claim, write the order ahead, send it, recover what is in doubt, book the result."""
+"""Executes intents: claims them, stores orders before sending them, recovers orders in doubt, books the results."""
 
 from strandline.execution.account_sync import sync_account
 from strandline.execution.driver import VenueRun, execute_venue

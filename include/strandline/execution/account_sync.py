@@ -14,7 +14,7 @@ from strandline.store.rows import to_row
 from strandline.venues.executor import Observer
 
 _OVERLAP: Final = timedelta(hours=1)
-"""Requested again each time, because a venue may report an event late."""
+"""The time before the newest event that is requested again, because a venue may report an event late."""
 
 
 def sync_account(engine: Engine, observer: Observer, venue: VenueKey, address: str) -> int:
@@ -42,7 +42,7 @@ def _open(engine: Engine, account: Account, balances: tuple[CashEvent, ...]) -> 
 
 
 def _booked_times(connection: Connection, account: Account) -> tuple[datetime | None, datetime | None]:
-    """The time of the opening, and of the newest event that did not come from an order of ours."""
+    """Read the time of the opening, and of the newest event that no order of ours has caused."""
     row = connection.execute(
         text("""
         SELECT min(ts) AS opened_at, max(ts) FILTER (WHERE cause NOT IN ('gas', 'rent')) AS newest FROM cash_events

@@ -12,13 +12,13 @@ from strandline.ledger.account import Account
 from strandline.store.rows import to_row
 
 LOCK_TIMEOUT = timedelta(seconds=5)
-"""How long to wait for another process at the same account; its session may outlive a process that was killed."""
+"""How long to wait for another process that holds the account's lock, or for the session of one that was killed."""
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def register(connection: Connection, account: Account) -> None:
-    """Insert the account, if it is new; everything that is booked refers to it."""
+    """Insert the account, if it is new. Orders, fills and cash events refer to it."""
     connection.execute(
         text("""
         INSERT INTO venue_accounts (token_chain, book_id, address) VALUES (:token_chain, :book_id, :address)
@@ -29,7 +29,7 @@ def register(connection: Connection, account: Account) -> None:
 
 
 def is_open(connection: Connection, account: Account) -> bool:
-    """Whether the opening balances are booked; they would contain the fills of an order that was sent before."""
+    """Whether the opening balances are booked. Before that no order may be sent: they would include its fills."""
     return bool(
         connection.scalar(
             text("""

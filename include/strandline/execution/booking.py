@@ -36,7 +36,7 @@ def book(
 ) -> OrderStatus:
     """Store fills, cash events and statuses, post them to the ledger, append the strand; return the order's status.
 
-    A final status stays; fills that contradict it are booked all the same, because the venue has them.
+    A final status stays. Fills that contradict it are booked all the same, because the venue has made them.
     """
     require(
         result.order_id == order.order_id
@@ -57,7 +57,7 @@ def book(
 
 
 def add_cash_events(connection: Connection, account: Account, events: Iterable[CashEvent]) -> int:
-    """Store the new ones, post them to the ledger, and return their number. The caller holds the venue's lock."""
+    """Store and post the events that are new; return their number. The caller holds the venue's lock."""
     added = [number for event in events if (number := _add_cash_event(connection, account, event))]
     if added:
         post_cash_events(connection, account, added)

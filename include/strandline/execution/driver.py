@@ -49,7 +49,7 @@ class VenueRun(NamedTuple):
     lost: int = 0
     """Claimed by another process."""
     left: int = 0
-    """Not started: the deadline has passed, or the account's opening balances are not booked yet."""
+    """Not started, because the deadline had passed or the account's opening balances were not booked yet."""
 
 
 def execute_venue(
@@ -114,9 +114,9 @@ class _Driver:
         self.checkpoint("claimed")
         try:
             plan = self.executor.prepare(claimed.intent, row, _ATTEMPT)
-        except SkipExecution as no:
-            return self._skip(claimed, no.reason, no.detail)
-        except Exception as error:  # noqa: BLE001  whatever it was, nothing was sent
+        except SkipExecution as refused:
+            return self._skip(claimed, refused.reason, refused.detail)
+        except Exception as error:  # noqa: BLE001  whatever it is, nothing was sent
             return self._unreachable(claimed, error)
         self.checkpoint("prepared")
         refusal = _refusal(claimed, row, plan, self.clock())
@@ -166,7 +166,7 @@ class _Driver:
         return order
 
     def _mark_sent(self, claimed: OutboxIntent, order: SignedOrder) -> bool:
-        """False if another process has begun to recover the order."""
+        """Store that the order is being sent; false if another process has begun to recover it."""
         with self.engine.begin() as connection:
             ready = claimed._replace(status=IntentStatus.READY)
             return mark_sent(connection, order.order_id, self.clock()) and advance(
@@ -176,13 +176,13 @@ class _Driver:
     def _request(
         self, request: Callable[[SignedOrder], ExecutionResult | StillUnknown], order: SignedOrder
     ) -> ExecutionResult:
-        """The venue's response; an error of any kind means that the order's status is unknown."""
+        """Return the venue's response; after an error of any kind the order's status is unknown."""
         try:
-            answer = request(order)
+            response = request(order)
         except Exception as error:  # noqa: BLE001  ambiguous is not rejected, whatever the client raises
-            answer = StillUnknown(order_id=order.order_id, reason=type(error).__name__, seen_at=self.clock())
+            response = StillUnknown(order_id=order.order_id, reason=type(error).__name__, seen_at=self.clock())
         self.checkpoint("answered")
-        return answer if isinstance(answer, ExecutionResult) else _unknown(answer)
+        return response if isinstance(response, ExecutionResult) else _unknown(response)
 
     def _book(self, order: SignedOrder, result: ExecutionResult) -> OrderStatus:
         with self.engine.begin() as connection:
@@ -193,7 +193,7 @@ class _Driver:
 
 
 def _refusal(claimed: OutboxIntent, row: Position, plan: ExecutionPlan, now: datetime) -> str | None:
-    """Why this plan must not become an order: a last check that does not rely on the venue's code."""
+    """Return why this plan must not become an order: a last check that does not rely on the venue's code."""
     intent = claimed.intent
     if (plan.intent_id, plan.venue, plan.token_contract, plan.side) != (
         intent.intent_id,
@@ -207,9 +207,9 @@ def _refusal(claimed: OutboxIntent, row: Position, plan: ExecutionPlan, now: dat
     return "expired" if now >= intent.expires_at else None
 
 
-def _unknown(answer: StillUnknown) -> ExecutionResult:
+def _unknown(response: StillUnknown) -> ExecutionResult:
     return ExecutionResult(
-        order_id=answer.order_id,
+        order_id=response.order_id,
         status=OrderStatus.UNKNOWN,
         venue_order_id=None,
         fills=(),
@@ -217,6 +217,6 @@ def _unknown(answer: StillUnknown) -> ExecutionResult:
         average_price=None,
         slippage_bps=None,
         fees=Money(0),
-        error=answer.reason,
-        seen_at=answer.seen_at,
+        error=response.reason,
+        seen_at=response.seen_at,
     )

@@ -1,4 +1,4 @@
-"""What became of earlier intents. The planner counts by fills, never by what was only planned."""
+"""Reads filled intents and ended exits. The planner counts what was filled, never what was only planned."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -29,7 +29,7 @@ class FilledIntent(Record, frozen=True, kw_only=True):
 
 
 def filled_intents(connection: Connection, since: datetime) -> tuple[FilledIntent, ...]:
-    """Those of bars from `since` on, in the order in which they were filled."""
+    """Read the filled intents of bars from `since` on, in the order in which they were filled."""
     rows = connection.execute(
         text("""
         SELECT i.intent_id, i.position_id, i.trade_no, i.rule, i.attempt_id, i.trend_id, i.state_since, i.bar_count,
@@ -44,7 +44,7 @@ def filled_intents(connection: Connection, since: datetime) -> tuple[FilledInten
 
 
 def ended_exits(connection: Connection) -> Mapping[tuple[UUID, Rule], int]:
-    """By row and rule, how many exits of the open trade have ended, whether they sold anything or not."""
+    """Count the ended exits of each row's open trade by rule, whether they sold anything or not."""
     rows = connection.execute(
         text("""
         SELECT position_id, rule, count(*) AS ended

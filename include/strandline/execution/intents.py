@@ -18,7 +18,7 @@ _OF_POSITION: Final = frozenset({"token_chain", "book_id", "token_contract", "ti
 
 
 class OutboxIntent(NamedTuple):
-    """An intent with its evidence, status and epoch."""
+    """A stored intent with its evidence, status and epoch."""
 
     intent: ExecutionIntent
     symbol: str | None
@@ -28,7 +28,7 @@ class OutboxIntent(NamedTuple):
 
 
 def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxIntent, ...]:
-    """These intents: exits first, then in the order of planning."""
+    """Read these intents: exits first, then in the order in which they were planned."""
     rows = connection.execute(
         text("""
         SELECT i.*, i.evidence::text AS evidence_json, p.token_chain, p.book_id, p.token_contract, p.timeframe, t.symbol
@@ -42,18 +42,18 @@ def read(connection: Connection, intent_ids: Iterable[UUID]) -> tuple[OutboxInte
 
 
 def outbox_row(intent: ExecutionIntent, evidence: Evidence, now: datetime) -> dict[str, Any]:
-    """The columns of a new intent; `read` makes the intent and its evidence of them again."""
+    """Return the columns of a new intent; `read` turns them back into the intent and its evidence."""
     row = to_row(intent) | {"status_at": now, "evidence": canonical_bytes(evidence).decode()}
     return {column: value for column, value in row.items() if column not in _OF_POSITION}
 
 
 def read_open(connection: Connection) -> tuple[OutboxIntent, ...]:
-    """All intents whose outcome is not final; an entry among them keeps its notional reserved."""
+    """Read all intents of which something may still happen at the venue; entries among them reserve their notional."""
     return read(connection, connection.scalars(text("SELECT intent_id FROM open_intents")))
 
 
 def read_unsent(connection: Connection, venue: VenueKey) -> tuple[OutboxIntent, ...]:
-    """The venue's intents without an order."""
+    """Read the venue's intents that have no order yet."""
     query = text("""
     SELECT intent_id FROM open_intents
     WHERE is_unsent(status) AND (token_chain, book_id) = (:token_chain, :book_id)
@@ -64,7 +64,7 @@ def read_unsent(connection: Connection, venue: VenueKey) -> tuple[OutboxIntent, 
 def claim(connection: Connection, planned: OutboxIntent, now: datetime) -> OutboxIntent | None:
     """Claim the intent, unless another process has claimed it since it was read.
 
-    An intent in preparation may be claimed too: its process has died, or has lost it now that the epoch is higher.
+    An intent that is `preparing` may be claimed again: the process that claimed it has died, or loses its claim now.
     """
     claimed = connection.execute(
         text("""
@@ -103,7 +103,7 @@ def _outbox_intent(row: Row[Any]) -> OutboxIntent:
 
 
 def _evidence(stored: str, intent: ExecutionIntent) -> Evidence:
-    """The stored evidence; an intent made by a person has none."""
+    """Read the stored evidence; an intent that a person inserted has none."""
     if stored == "{}":
         return Evidence(
             appetite=intent.appetite, exit_urgency=intent.exit_urgency, rules_not_fired={}, terms={}, inputs={}

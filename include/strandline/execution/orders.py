@@ -1,4 +1,4 @@
-"""Stores orders before they are sent, and reads those whose status is not final."""
+"""Stores orders before they are sent, and reads the unresolved ones."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ _FINEST: Final = Quantity("1e-18")
 def write_order(
     connection: Connection, account: Account, order: SignedOrder, dust_below: Quantity, now: datetime
 ) -> None:
-    """Store everything that is needed to send exactly these bytes, or to find out what became of them."""
+    """Store what is needed to send exactly these bytes, and to ask the venue for the order's result."""
     plan = order.plan
     row = to_row(account) | {
         "order_id": order.order_id,
@@ -54,7 +54,7 @@ def mark_sent(connection: Connection, order_id: UUID, now: datetime) -> bool:
 
 
 def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder]:
-    """The account's orders whose status is not final, oldest first."""
+    """Read the account's orders whose status is not final, oldest first."""
     rows = connection.execute(
         text("""
         SELECT *, plan::text AS plan_json FROM unresolved_orders
@@ -67,9 +67,9 @@ def unresolved(connection: Connection, account: Account) -> Sequence[SignedOrder
 
 
 def smallest_sellable(connection: Connection, intent: ExecutionIntent) -> Quantity:
-    """The smallest quantity of the token that can be sold: a lot, and the venue's minimum at the decision's price.
+    """Return the smallest quantity that can be sold: one lot, and the venue's minimum at the decision price.
 
-    It is stored with the order: lots and minimums change, and a rebuilt ledger must come to the same result.
+    It is stored with the order, so that a rebuilt ledger stays the same when the venue changes its lots and minimums.
     """
     lot, minimum = connection.execute(
         text("""

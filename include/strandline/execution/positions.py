@@ -1,4 +1,4 @@
-"""Reads the row of an intent for the executor: what it holds now, not when the intent was planned."""
+"""Reads an intent's position row as it is now; the holding may have changed since the intent was planned."""
 
 from uuid import UUID
 
@@ -9,7 +9,7 @@ from strandline.store.rows import from_row
 
 
 def position(connection: Connection, position_id: UUID) -> Position:
-    """The row and its confirmed holding."""
+    """Read the row and its holding."""
     row = connection.execute(
         text("""
         SELECT p.token_chain, p.book_id, p.token_contract, p.timeframe, p.desired_status, p.weight, p.ready,

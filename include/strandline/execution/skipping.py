@@ -23,8 +23,8 @@ def skip(
 ) -> tuple[UUID, ...]:
     """Skip these intents, except those that another process has claimed; return the skipped ones' ids.
 
-    `reason` is a code; the strand has the detail too. All intents are locked before the head of any chain: in another
-    order two processes could deadlock.
+    `reason` is a code, `detail` is for people and stored with the strand only. All intents are locked before the head
+    of any chain: in another order two processes could deadlock.
     """
     ended = [planned for planned in waiting if advance(connection, planned, IntentStatus.SKIPPED, now, reason)]
     record_skips(connection, ended, f"{reason}: {detail}" if detail else reason, now, code_version)
@@ -34,16 +34,16 @@ def skip(
 def cancel(
     connection: Connection, intent_ids: Iterable[UUID], reason: str, *, now: datetime, code_version: str
 ) -> tuple[UUID, ...]:
-    """Skip those that no executor has claimed, as an exit does with an entry; return their ids.
+    """Skip those of the intents that no executor has claimed; return their ids.
 
-    It locks the heads of their venues' chains, so in a longer transaction it comes last.
+    It locks the heads of their venues' chains, so call it last in a transaction.
     """
     planned = [found for found in read(connection, intent_ids) if found.status is IntentStatus.PLANNED]
     return skip(connection, planned, reason, now=now, code_version=code_version)
 
 
 def skip_expired(connection: Connection, venue: VenueKey, *, now: datetime, code_version: str) -> int:
-    """Skip the venue's expired intents, claimed or not, that have no order; return their number."""
+    """Skip the venue's expired intents that have no order, claimed or not; return their number."""
     late = [planned for planned in read_unsent(connection, venue) if planned.intent.expires_at <= now]
     return len(skip(connection, late, "expired", now=now, code_version=code_version))
 

@@ -1,4 +1,4 @@
-"""Appends the strands of an intent: a decision with its first result, and an outcome for each later result."""
+"""Appends an intent's strands: the decision with its first result, and an outcome for each later result."""
 
 from collections.abc import Sequence
 from datetime import datetime

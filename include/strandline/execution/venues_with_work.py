@@ -7,7 +7,7 @@ from strandline.store.rows import from_row
 
 
 def venues_with_work(connection: Connection) -> set[VenueKey]:
-    """Venues with open intents, with unresolved orders, or with anything held."""
+    """Return the venues with open intents, unresolved orders, holdings or dust."""
     rows = connection.execute(
         text("""
         SELECT token_chain, book_id FROM open_intents

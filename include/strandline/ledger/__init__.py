@@ -1,1 +1,1 @@
-"""Fills and cash events to positions, cash, equity; and the strands."""
+"""The ledger: turns fills and cash events into holdings, cash, trades and equity, and appends strands."""

@@ -1,4 +1,4 @@
-"""An account of ours at a venue, and the lock that keeps its bookings in one order."""
+"""Our account at a venue, and the locks under which it is booked."""
 
 from sqlalchemy import Connection, text
 
@@ -8,17 +8,16 @@ from strandline.store.rows import to_row
 
 
 class Account(Record, frozen=True):
-    """Named by its public address."""
+    """An account, named by its public address."""
 
     venue: VenueKey
     address: str
 
 
 def lock_venue(connection: Connection, venue: VenueKey) -> None:
-    """Until this transaction ends nobody else books at this venue, so that the order of booking is that of commit.
+    """Lock all accounts of the venue until the transaction ends, so that fills are booked in the order of commits.
 
-    All of the venue's accounts, because they share its rows. It is the first lock that a booking takes, a chain's head
-    is the last.
+    The accounts share the venue's position rows. A booking takes this lock first and the lock of a chain's head last.
     """
     connection.execute(
         text("""
@@ -30,7 +29,7 @@ def lock_venue(connection: Connection, venue: VenueKey) -> None:
 
 
 def lock_all(connection: Connection) -> None:
-    """Until this transaction ends nobody books anything."""
+    """Lock the accounts of all venues until the transaction ends."""
     connection.execute(
         text("SELECT FROM venue_accounts ORDER BY token_chain, book_id, address FOR NO KEY UPDATE"),
     )

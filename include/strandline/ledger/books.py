@@ -1,6 +1,6 @@
-"""The arithmetic of the ledger: what each fill and cash event does to holdings, dust, cash and trades.
+"""The arithmetic of the ledger: applies fills and cash events to holdings, dust, cash and trades.
 
-Pure. Booking one fill and rebuilding the whole ledger run through the same methods, so they cannot disagree.
+It reads and writes no table. Posting one fill and rebuilding the whole ledger use the same methods.
 """
 
 from dataclasses import dataclass, field
@@ -22,10 +22,10 @@ AssetKey: TypeAlias = tuple[Account, str]
 
 
 class FillEntry(Record, frozen=True, kw_only=True):
-    """A fill, and what the ledger needs of its order.
+    """A fill with the fields of its order that the ledger needs.
 
-    `dust_below` is the smallest quantity that can be sold, `closes_as` the trade's close reason if this fill ends it,
-    and `finished` says that the order's status is final.
+    `dust_below` is the smallest quantity that can be sold, `closes_as` the close reason of a trade that this fill
+    closes, and `finished` whether the order's status is final.
     """
 
     account: Account
@@ -43,7 +43,7 @@ class FillEntry(Record, frozen=True, kw_only=True):
 
 
 class CashEntry(Record, frozen=True, kw_only=True):
-    """Cash that moved without a fill."""
+    """A cash event: cash that moved without a fill."""
 
     account: Account
     asset: str
@@ -51,7 +51,7 @@ class CashEntry(Record, frozen=True, kw_only=True):
 
 
 class Trade(Record, frozen=True, kw_only=True):
-    """A closed trade of a row: from its first fill until it was flat again."""
+    """A closed trade of a position row: from its first buy until the row was flat again."""
 
     position_id: UUID
     trade_no: int
@@ -66,14 +66,14 @@ class Trade(Record, frozen=True, kw_only=True):
 
 @dataclass
 class Books:
-    """The part of the ledger that is being changed."""
+    """The balances that are loaded and changed together."""
 
     holdings: dict[UUID, Holding] = field(default_factory=dict)
     dust: dict[AssetKey, Quantity] = field(default_factory=dict)
     cash: dict[AssetKey, Amount] = field(default_factory=dict)
     trades: dict[tuple[UUID, int], Trade] = field(default_factory=dict)
     last_fill: dict[UUID, FillEntry] = field(default_factory=dict)
-    """By row. When the order of this fill ends, or another order fills, a remainder too small to sell becomes dust."""
+    """By row, the newest fill. When its order ends or another one fills, a remainder too small to sell becomes dust."""
 
     def post_cash(self, entry: CashEntry) -> None:
         """Post the next cash event."""
@@ -91,7 +91,7 @@ class Books:
             self._sell(entry)
 
     def end_order(self, position_id: UUID, order_id: UUID) -> None:
-        """Post that the order's status is final: no fill is expected any more. Posting it twice changes nothing."""
+        """Post that the order has ended and expects no more fills. Posting it twice changes nothing."""
         last = self.last_fill.get(position_id)
         if last is not None and last.order_id == order_id:
             self._move_remainder_to_dust(last)
@@ -111,7 +111,7 @@ class Books:
         self._settle(entry, paid=-notional, realised=Money(0))
 
     def _sell(self, entry: FillEntry) -> None:
-        """Sell from the row, and from dust what the row lacks: it was counted as dust before the order's last fill."""
+        """Sell from the row, and the rest from dust: a remainder may become dust before its order's last fill."""
         holding = self._holding(entry)
         from_row = min(entry.quantity, holding.quantity)
         if from_row != entry.quantity:
@@ -149,7 +149,7 @@ class Books:
     def _close(self, entry: FillEntry, reason: str) -> None:
         holding = self._holding(entry)
         if holding.first_fill_at is None or holding.last_fill_at is None:
-            raise ValueError(f"row {entry.position_id} sold what it never bought")
+            raise ValueError(f"row {entry.position_id} closes a trade that has no fill")
         self.trades[entry.position_id, holding.trade_no] = Trade(
             position_id=entry.position_id,
             trade_no=holding.trade_no,
@@ -163,7 +163,7 @@ class Books:
         )
 
     def _settle(self, entry: FillEntry, paid: Money, realised: Money) -> None:
-        """Book the cash: on margin what was realised, elsewhere the whole sum paid; the fee in both cases."""
+        """Book the cash of a fill: the realised profit on margin, the whole sum elsewhere, and always the fee."""
         moved = (realised if entry.account.venue.margined else paid) - entry.fee
         self._add_cash(entry.account, DOLLARS, Amount(moved.decimal))
 
@@ -175,7 +175,7 @@ class Books:
 
 
 def _cost_of_part(holding: Holding, quantity: Quantity) -> Money:
-    """The cost of this quantity: the whole cost for all of it, else at the average entry."""
+    """The cost of this quantity: all of the cost if it is all that is held, otherwise quantity times average entry."""
     if quantity == holding.quantity or holding.average_entry is None:
         return holding.cost
     return holding.average_entry * quantity

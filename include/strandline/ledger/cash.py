@@ -1,4 +1,4 @@
-"""What each venue's accounts could still spend."""
+"""Computes the free cash of each venue."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from strandline.store.rows import from_row
 
 
 def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
-    """Dollars, by venue; on margin less what the open holdings cost, as if all of it were margin."""
+    """Return dollars by venue; on margin, the cost of open holdings is deducted, as at a leverage of one."""
     rows = connection.execute(
         text("""
         SELECT token_chain, book_id, sum(amount) AS cash,

@@ -1,4 +1,4 @@
-"""The portfolio's worth at each cycle, and what the breakers compare it with."""
+"""Measures and records the equity of each cycle, with the day start and the peak that the breakers compare it with."""
 
 from datetime import datetime
 
@@ -14,7 +14,10 @@ __all__ = ["Equity", "Valuation", "measure", "record", "value"]
 
 
 class Equity(Record, frozen=True, kw_only=True):
-    """`day_start` and `peak` are shifted by later deposits and withdrawals; `deposits` is their net sum so far."""
+    """The equity of a cycle.
+
+    Deposits and withdrawals shift `day_start` and `peak`; `deposits` is their net sum so far.
+    """
 
     cycle: datetime
     equity: Money
@@ -27,7 +30,7 @@ class Equity(Record, frozen=True, kw_only=True):
 
 
 def record(connection: Connection, now: Equity) -> None:
-    """Store the equity of a cycle, whose row must exist; done again, the new equity replaces the old."""
+    """Store the equity of a cycle, or replace it. The cycle's own row must exist."""
     row = to_row(now)
     connection.execute(
         text(f"""
@@ -38,7 +41,7 @@ def record(connection: Connection, now: Equity) -> None:
 
 
 def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity:
-    """Compare the worth with the day's start and the peak, as the cycles before this one recorded them."""
+    """Build the cycle's equity from the valuation and from the equity that the cycle before it recorded."""
     before = _before(connection, cycle)
     deposits = _deposits(connection)
     day_start = peak = worth.equity
@@ -68,7 +71,7 @@ def _before(connection: Connection, cycle: datetime) -> Equity | None:
 
 
 def _deposits(connection: Connection) -> Money:
-    """Deposits less withdrawals, ever; by booking and not by time, because a venue may report one late."""
+    """Sum all deposits less withdrawals that are booked, whatever their time: a venue may report one late."""
     return Money(
         connection.scalar(
             text("SELECT COALESCE(sum(usd), 0) FROM cash_events WHERE cause IN ('deposit', 'withdrawal')")

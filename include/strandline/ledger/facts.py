@@ -10,19 +10,19 @@ from strandline.store.rows import from_row
 
 
 def fills(connection: Connection, numbers: Sequence[int]) -> Iterator[FillEntry]:
-    """These fills, by `booked_no`."""
+    """Read the fills with these `booked_no`."""
     query = text("SELECT * FROM row_fills WHERE booked_no = ANY(:numbers) ORDER BY booked_no")
     return (from_row(FillEntry, row) for row in connection.execute(query, {"numbers": list(numbers)}))
 
 
 def all_fills(connection: Connection) -> Iterator[FillEntry]:
-    """Every fill."""
+    """Read all fills."""
     rows = connection.execute(text("SELECT * FROM row_fills ORDER BY booked_no"))
     return (from_row(FillEntry, row) for row in rows)
 
 
 def fill_before(connection: Connection, position_id: UUID, number: int | None) -> FillEntry | None:
-    """The row's newest fill, or the newest that was booked before this number."""
+    """Read the row's newest fill; with a number, the newest that was booked before it."""
     row = connection.execute(
         text("""
         SELECT * FROM row_fills
@@ -35,12 +35,12 @@ def fill_before(connection: Connection, position_id: UUID, number: int | None) -
 
 
 def cash_events(connection: Connection, numbers: Sequence[int]) -> Iterator[CashEntry]:
-    """These cash events, by `booked_no`."""
+    """Read the cash events with these `booked_no`."""
     query = text("SELECT * FROM cash_events WHERE booked_no = ANY(:numbers) ORDER BY booked_no")
     return (from_row(CashEntry, row) for row in connection.execute(query, {"numbers": list(numbers)}))
 
 
 def all_cash_events(connection: Connection) -> Iterator[CashEntry]:
-    """Every cash event."""
+    """Read all cash events."""
     rows = connection.execute(text("SELECT * FROM cash_events ORDER BY booked_no"))
     return (from_row(CashEntry, row) for row in rows)

@@ -39,7 +39,7 @@ def post_order(connection: Connection, account: Account, order_id: UUID, new_fil
 
 
 def post_cash_events(connection: Connection, account: Account, numbers: Sequence[int]) -> None:
-    """Post new cash events, named by their `booked_no`, under the venue's lock."""
+    """Post new cash events, named by their `booked_no`. The caller holds the venue's lock."""
     books = Books()
     load_cash(connection, books, account)
     for entry in cash_events(connection, numbers):
@@ -48,7 +48,10 @@ def post_cash_events(connection: Connection, account: Account, numbers: Sequence
 
 
 def rebuild(connection: Connection) -> None:
-    """Compute every projection again from all fills and cash events; the result equals what posting left."""
+    """Delete holdings, dust, cash and trades, and compute them again from all fills and cash events.
+
+    The result equals what posting has stored.
+    """
     lock_all(connection)
     books = Books()
     for cash in all_cash_events(connection):

@@ -1,4 +1,4 @@
-"""Adds strands to the end of their chain, and tells where a chain ends."""
+"""Appends strands to their chain, and reads where a cycle's strands end."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from strandline.model.strand import GENESIS, Strand, StrandDraft
 
 
 class ChainEnd(NamedTuple):
-    """How many strands of a cycle a chain has, and the last of them; None when there are none."""
+    """The number of a cycle's strands in a chain, and the last one's sequence number and hash."""
 
     strands: int
     last_seq: int | None
@@ -20,10 +20,10 @@ class ChainEnd(NamedTuple):
 
 
 def append(connection: Connection, chain: str, drafts: Sequence[StrandDraft]) -> tuple[Strand, ...]:
-    """Give each draft its place, and store it; those that are stored already stay out. What was added.
+    """Append the drafts that are not stored yet, and return them as strands.
 
-    Locks the chain's end until the transaction is over, so it comes last: whoever waits for it holds nothing that the
-    holder still needs.
+    It locks the chain's head until the transaction ends. Call it last in a transaction: in another order two processes
+    could deadlock.
     """
     if not drafts:
         return ()
@@ -54,7 +54,7 @@ def append(connection: Connection, chain: str, drafts: Sequence[StrandDraft]) ->
 
 
 def of_cycle(connection: Connection, cycle: datetime, chain: str) -> ChainEnd:
-    """The chain's strands about this cycle. What became known later about one of its intents is about it too."""
+    """Read the end of the cycle's strands in this chain, later results of its intents included."""
     row = connection.execute(
         text("""
         SELECT seq, hash, count(*) OVER () AS strands FROM strands WHERE chain = :chain AND cycle_t = :cycle

@@ -1,4 +1,4 @@
-"""The ledger's tables, read into books and written from them."""
+"""Loads books from the ledger's tables, and saves them."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from strandline.store.rows import from_row, to_row, updates, values
 
 
 def load_holding(connection: Connection, books: Books, position_id: UUID) -> None:
-    """Load what the row holds, if it ever held anything."""
+    """Load the row's holding, if there is one."""
     row = connection.execute(
         text("SELECT * FROM holdings WHERE position_id = :position_id"), {"position_id": position_id}
     ).one_or_none()
@@ -34,7 +34,7 @@ def load_dust(connection: Connection, books: Books, account: Account, token: str
 
 
 def load_cash(connection: Connection, books: Books, account: Account) -> None:
-    """Load the account's assets."""
+    """Load the account's cash, all assets."""
     rows = connection.execute(
         text("""
         SELECT asset, amount FROM cash WHERE (token_chain, book_id, address) = (:token_chain, :book_id, :address)
@@ -45,7 +45,7 @@ def load_cash(connection: Connection, books: Books, account: Account) -> None:
 
 
 def clear(connection: Connection) -> None:
-    """Delete all projections."""
+    """Delete all holdings, dust, cash and trades."""
     connection.execute(text("DELETE FROM trades"))
     connection.execute(text("DELETE FROM holdings"))
     connection.execute(text("DELETE FROM dust"))
@@ -53,7 +53,7 @@ def clear(connection: Connection) -> None:
 
 
 def save(connection: Connection, books: Books) -> None:
-    """Store everything that is in the books."""
+    """Insert or replace everything that is in the books."""
     if holdings := [{"position_id": position_id} | to_row(held) for position_id, held in books.holdings.items()]:
         connection.execute(
             text(f"""

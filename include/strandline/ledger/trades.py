@@ -4,7 +4,7 @@ from sqlalchemy import Connection, text
 
 
 def losing_streak(connection: Connection) -> int:
-    """How many trades of all venues, counted back from the last, ended with a loss."""
+    """Count the trades that lost since the last one that did not, over all venues."""
     return int(
         connection.scalar(
             text("""

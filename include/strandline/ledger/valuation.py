@@ -1,4 +1,4 @@
-"""What everything is worth at given prices; reads only."""
+"""Values cash, holdings and dust at given prices."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,10 +14,10 @@ from strandline.store.rows import from_row
 
 
 class Valuation(NamedTuple):
-    """The portfolio's worth.
+    """The value of the portfolio.
 
-    `unpriced` names what has no price: a holding counts at its cost, another asset and dust as nothing. Who does not
-    know what he has should not add to it.
+    `unpriced` names what has no price: a holding counts at its cost, other assets and dust count as nothing, and the
+    planner makes no entries.
     """
 
     equity: Money
@@ -34,7 +34,7 @@ class _Item(NamedTuple):
 
 
 def value(connection: Connection, marks: Mapping[int, Mark], assets: Mapping[str, Mark]) -> Valuation:
-    """At these marks: `marks` by instrument, `assets` by name for cash that is no dollar, as SOL is."""
+    """Value everything at these marks: `marks` by instrument, `assets` by name for cash other than dollars, as SOL."""
     cash = list(_cash(connection, assets))
     items = [*cash, *_held(connection, marks)]
     return Valuation(
@@ -57,7 +57,7 @@ def _cash(connection: Connection, assets: Mapping[str, Mark]) -> Iterator[_Item]
 
 
 def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
-    """A margined holding adds what it would bring less what it cost, because its cost is still in the cash."""
+    """Value holdings and dust. On margin, where nothing was paid, a holding adds its unrealised profit only."""
     rows = connection.execute(
         text("""
         SELECT token_chain, book_id, token_contract, instrument_id, sum(quantity) AS quantity, sum(cost) AS cost
@@ -75,11 +75,11 @@ def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
         venue = from_row(VenueKey, row)
         mark = marks.get(row.instrument_id)
         cost = Money(row.cost)
-        paid = cost if venue.margined else Money(0)
+        unpaid = cost if venue.margined else Money(0)
         worth = cost if mark is None else mark.price * Quantity(row.quantity)
         yield _Item(
             name=f"{venue}/{row.token_contract}",
-            worth=worth - paid,
+            worth=worth - unpaid,
             priced=mark is not None,
             marked_at=None if mark is None else mark.observed_at,
         )

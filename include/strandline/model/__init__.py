@@ -1,1 +1,1 @@
-"""What things are: frozen types, time, money, canonical bytes. Imports nothing else of ours."""
+"""Domain types: frozen records, exact numbers, timeframes, canonical bytes. Imports no other part of the library."""

@@ -1,4 +1,4 @@
-"""OHLCV of one instrument and timeframe, with what is known about how complete it is."""
+"""OHLCV bars with their completeness."""
 
 from datetime import datetime
 from enum import StrEnum

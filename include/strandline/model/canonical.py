@@ -1,7 +1,7 @@
-"""One spelling for every value: JSON in the canonical form of RFC 8785, and SHA-256 over it.
+"""Canonical bytes of a value: JSON in the form of RFC 8785, and SHA-256 over it.
 
 Equal records have equal bytes, in every process, on every supported Python, in any other language that follows the
-RFC; what is read back equals what was written. Proofs, strands and hashes in XCom rest on this.
+RFC, and reading them gives an equal record. Strands, proofs and the hashes in XCom depend on this.
 """
 
 import base64
@@ -22,7 +22,7 @@ Plain: TypeAlias = "bool | int | float | str | list[Plain] | dict[str, Plain] | 
 
 
 def canonical_bytes(value: object) -> bytes:
-    """The value's one spelling. What has none (NaN, an integer beyond 2^53, a local time, a set) is refused."""
+    """Encode the value. NaN, integers beyond 2^53, local times and sets have no canonical form and raise ValueError."""
     try:
         return rfc8785.dumps(_plain(value))
     except rfc8785.CanonicalizationError as error:
@@ -30,12 +30,12 @@ def canonical_bytes(value: object) -> bytes:
 
 
 def from_json(data: bytes | str, kind: type[T]) -> T:
-    """Read a value of this type; anything missing, unknown or out of range raises `msgspec.ValidationError`."""
+    """Decode a value of this type; anything missing, unknown or out of range raises `msgspec.ValidationError`."""
     return msgspec.json.decode(data, type=kind, dec_hook=_read_exact)
 
 
 def digest(value: object) -> str:
-    """SHA-256 over the canonical bytes, with the type's name in front so that two types never share a hash."""
+    """Return the SHA-256 of the type's name and the canonical bytes; with the name, two types never share a hash."""
     return hashlib.sha256(type(value).__name__.encode() + b"\n" + canonical_bytes(value)).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Errors that a person reads: what is wrong, and what to do about it."""
+"""Errors for the person at the terminal: what is wrong, and what to do about it."""
 
 
 class StrandlineError(Exception):
-    """One line for the person at the terminal; `exit_code` is what the command ends with."""
+    """An error that the command prints in one line; `exit_code` is the command's exit code."""
 
     exit_code = 1
 
@@ -13,7 +13,7 @@ class StrandlineError(Exception):
 
 
 class ConfigurationError(StrandlineError):
-    """Settings or strategy are wrong, missing or contradict each other; every fault is reported, a line each."""
+    """Settings or strategy are wrong, missing or contradict each other. It reports every fault on its own line."""
 
     exit_code = 2
 

@@ -1,4 +1,4 @@
-"""What a decision rests on, stored with the intent until its strand is written."""
+"""The evidence of a decision, stored with the intent until its strand is written."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from strandline.model.record import Record, require
 
 
 class Evidence(Record, frozen=True, kw_only=True):
-    """Why the planner decided so, complete enough to check it by hand. For people and proof: no code reads it back.
+    """Why the planner decided as it did, complete enough to check by hand. No rule reads it: it is for people.
 
     `rules_not_fired` names each rule that was evaluated before the one that fired, and why it did not. `terms` are the
     terms of A and E. `inputs` names what was read: the signal and its bar, the price and its source, trade, portfolio.

@@ -1,7 +1,7 @@
 """Money, Amount, Price, Quantity, Ratio: exact decimal values that cannot be mixed up.
 
-One value has one spelling (`1.50` becomes `1.5`), so equal values have equal canonical bytes. Sums and products are
-exact or refused; only a division rounds, and it says which way.
+Values are normalised (`1.50` becomes `1.5`), so equal values have equal canonical bytes. Sums and products are exact,
+or raise ValueError; only divisions round, always down.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _DIVISION: Final = Context(prec=_MAX_DIGITS, rounding=ROUND_DOWN, traps=[Invalid
 
 
 def decimal_of(value: Decimal | int | str) -> Decimal:
-    """The finite decimal that is meant; a float is refused because its digits are seldom the ones that were written."""
+    """Convert to a finite decimal. Floats raise TypeError: their digits are seldom those that were written."""
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"expected Decimal, int or str, got {type(value).__name__}: {value!r}")
     try:
@@ -29,7 +29,7 @@ def decimal_of(value: Decimal | int | str) -> Decimal:
 
 
 def decimal_of_float(value: float) -> Decimal:
-    """The shortest decimal that reads back as this float: what a venue or a person wrote, up to 15 digits."""
+    """Convert to the shortest decimal that reads back as this float: what was written, if it had up to 15 digits."""
     return decimal_of(repr(float(value)))
 
 
@@ -46,7 +46,7 @@ def _normal(number: Decimal) -> Decimal:
 
 
 class Exact:
-    """What the kinds share: one decimal, immutable, comparable with its own kind only."""
+    """The base of the kinds: one decimal, immutable, comparable with its own kind only."""
 
     __slots__ = ("decimal",)
     decimal: Decimal
@@ -63,7 +63,7 @@ class Exact:
 
     @classmethod
     def from_float(cls, value: float) -> Self:
-        """From an analytic value; see `decimal_of_float`."""
+        """Convert a float, as from an indicator; see `decimal_of_float`."""
         return cls(decimal_of_float(value))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -101,7 +101,7 @@ class Exact:
 
 
 class _Additive(Exact):
-    """Kinds of which it makes sense to have more or less."""
+    """The kinds that can be added and subtracted."""
 
     __slots__ = ()
 
@@ -129,18 +129,18 @@ class Money(_Additive):
         return Money(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
 
     def buys(self, price: Price, lot: Quantity) -> Quantity:
-        """How much this amount pays for at `price`, in whole lots, never more."""
+        """Return the quantity that this amount pays for at `price`, rounded down to whole lots."""
         return Quantity(_DIVISION.divide(self.decimal, _of(Price, price))).in_lots(lot)
 
     def per(self, quantity: Quantity, places: int = 18) -> Price:
-        """The price per unit, cut to `places` decimals."""
+        """Return the price per unit, rounded down to `places` decimals."""
         cut = Decimal(1).scaleb(-places)
         return Price(_DIVISION.divide(self.decimal, _of(Quantity, quantity)).quantize(cut, context=_DIVISION))
 
 
 @final
 class Amount(_Additive):
-    """Units of an asset that came in or went out, such as SOL for gas; negative when they went out."""
+    """Units of an asset that were received or, if negative, paid; SOL for gas, for example."""
 
     __slots__ = ()
 
@@ -148,7 +148,7 @@ class Amount(_Additive):
         return Amount(self.decimal.copy_negate())
 
     def at(self, price: Price) -> Money:
-        """What it is worth."""
+        """Return its value at this price."""
         return Money(_EXACT.multiply(self.decimal, _of(Price, price)))
 
 
@@ -164,13 +164,13 @@ class Price(Exact):
         return Money(_EXACT.multiply(self.decimal, _of(Quantity, quantity)))
 
     def scaled(self, ratio: Ratio) -> Price:
-        """This price times a ratio, as in `entry.scaled(Ratio('0.92'))`."""
+        """Return the price times a ratio, as in `entry.scaled(Ratio('0.92'))`."""
         return Price(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
 
 
 @final
 class Quantity(_Additive):
-    """Units of an instrument that one holds, buys or sells; never negative: a sell of more than there is raises."""
+    """Units of an instrument that are held, bought or sold. Never negative: selling more than is held raises."""
 
     __slots__ = ()
     lowest = Decimal(0)
@@ -179,11 +179,11 @@ class Quantity(_Additive):
         return Money(_EXACT.multiply(self.decimal, _of(Price, price)))
 
     def scaled(self, ratio: Ratio) -> Quantity:
-        """A part of this quantity; round it with `in_lots` before it goes to a venue."""
+        """Return the quantity times a ratio; round it with `in_lots` before it is sent to a venue."""
         return Quantity(_EXACT.multiply(self.decimal, _of(Ratio, ratio)))
 
     def in_lots(self, lot: Quantity) -> Quantity:
-        """The largest multiple of `lot` that is not more."""
+        """Round down to a multiple of `lot`."""
         if not lot:
             raise ValueError("a lot must be above zero")
         lots = _DIVISION.divide_int(self.decimal, _of(Quantity, lot))
@@ -192,7 +192,7 @@ class Quantity(_Additive):
 
 @final
 class Ratio(_Additive):
-    """A pure number that money or a quantity is multiplied with; never negative."""
+    """A factor for money, prices and quantities; never negative."""
 
     __slots__ = ()
     lowest = Decimal(0)
@@ -202,7 +202,7 @@ class Ratio(_Additive):
 
 
 def _of(kind: type[Exact], value: Exact) -> Decimal:
-    """The value's decimal; checked when it runs too, because a wrong unit is a wrong amount of money."""
+    """Return the value's decimal, after checking its kind: a wrong unit would be a wrong amount of money."""
     if type(value) is not kind:
         raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value.decimal

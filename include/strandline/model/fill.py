@@ -1,4 +1,4 @@
-"""What a venue did: fills, and cash that moved without one."""
+"""Fills, and cash events: cash that moved without a fill."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from strandline.model.venue import VenueKey
 
 
 class FillCause(StrEnum):
-    """Why the venue traded for us."""
+    """What caused a fill."""
 
     ORDER = "order"
     LIQUIDATION = "liquidation"
@@ -20,7 +20,7 @@ class FillCause(StrEnum):
 
 
 class CashCause(StrEnum):
-    """Why cash moved without a fill."""
+    """What moved cash without a fill."""
 
     DEPOSIT = "deposit"
     WITHDRAWAL = "withdrawal"
@@ -31,7 +31,7 @@ class CashCause(StrEnum):
 
 
 class Fill(Record, frozen=True, kw_only=True):
-    """Stored once, by the venue's own id. `order_id` is ours, and None for what no order of ours asked for."""
+    """A fill, named by the venue's own id. `order_id` is None if no order of ours caused it."""
 
     venue: VenueKey
     venue_fill_id: str
@@ -47,19 +47,19 @@ class Fill(Record, frozen=True, kw_only=True):
     def check(self) -> None:
         require(bool(self.quantity), "a fill has a quantity")
         require(
-            (self.order_id is not None) is (self.cause is FillCause.ORDER), "our fills have our order, others have none"
+            (self.order_id is not None) is (self.cause is FillCause.ORDER), "a fill names its order, or another cause"
         )
 
     @property
     def notional(self) -> Money:
-        """What changed hands, without the fee."""
+        """Price times quantity, without the fee."""
         return self.price * self.quantity
 
 
 class CashEvent(Record, frozen=True, kw_only=True):
-    """Stored once, by the venue's own id. A positive amount came in. `usd` is its worth when it happened.
+    """A movement of cash, named by the venue's own id. A positive amount was received.
 
-    A stablecoin's amount is its worth.
+    `usd` is its value when it happened; one unit of a stablecoin is one dollar.
     """
 
     venue: VenueKey

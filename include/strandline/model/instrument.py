@@ -1,4 +1,4 @@
-"""What is traded: one symbol on one venue."""
+"""Instruments: one symbol at one venue."""
 
 from strandline.model.exact import Money, Quantity
 from strandline.model.record import Record, require
@@ -6,7 +6,7 @@ from strandline.model.venue import VenueKey
 
 
 class Instrument(Record, frozen=True, kw_only=True):
-    """Market data refers to it by its integer; `token_contract` is the venue's own name for it, in the venue's case."""
+    """An instrument. Market data names it by `instrument_id`; `token_contract` is the venue's own name, in its case."""
 
     instrument_id: int
     venue: VenueKey

@@ -1,4 +1,4 @@
-"""A decision of the portfolio manager that is to become an order, on whatever venue."""
+"""Intents: the planner's decisions that executors turn into orders."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ from strandline.model.venue import VenueKey
 
 
 class Decision(StrEnum):
-    """What is to be done. A hold is a decision too, but never becomes an intent."""
+    """What an intent does. To hold is a decision too, but needs no intent."""
 
     ADD = "add"
     TREND_ADD = "trend_add"
@@ -44,14 +44,14 @@ class ExitReason(StrEnum):
 
 
 class Urgency(StrEnum):
-    """How an executor may trade price against certainty."""
+    """Whether an executor should prefer a better price, or certainty to trade."""
 
     NORMAL = "normal"
     HIGH = "high"
 
 
 class IntentStatus(StrEnum):
-    """The life of an intent; which step may follow which is held by the database."""
+    """The status of an intent; the database refuses any change that may not follow."""
 
     PLANNED = "planned"
     PREPARING = "preparing"
@@ -64,7 +64,7 @@ class IntentStatus(StrEnum):
 
     @property
     def open(self) -> bool:
-        """Whether something may still happen at the venue, so that nothing else may be planned on this side."""
+        """Whether something may still happen at the venue, so that nothing else is planned for the row on this side."""
         return self not in (IntentStatus.SKIPPED, IntentStatus.DONE, IntentStatus.FAILED)
 
     @property
@@ -83,7 +83,7 @@ COUNTED_BY: Final[Mapping[Rule, tuple[str, ...]]] = {
 
 
 class ExecutionIntent(Record, frozen=True, kw_only=True):
-    """Venue-agnostic. Entries are sized in money, exits in units of what is held.
+    """A trade to make, the same for every venue. Entries are sized in money, exits in units of the holding.
 
     `attempt_id`, `trend_id`, `state_since`, `bar_count` and `level_id` are those of the newest signal at the decision:
     the planner counts filled intents by them. They are None for a decision made without a signal.
@@ -142,10 +142,10 @@ class ExecutionIntent(Record, frozen=True, kw_only=True):
 
 
 def entry_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: datetime) -> UUID:
-    """The same bar under the same rule gives the same intent, however often it is planned."""
+    """Derive an entry's id: the same bar and rule always give the same intent."""
     return derived_id("intent", str(position_id), trade_no, rule.number, source_bar.isoformat())
 
 
 def exit_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: datetime, attempt_no: int) -> UUID:
-    """Like an entry's, and one per attempt: an exit is planned again until the row is flat."""
+    """Derive an exit's id: like an entry's, but one per attempt, because exits are planned until the row is flat."""
     return derived_id("intent", str(position_id), trade_no, rule.number, source_bar.isoformat(), attempt_no)

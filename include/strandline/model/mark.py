@@ -1,4 +1,4 @@
-"""Prices with their source: what something is valued at, and what one could trade at right now."""
+"""Prices with their source: marks to value by, quotes to trade at."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ from strandline.model.record import Record, require
 
 
 class Mark(Record, frozen=True, kw_only=True):
-    """A price, where it came from, and when it was true: the end of the bar, or when the venue was asked."""
+    """A price, its source and its time: the end of the bar, or the time of the request to the venue."""
 
     price: Price
     source: str

@@ -1,10 +1,10 @@
-"""How real trading is."""
+"""The trading mode."""
 
 from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """From simulated venues to real money; the default is `sim`."""
+    """Simulated venues, simulated fills at real prices, a venue's test network, or real money."""
 
     SIM = "sim"
     PAPER = "paper"

@@ -1,4 +1,4 @@
-"""A signed order: the exact bytes that are sent to the venue."""
+"""Signed orders: the exact bytes that are sent to the venue."""
 
 from uuid import UUID
 
@@ -26,5 +26,5 @@ class SignedOrder(Record, frozen=True, kw_only=True):
 
     @property
     def order_id(self) -> UUID:
-        """See `ExecutionPlan.order_id`."""
+        """The plan's order id."""
         return self.plan.order_id

@@ -1,4 +1,4 @@
-"""What an executor will request of its venue for an intent, or why it will not."""
+"""An executor's plan for an intent, or its reason not to execute it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -49,12 +49,12 @@ class ExecutionPlan(Record, frozen=True, kw_only=True):
 
     @property
     def notional(self) -> Money:
-        """What it costs or brings at its limit."""
+        """Its cost or proceeds at the limit price."""
         return self.limit_price * self.quantity
 
 
 class SkipExecution(Exception):  # noqa: N818  a skip is no error
-    """The intent cannot be executed: a final and normal outcome. `reason` is a code, `detail` is for people."""
+    """Ends an intent without an order, which is a normal outcome. `reason` is a code, `detail` is for people."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

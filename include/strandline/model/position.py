@@ -1,4 +1,4 @@
-"""A position row and its holding."""
+"""Position rows and their holdings."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -20,7 +20,10 @@ class DesiredStatus(StrEnum):
 
 
 class PositionStatus(StrEnum):
-    """`dormant` until there are enough bars, `watchlist` while flat, `active` while holding; or what a person said."""
+    """`paused` or `archived` if a person has set it; otherwise `active` while holding, `watchlist` while flat.
+
+    A flat row is `dormant` until the engine has enough bars.
+    """
 
     DORMANT = "dormant"
     WATCHLIST = "watchlist"
@@ -30,7 +33,7 @@ class PositionStatus(StrEnum):
 
 
 class PositionKey(Record, frozen=True, kw_only=True, order=True):
-    """One row per venue, token and timeframe."""
+    """Venue, token and timeframe: there is one position row for each."""
 
     venue: VenueKey
     token_contract: str
@@ -38,7 +41,7 @@ class PositionKey(Record, frozen=True, kw_only=True, order=True):
 
     @property
     def position_id(self) -> UUID:
-        """The same everywhere: a replay's rows are the live rows."""
+        """The row's id, derived from the key, so that a replay's rows have the same ids as the live ones."""
         return derived_id("position", self.venue.token_chain, self.venue.book_id, self.token_contract, self.timeframe)
 
     def __str__(self) -> str:
@@ -46,7 +49,7 @@ class PositionKey(Record, frozen=True, kw_only=True, order=True):
 
 
 class Holding(Record, frozen=True, kw_only=True):
-    """A projection of the row's fills; it can be rebuilt from them at any time."""
+    """What the row holds and what its open trade has cost and brought; computed from the row's fills."""
 
     trade_no: int = 0
     quantity: Quantity = Quantity(0)
@@ -66,12 +69,12 @@ class Holding(Record, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> Money:
-        """What the open quantity cost: exact, where average entry times quantity is off by the average's last digit."""
+        """The cost of what is held, exact where average entry times quantity is rounded; equals `holdings.cost`."""
         return self.invested - self.extracted + self.realised_pnl
 
 
 class Position(Record, frozen=True, kw_only=True):
-    """The row as planner and executor see it."""
+    """A position row as planner and executors see it."""
 
     key: PositionKey
     instrument_id: int
@@ -82,12 +85,12 @@ class Position(Record, frozen=True, kw_only=True):
 
     @property
     def position_id(self) -> UUID:
-        """See `PositionKey.position_id`."""
+        """The key's position id."""
         return self.key.position_id
 
     @property
     def status(self) -> PositionStatus:
-        """Derived, so that it never disagrees with the facts; the view `position_rows` derives the same."""
+        """The status that follows from the fields; the view `position_rows` derives the same."""
         if self.desired_status is not DesiredStatus.OPEN:
             return PositionStatus(self.desired_status.value)
         if self.holding.quantity:

@@ -1,4 +1,4 @@
-"""The base of every domain type: frozen, typed, and refusing values that could not be written down and read back."""
+"""The base of every domain type: frozen, typed, and limited to values that can be stored and read back."""
 
 import math
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         self.check()
 
     def check(self) -> None:
-        """What must hold between the fields; raises ValueError. Types override this."""
+        """Raise ValueError if the fields contradict each other. Types override this."""
 
 
 class FrozenDict(dict[K, V]):
-    """What a record makes of a mapping it is given, so that frozen means frozen."""
+    """An immutable dict: records convert their mappings to it."""
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         raise TypeError("a record's mapping is immutable")

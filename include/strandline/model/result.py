@@ -1,4 +1,4 @@
-"""The result of an order, as far as it is known."""
+"""Results of orders, as far as the venue has reported them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,7 +10,7 @@ from strandline.model.record import Record, require
 
 
 class OrderStatus(StrEnum):
-    """`ready` is written before anything is sent; `unknown` may only become another status by recovery."""
+    """The status of an order. `ready` is stored before anything is sent; only recovery ends `unknown`."""
 
     READY = "ready"
     SENT = "sent"
@@ -27,9 +27,9 @@ class OrderStatus(StrEnum):
 
 
 class ExecutionResult(Record, frozen=True, kw_only=True):
-    """Without a clear response the status is `unknown`, never `rejected`.
+    """The result of an order. Without a clear response the status is `unknown`, never `rejected`.
 
-    `cash_events` are what the order cost besides its fills: gas, rent.
+    `cash_events` are the costs besides its fills: gas and rent.
     """
 
     order_id: UUID
@@ -49,7 +49,10 @@ class ExecutionResult(Record, frozen=True, kw_only=True):
         for fill in self.fills:
             filled = filled + fill.quantity
         require(filled == self.filled, f"fills add up to {filled}, not {self.filled}")
-        require(bool(self.filled) is (self.average_price is not None), "what was filled has an average price")
+        require(
+            bool(self.filled) is (self.average_price is not None),
+            "a result has an average price exactly when it has fills",
+        )
         require(
             bool(self.filled) is (self.status is OrderStatus.FILLED) or not self.status.resolved,
             "status and fills disagree",
@@ -57,7 +60,7 @@ class ExecutionResult(Record, frozen=True, kw_only=True):
 
 
 class StillUnknown(Record, frozen=True, kw_only=True):
-    """Recovery could not decide yet; nothing else may be sent for this intent."""
+    """Recovery could not find the order's result yet; nothing else may be sent for its intent."""
 
     order_id: UUID
     reason: str

@@ -1,4 +1,4 @@
-"""The declaration of a setting: its name, what its value must look like, what the documentation says about it."""
+"""Declares settings: name, value format, and text for the documentation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ class InvalidValueError(ValueError):
 
 @dataclass(frozen=True)
 class ValueFormat:
-    """What a value must look like: checks and converts the text, words the fault, fills the documentation.
+    """The format of a value: checks and converts the text, and describes it in errors and in the documentation.
 
     `parse` raises ValueError or one of its kin for a text that is not allowed, or `InvalidValueError` with a message of
     its own.

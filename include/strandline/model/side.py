@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Side(StrEnum):
-    """Of an order or a fill; of a tick, the aggressor's."""
+    """The side of an order or a fill; of a tick, the aggressor's side."""
 
     BUY = "buy"
     SELL = "sell"

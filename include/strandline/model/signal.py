@@ -1,4 +1,4 @@
-"""The engine's output for one final bar."""
+"""Signals: the engine's output for one final bar."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ class EngineState(StrEnum):
 
 
 class Flag(StrEnum):
-    """What the engine can raise on a bar."""
+    """The flags that the engine can raise on a bar."""
 
     BUY_SIGNAL = "buy_signal"
     BUY_FLAG = "buy_flag"
@@ -31,7 +31,7 @@ class Flag(StrEnum):
 
 
 class Level(Record, frozen=True, kw_only=True):
-    """A price at which the market turned before; named by the bar of its earliest pivot."""
+    """A price at which the market has turned before, named by the bar of its earliest pivot."""
 
     level_id: datetime
     price: float
@@ -40,7 +40,7 @@ class Level(Record, frozen=True, kw_only=True):
 
 
 class Signal(Record, frozen=True, kw_only=True):
-    """State, flags and scores of one bar and revision, with every term from which a score can be recomputed by hand.
+    """State, flags and scores of one bar and revision, with the terms from which each score can be recomputed by hand.
 
     `state_since` is the bar that entered the state; attempt and trend are named by the bars that began them.
     """

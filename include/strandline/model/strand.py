@@ -1,4 +1,4 @@
-"""The audit record of one decision and its outcome, chained to the one before it."""
+"""Strands: the audit records of decisions and outcomes, each chained to the one before it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,7 +22,7 @@ GENESIS: Final = "0" * 64
 
 
 class StrandKind(StrEnum):
-    """What a strand is about."""
+    """What a strand records."""
 
     DECISION = "decision"
     HOLD = "hold"
@@ -32,7 +32,7 @@ class StrandKind(StrEnum):
 
 
 class StrandDraft(Record, frozen=True, kw_only=True):
-    """A strand before it has its place in a chain."""
+    """A strand without its place in a chain."""
 
     strand_id: UUID
     kind: StrandKind
@@ -64,7 +64,7 @@ class StrandDraft(Record, frozen=True, kw_only=True):
 
 
 class Strand(StrandDraft, frozen=True, kw_only=True):
-    """Written once. What happens later is another strand that names this one as its parent.
+    """A strand, never changed. What happens later is another strand that names this one as its parent.
 
     A chain is a venue key's text, or `system`; `seq` counts from 1 without holes. `previous` is the hash of the strand
     before it, so that its own hash covers the whole chain up to here.
@@ -81,5 +81,5 @@ class Strand(StrandDraft, frozen=True, kw_only=True):
 
     @property
     def hash(self) -> str:
-        """SHA-256 over everything in it, the predecessor's hash included."""
+        """SHA-256 over all fields, the hash of the strand before it included."""
         return digest(self)

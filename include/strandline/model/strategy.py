@@ -1,4 +1,4 @@
-"""The trading parameters, typed and checked. The numbers themselves are in `strategy.toml` and nowhere else."""
+"""The trading parameters, typed and checked. Their values are in `strategy.toml` only."""
 
 from collections.abc import Mapping
 from typing import Annotated, TypeAlias
@@ -20,7 +20,7 @@ Curve: TypeAlias = tuple[tuple[float, float], ...]
 
 
 class Freshness(Record, frozen=True, kw_only=True):
-    """What is too old to trade on."""
+    """Ages beyond which cycles, bars and marks are too old to trade on."""
 
     max_cycle_age_seconds: Count
     max_bar_age_seconds: Count
@@ -29,7 +29,7 @@ class Freshness(Record, frozen=True, kw_only=True):
 
 
 class History(Record, frozen=True, kw_only=True):
-    """How many bars it takes."""
+    """The number of bars that states and flags need."""
 
     bars_for_state: Count
     bars_for_flags: Count
@@ -39,7 +39,7 @@ class History(Record, frozen=True, kw_only=True):
 
 
 class Allocation(Record, frozen=True, kw_only=True):
-    """How much of equity may go where."""
+    """The shares of equity that a position, a venue and everything together may take."""
 
     max_position_pct: Percent
     max_venue_pct: Percent
@@ -56,14 +56,14 @@ class Allocation(Record, frozen=True, kw_only=True):
 
 
 class Dust(Record, frozen=True, kw_only=True):
-    """When a remainder is too small, in minimum notionals of the venue."""
+    """When a remainder or an entry is too small, in the venue's minimum notionals."""
 
     sell_all_below_min_notionals: Positive
     skip_entry_below_min_notionals: Positive
 
 
 class Indicators(Record, frozen=True, kw_only=True):
-    """The lengths of the incremental indicators."""
+    """The lengths of the indicators."""
 
     ema_bars: tuple[Count, Count, Count, Count, Count, Count]
     slope_bars: Annotated[int, Meta(ge=2)]
@@ -80,7 +80,7 @@ class Indicators(Record, frozen=True, kw_only=True):
 
 
 class Levels(Record, frozen=True, kw_only=True):
-    """How pivots become levels, and what a level near an anchor is worth."""
+    """How pivots are joined to levels, and how much a level near an anchor adds to a score."""
 
     side_bars: Count
     min_range_pct: NotNegative
@@ -92,7 +92,7 @@ class Levels(Record, frozen=True, kw_only=True):
 
 
 class States(Record, frozen=True, kw_only=True):
-    """What a change of state needs."""
+    """How many bars confirm a change of state."""
 
     confirm_s3_bars: Count
 
@@ -146,7 +146,7 @@ class Flags(Record, frozen=True, kw_only=True):
 
 
 class TrendScore(Record, frozen=True, kw_only=True):
-    """TS."""
+    """The trend score, TS."""
 
     rsi_slope_weight: Unit
     rsi_slope_scale: Positive
@@ -156,7 +156,7 @@ class TrendScore(Record, frozen=True, kw_only=True):
 
 
 class OverextensionWeights(Record, frozen=True, kw_only=True):
-    """What each term of OX counts; together 1."""
+    """The weights of the terms of OX; they add up to 1."""
 
     ema20: Unit
     ema60: Unit
@@ -173,7 +173,7 @@ class OverextensionWeights(Record, frozen=True, kw_only=True):
 
 
 class OverextensionScales(Record, frozen=True, kw_only=True):
-    """What each term of OX is divided by."""
+    """The divisors of the terms of OX."""
 
     ema20_atr: Positive
     ema60_atr: Positive
@@ -185,7 +185,7 @@ class OverextensionScales(Record, frozen=True, kw_only=True):
 
 
 class OverextensionScore(Record, frozen=True, kw_only=True):
-    """OX."""
+    """The overextension score, OX."""
 
     decay_boost: NotNegative
     decay_from: Unit
@@ -195,7 +195,7 @@ class OverextensionScore(Record, frozen=True, kw_only=True):
 
 
 class DecayScore(Record, frozen=True, kw_only=True):
-    """EDX."""
+    """The decay score, EDX."""
 
     window_bars: Count
     slope_weight: Unit
@@ -216,7 +216,7 @@ class DecayScore(Record, frozen=True, kw_only=True):
 
 
 class DipScore(Record, frozen=True, kw_only=True):
-    """DX."""
+    """The dip score, DX."""
 
     depth_weight: Unit
     depth_decay: Positive
@@ -250,7 +250,7 @@ class Scores(Record, frozen=True, kw_only=True):
 
 
 class Phases(Record, frozen=True, kw_only=True):
-    """A pair for A and E in each phase of the market."""
+    """Terms of A and E for each phase of the market."""
 
     dip: tuple[NotNegative, NotNegative]
     double_dip: tuple[NotNegative, NotNegative]
@@ -262,7 +262,7 @@ class Phases(Record, frozen=True, kw_only=True):
 
 
 class Regime(Record, frozen=True, kw_only=True):
-    """How the phase of the market is told."""
+    """How the phase of the market is determined."""
 
     members: Annotated[tuple[str, ...], Meta(min_length=1)]
     confirm_bars: Count
@@ -279,7 +279,7 @@ class Regime(Record, frozen=True, kw_only=True):
 
 
 class Drivers(Record, frozen=True, kw_only=True):
-    """What the flags of the market's leaders add to A and E while they fade."""
+    """How much the flags of BTC and of the index add to A and E while they fade."""
 
     fade_bars: Count
     btc_weight: NotNegative
@@ -290,7 +290,7 @@ class Drivers(Record, frozen=True, kw_only=True):
 
 
 class CutPressure(Record, frozen=True, kw_only=True):
-    """What damps A and raises E when things go badly."""
+    """How drawdown, crowding and losing streaks damp A and raise E."""
 
     drawdown_weight: Unit
     drawdown_pct: Percent
@@ -304,7 +304,7 @@ class CutPressure(Record, frozen=True, kw_only=True):
 
 
 class Appetite(Record, frozen=True, kw_only=True):
-    """What the row itself adds to A and E."""
+    """How much a row's failed attempts, extracted money and age add to A and E."""
 
     per_failed_attempt: Annotated[float, Meta(ge=-1, le=0)]
     failed_attempts_max: Annotated[int, Meta(ge=0)]
@@ -324,7 +324,7 @@ class Exits(Record, frozen=True, kw_only=True):
 
 
 class Entries(Record, frozen=True, kw_only=True):
-    """How long an entry flag counts, and the ladder of adds inside a trend."""
+    """How long an entry flag is valid, and the ladder of adds within a trend."""
 
     flag_life_seconds: Count
     max_drift_atr: Positive
@@ -334,7 +334,7 @@ class Entries(Record, frozen=True, kw_only=True):
 
 
 class Sizes(Record, frozen=True, kw_only=True):
-    """How much: curves are piecewise linear through these points, flat outside."""
+    """Sizes of entries and trims. Curves are piecewise linear through their points, and flat outside."""
 
     entry: Curve
     s2_factor: Unit
@@ -351,7 +351,7 @@ class Sizes(Record, frozen=True, kw_only=True):
 
 
 class Breakers(Record, frozen=True, kw_only=True):
-    """What stops entries."""
+    """Losses that stop entries."""
 
     max_daily_loss_pct: Percent
     max_drawdown_pct: Percent
@@ -391,7 +391,7 @@ class Quality(Record, frozen=True, kw_only=True):
 
 
 class Strategy(Record, frozen=True, kw_only=True):
-    """All of them. Two strategies with the same hash decide the same from the same inputs."""
+    """All parameters. Strategies with the same hash make the same decisions from the same inputs."""
 
     version: Annotated[str, Meta(min_length=1)]
     freshness: Freshness
@@ -416,5 +416,5 @@ class Strategy(Record, frozen=True, kw_only=True):
 
     @property
     def hash(self) -> str:
-        """Travels with every decision."""
+        """The digest of all parameters, stored with every decision."""
         return digest(self)

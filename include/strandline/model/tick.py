@@ -1,4 +1,4 @@
-"""What a tick is and where it came from; ticks themselves are rows of `ticks` and never records."""
+"""Kind and source of a tick. Ticks themselves are rows of `ticks`, never records."""
 
 from enum import StrEnum
 
@@ -11,7 +11,7 @@ class TickKind(StrEnum):
 
 
 class Source(StrEnum):
-    """Where market data came from. One letter each: they are stored with every tick."""
+    """Where market data came from. One letter each, because every tick stores it."""
 
     STREAM = "s"
     REST = "r"

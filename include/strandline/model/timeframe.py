@@ -1,4 +1,4 @@
-"""Timeframes, and the one place that knows where a bar starts and ends."""
+"""Timeframes: where bars start and end."""
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -7,7 +7,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Timeframe(StrEnum):
-    """UTC-aligned; a bar is half-open, [start, start + length), and is named by its start."""
+    """A bar's length. Bars are aligned to UTC, half-open, [start, start + length), and named by their start."""
 
     M1 = "1m"
     M5 = "5m"
@@ -22,21 +22,21 @@ class Timeframe(StrEnum):
         return _LENGTHS[self]
 
     def start_of(self, instant: datetime) -> datetime:
-        """The start of the bar that this instant belongs to; a boundary belongs to the bar that it starts."""
+        """Return the start of the bar that contains the instant; a boundary belongs to the bar that it starts."""
         if instant.utcoffset() != timedelta(0):
             raise ValueError(f"expected an instant in UTC, got {instant.isoformat()}")
         return instant - (instant - _EPOCH) % self.length
 
     def end_of(self, instant: datetime) -> datetime:
-        """The first instant after the bar that this instant belongs to."""
+        """Return the first instant after the bar that contains this instant."""
         return self.start_of(instant) + self.length
 
     def starts_bar(self, instant: datetime) -> bool:
-        """Whether a bar starts exactly here."""
+        """Whether a bar starts at this instant."""
         return self.start_of(instant) == instant
 
     def last_final(self, as_of: datetime) -> datetime:
-        """The start of the newest bar that is over at `as_of`."""
+        """Return the start of the newest bar that has ended at `as_of`."""
         return self.start_of(as_of) - self.length
 
 

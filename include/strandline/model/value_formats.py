@@ -1,4 +1,4 @@
-"""Value formats that settings of several rooms share."""
+"""Value formats that settings in several packages share."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from strandline.model.setting import ValueFormat
 
 
 def pattern(expression: str) -> Callable[[str], str]:
-    """Accepts what matches the regular expression from beginning to end."""
+    """Make a parser that accepts text matching the whole regular expression."""
 
     def parse(text: str) -> str:
         if not re.fullmatch(expression, text):
@@ -19,17 +19,17 @@ def pattern(expression: str) -> Callable[[str], str]:
 
 
 def public_url(example: str) -> ValueFormat:
-    """A URL that holds no credential; not echoed all the same, because one may have been pasted into it."""
+    """A URL without credentials. It is not echoed all the same, because one may have been pasted into it."""
     return ValueFormat("an http:// or https:// URL without user name and query", example, _base_url, echoed=False)
 
 
 def secret_url(example: str) -> ValueFormat:
-    """A URL that may hold a provider's API key, so that all of it is a secret."""
+    """A URL that may contain a provider's API key, so that all of it is a secret."""
     return ValueFormat("an http:// or https:// URL", example, _http_url, echoed=False, secret=True)
 
 
 def api_key() -> ValueFormat:
-    """A provider's key, whatever it looks like."""
+    """A provider's API key."""
     return ValueFormat("one word of plain characters", "…", pattern("[!-~]+"), echoed=False, secret=True)
 
 

@@ -1,4 +1,4 @@
-"""Which venue: the pair that routes everything, `(token_chain, book_id)`."""
+"""Venue keys: the pair `(token_chain, book_id)` that names a venue everywhere."""
 
 import re
 from typing import Self
@@ -23,7 +23,7 @@ class VenueKey(Record, frozen=True, kw_only=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `hyperliquid/perps`; case does not matter."""
+        """Parse text such as `hyperliquid/perps`, in any case."""
         chain, slash, book = text.strip().lower().partition("/")
         require(bool(slash), f"expected token_chain/book_id, as in hyperliquid/perps, got {text!r}")
         return cls(token_chain=chain, book_id=book)
@@ -33,7 +33,7 @@ class VenueKey(Record, frozen=True, kw_only=True, order=True):
 
     @property
     def slug(self) -> str:
-        """The key where a slash cannot stand: task ids, pools, queues."""
+        """The key without a slash, for task ids, pools and queues."""
         return f"{self.token_chain}__{self.book_id}"
 
     @property

@@ -1,4 +1,4 @@
-"""Records to rows and back. A field is the column of its name; a nested record's columns stand beside the others."""
+"""Converts records to rows and back: a field has the column of its name, a nested record its columns beside them."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -19,7 +19,7 @@ _COLUMN_OF: Final = {"cycle": "cycle_t"}
 
 
 def to_row(record: Record) -> dict[str, Any]:
-    """The record's columns, as parameters of a statement."""
+    """Return the record's columns as parameters of a statement."""
     row: dict[str, Any] = {}
     for name in record.__struct_fields__:
         value = getattr(record, name)
@@ -31,20 +31,20 @@ def to_row(record: Record) -> dict[str, Any]:
 
 
 def from_row(kind: type[R], row: Row[Any]) -> R:
-    """The record in a row that has all of its columns, and may have others.
+    """Build the record from a row that has all of its columns, and may have others.
 
-    A nested record that an outer join left without values becomes its default.
+    A nested record whose columns are all null, as after an outer join, becomes its default.
     """
     return msgspec.convert(_fields_from(kind, row._asdict()), kind, dec_hook=_from_column)
 
 
 def values(columns: Collection[str]) -> str:
-    """The part of an INSERT that names the columns and their parameters: `(a, b) VALUES (:a, :b)`."""
+    """Return the columns and parameters of an INSERT: `(a, b) VALUES (:a, :b)`."""
     return f"({', '.join(columns)}) VALUES ({', '.join(f':{column}' for column in columns)})"
 
 
 def updates(columns: Collection[str], *, key: Collection[str]) -> str:
-    """The part of an upsert that replaces all columns but the key: `a = EXCLUDED.a, b = EXCLUDED.b`."""
+    """Return the assignments of an upsert, for all columns but the key: `a = EXCLUDED.a, b = EXCLUDED.b`."""
     return ", ".join(f"{column} = EXCLUDED.{column}" for column in columns if column not in key)
 
 
