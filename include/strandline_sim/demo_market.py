@@ -11,54 +11,93 @@ START_MS: Final = 1_767_225_600_000
 
 _MINUTES: Final = 18_000
 
+_RIPPLES: Final = 14
+_FIRST_RISE: Final = 0.02
+_RIPPLE_HEIGHT: Final = 0.016
+_RIPPLE_NOISE: Final = 0.15
+"""So quiet that the price is still that of the decision when the order is sent."""
+
 
 class DemoPath(NamedTuple):
-    """The path of one symbol: `minute` of the path falls `delay` minutes after the start of the scenario."""
+    """The path of one symbol: `minute` of the path falls `delay` minutes after the start of the scenario.
+
+    A rippling path has ripples of five minutes before its uptrend, during which each repeats the engine's buy signal.
+    """
 
     seed: int
     noise: float
     amplitude: float
     minute: int
     delay: int = 0
+    rippling: bool = False
 
 
 DEMO: Final[Mapping[str, DemoPath]] = {
     "ETH": DemoPath(seed=7, noise=4.5, amplitude=0.7, minute=10033),
     "SOL": DemoPath(seed=8, noise=3.1, amplitude=0.9, minute=10513),
     "HYPE": DemoPath(seed=1, noise=3.7, amplitude=1.1, minute=13702),
-    "JUP": DemoPath(seed=3, noise=4.9, amplitude=0.6, minute=11511),
     "LINK": DemoPath(seed=0, noise=3.4, amplitude=1.0, minute=6155, delay=5),
     "DOGE": DemoPath(seed=4, noise=4.6, amplitude=0.7, minute=5300, delay=5),
-    "BONK": DemoPath(seed=6, noise=2.1, amplitude=0.9, minute=11101, delay=5),
     "kPEPE": DemoPath(seed=8, noise=3.1, amplitude=0.9, minute=9717, delay=10),
     "XRP": DemoPath(seed=0, noise=3.4, amplitude=1.0, minute=7346, delay=10),
-    "WIF": DemoPath(seed=3, noise=4.9, amplitude=0.6, minute=8589),
+    "BTC": DemoPath(seed=1, noise=0.5, amplitude=0.25, minute=13054, rippling=True),
+    "BNB": DemoPath(seed=0, noise=0.5, amplitude=0.25, minute=13830, rippling=True),
+    "JUP": DemoPath(seed=0, noise=2.0, amplitude=1.0, minute=10117, rippling=True),
+    "BONK": DemoPath(seed=1, noise=2.0, amplitude=1.0, minute=12024, rippling=True),
+    "WIF": DemoPath(seed=0, noise=2.0, amplitude=1.0, minute=7268, rippling=True),
 }
-"""At `minute` the engine gives a buy signal; trims and exits follow within the hour. Other symbols are calm."""
+"""At `minute` the engine gives a buy signal; trims and exits follow within the hour.
+
+Those that ripple give it every five minutes for half an hour: whenever the first cycle comes, both venues have entries.
+"""
 
 
 def demo_legs(symbol: str, path: DemoPath) -> list[Leg]:
     """Declines, bases, uptrends that overextend themselves and crashes, in turn."""
     legs: list[Leg] = []
     start = START_MS
-    for regime, bars, drift, swings in _phases(symbol, path):
+    for regime, bars, drift, swings, noise in (_rippling if path.rippling else _stormy)(symbol, path):
         if start >= START_MS + _MINUTES * MINUTE_MS:
             break
         end = start + bars * MINUTE_MS
-        legs.append(Leg(regime=regime, start_ms=start, end_ms=end, drift=drift, swings=swings, noise=path.noise))
+        legs.append(Leg(regime=regime, start_ms=start, end_ms=end, drift=drift, swings=swings, noise=noise))
         start = end
     return legs
 
 
-def _phases(symbol: str, path: DemoPath) -> Iterator[tuple[Regime, int, float, int]]:
+_Phase = tuple[Regime, int, float, int, float]
+"""Regime, minutes, drift, swings, noise."""
+
+
+def _stormy(symbol: str, path: DemoPath) -> Iterator[_Phase]:
     chance = SeededRandom(path.seed).generator(symbol, "storm", 0)
     while True:
         bars = chance.integers([500, 60, 250, 20, 20], [900, 150, 450, 60, 60]).tolist()
         down, up, blow_off, crash = (
             chance.uniform([0.2, 0.25, 0.05, 0.08], [0.35, 0.45, 0.15, 0.2]) * path.amplitude
         ).tolist()
-        yield Regime.TREND_DOWN, bars[0], -down, 8
-        yield Regime.RANGE, bars[1], 0.0, 3
-        yield Regime.TREND_UP, bars[2], up, 6
-        yield Regime.TREND_UP, bars[3], blow_off, 1
-        yield Regime.CRASH, bars[4], -crash, 1
+        yield Regime.TREND_DOWN, bars[0], -down, 8, path.noise
+        yield Regime.RANGE, bars[1], 0.0, 3, path.noise
+        yield Regime.TREND_UP, bars[2], up, 6, path.noise
+        yield Regime.TREND_UP, bars[3], blow_off, 1, path.noise
+        yield Regime.CRASH, bars[4], -crash, 1, path.noise
+
+
+def _rippling(symbol: str, path: DemoPath) -> Iterator[_Phase]:
+    chance = SeededRandom(path.seed).generator(symbol, "ripples", 0)
+    height = _RIPPLE_HEIGHT * path.amplitude
+    while True:
+        bars = chance.integers([500, 60, 30, 220, 20, 20], [900, 150, 90, 360, 60, 60]).tolist()
+        down, up, blow_off, crash = (
+            chance.uniform([0.2, 0.22, 0.05, 0.08], [0.35, 0.38, 0.15, 0.2]) * path.amplitude
+        ).tolist()
+        yield Regime.TREND_DOWN, bars[0], -down, 8, path.noise
+        yield Regime.RANGE, bars[1], 0.0, 3, path.noise
+        yield Regime.TREND_UP, bars[2], _FIRST_RISE * path.amplitude, 2, path.noise
+        for _ in range(_RIPPLES):
+            yield Regime.TREND_UP, 2, height, 1, _RIPPLE_NOISE
+            yield Regime.RANGE, 2, 0.0, 1, _RIPPLE_NOISE
+            yield Regime.TREND_DOWN, 1, -height, 1, _RIPPLE_NOISE
+        yield Regime.TREND_UP, bars[3], up, 6, path.noise
+        yield Regime.TREND_UP, bars[4], blow_off, 1, path.noise
+        yield Regime.CRASH, bars[5], -crash, 1, path.noise
