@@ -7,6 +7,7 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,7 +18,8 @@ from strandline.store.postgres.server import EmbeddedPostgres
 from tests.cli.conftest import IN_A_PROCESS
 
 HEALTHY = "everything is healthy"
-TIMEOUT = 180.0
+TIMEOUT = 300.0
+"""Longer than `up` itself waits, so that what it says about its failure is seen."""
 
 
 class Up:
@@ -52,10 +54,11 @@ class Up:
     def wait_for(self, pattern: str) -> re.Match[str]:
         """Read on until a line matches."""
         deadline = time.monotonic() + TIMEOUT
-        while (line := self._lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
-            if found := re.search(pattern, line):
-                return found
-        raise AssertionError(f"ended without printing {pattern!r}:\n" + "".join(self.printed))
+        with suppress(queue.Empty):
+            while (line := self._lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+                if found := re.search(pattern, line):
+                    return found
+        raise AssertionError(f"{pattern!r} was not printed:\n" + "".join(self.printed))
 
     def press_ctrl_c(self) -> None:
         """Signal the whole process group, as a terminal does."""

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,11 @@ from strandline.cli.up.interruption import Interruption, StopRequested, signals_
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.ports import choose_ports
+from strandline.cli.up.ports import reserved_ports
 from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
 from strandline.configuration import load_settings, make_settings
 from strandline.model.errors import StrandlineError
+from strandline.settings import Settings
 from tests.ports import free_port
 
 DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520place"
@@ -79,21 +81,26 @@ class TestAirflowEnvironment:
         assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
 
 
+def ports(file: Path, settings: Settings, *names: str) -> Mapping[str, int]:
+    """Those that it would reserve; they are free again."""
+    with reserved_ports(file, settings, names) as reserved:
+        return reserved
+
+
 class TestPorts:
     """Kept, unless another program has taken them."""
 
     def test_they_stay(self, paths: Paths) -> None:
-        file = paths.state / "ports.json"
-        names = ("one", "two")
-        first = choose_ports(file, make_settings(home=paths.home), names)
-        assert choose_ports(file, make_settings(home=paths.home), names) == first
+        file, settings = paths.state / "ports.json", make_settings(home=paths.home)
+        first = ports(file, settings, "one", "two")
+        assert ports(file, settings, "one", "two") == first
         assert len(set(first.values())) == 3
 
     def test_one_that_is_taken_is_replaced_and_the_others_stay(self, paths: Paths) -> None:
-        file = paths.state / "ports.json"
-        first = choose_ports(file, make_settings(home=paths.home), ("one", "two"))
+        file, settings = paths.state / "ports.json", make_settings(home=paths.home)
+        first = ports(file, settings, "one", "two")
         with socket.create_server(("127.0.0.1", first["one"])):
-            second = choose_ports(file, make_settings(home=paths.home), ("one", "two"))
+            second = ports(file, settings, "one", "two")
         assert second["one"] != first["one"]
         assert second["two"] == first["two"]
 
@@ -103,9 +110,22 @@ class TestPorts:
         port = free_port()
         monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(port))
         file = paths.state / "ports.json"
-        assert choose_ports(file, load_settings(), ())["airflow"] == port
+        assert ports(file, load_settings())["airflow"] == port
         with socket.create_server(("127.0.0.1", port)), pytest.raises(StrandlineError, match=f"{port}.*in use"):
-            choose_ports(file, load_settings(), ())
+            ports(file, load_settings())
+
+    def test_two_that_start_together_choose_different_ports(self, paths: Paths) -> None:
+        """Nobody listens yet: what the first has chosen is reserved until it ends, and its programs can listen on it."""
+        files = [paths.state / "first.json", paths.state / "second.json"]
+        preferred = free_port()
+        for file in files:
+            file.write_text(json.dumps({"one": preferred}))
+        settings = make_settings(home=paths.home)
+        with reserved_ports(files[0], settings, ["one"]) as first:
+            with reserved_ports(files[1], settings, ["one"]) as second:
+                assert not set(first.values()) & set(second.values())
+            for port in first.values():
+                socket.create_server(("127.0.0.1", port)).close()
 
 
 class TestAccounts:

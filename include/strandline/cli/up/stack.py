@@ -19,7 +19,7 @@ from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.monitor import Component, Monitor, State, Status
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.ports import choose_ports
+from strandline.cli.up.ports import reserved_ports
 from strandline.cli.up.postgres import SupervisedPostgres
 from strandline.cli.up.processes import end, find_processes
 from strandline.cli.up.state_file import read_or_make
@@ -135,7 +135,9 @@ class Stack:
         started.enter_context(self._interruption)
         self._report(f"mode {self.settings.mode}; everything is kept in {self.paths.home}")
         self._end_orphans()
-        self._choose_ports_and_accounts()
+        ports = reserved_ports(self.paths.state / "ports.json", self.settings, VENUE_PORTS)
+        self._ports = started.enter_context(ports)
+        self._choose_accounts()
         self._start_postgres(started)
         self._interruption.check()
         create_airflow_database(self.settings)
@@ -171,8 +173,7 @@ class Stack:
             self._report(f"ending {len(orphans)} processes that a killed strandline up has left")
             end(lambda: find_processes(self.paths.home), self._timeout(_SECONDS_FOR_ORPHANS))
 
-    def _choose_ports_and_accounts(self) -> None:
-        self._ports = choose_ports(self.paths.state / "ports.json", self.settings, VENUE_PORTS)
+    def _choose_accounts(self) -> None:
         if self.settings.mode is Mode.SIM:
             self.accounts = demo_accounts(self.paths.state / "accounts.json", self.settings)
             # The first start says which market it is: the state of the venues is of that one.
