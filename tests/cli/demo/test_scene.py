@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from strandline.cli.demo.first_cycle import TIME_TO_ACT, first_cycle
+from strandline.cli.demo.first_cycle import first_cycle
 from strandline.cli.demo.market import SCENARIO, SEED, rows
 from strandline.cli.demo.seed import recorded
 from strandline.cycle.cycle_time import CYCLE_LENGTH, last_complete_cycle
