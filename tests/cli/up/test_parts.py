@@ -115,7 +115,7 @@ class TestPorts:
             ports(file, load_settings())
 
     def test_two_that_start_together_choose_different_ports(self, paths: Paths) -> None:
-        """Nobody listens yet: what the first has chosen is reserved until it ends, and its programs can listen there."""
+        """Before anybody listens: what the first has chosen is reserved, and its own programs can listen there."""
         files = [paths.state / "first.json", paths.state / "second.json"]
         preferred = free_port()
         for file in files:
