@@ -146,7 +146,7 @@ def _signals(number: int, key: PositionKey, polled_since: datetime, phase: float
     engine = Engine(STRATEGY)
     ts, *prices = zip(*bars, strict=True)
     columns = as_bars(ts, [0] * len(bars), *prices, [False] * len(bars))
-    _, outputs = engine.run(engine.fresh(), columns, newest=CYCLES * 5 + 10)
+    _, outputs = engine.run(engine.new_state(), columns, keep=CYCLES * 5 + 10)
     for signal in engine.signals(outputs, [Series(number, key.timeframe, 1)]):
         yield signal.bar_ts, signal
 
@@ -156,8 +156,8 @@ def _minutes(key: PositionKey, until: datetime, polled_since: datetime, phase: f
     symbol = _symbol(key)
     if key.venue == HYPERLIQUID_PERPS:
         for candle in market().candles(symbol, 60_000, _ms(SCENE - HISTORY), _ms(until)):
-            prices = (candle.open, candle.high, candle.low, candle.close, candle.volume)
-            yield (candle.time * 1000, *map(float, prices))  # type: ignore[misc]
+            opened, high, low, close = map(float, (candle.open, candle.high, candle.low, candle.close))
+            yield candle.time * 1000, opened, high, low, close, float(candle.volume)
         return
     known: dict[datetime, list[float]] = {}
     for instant, price in recorded(market(), symbol, frozenset(), polled_since):
