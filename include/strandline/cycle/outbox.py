@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from strandline.cycle.overtaken import Overtaken
 from strandline.execution.intents import outbox_row
 from strandline.pm.decisions import Plan, RowDecision
 from strandline.pm.inputs import PlannerState
@@ -13,10 +14,11 @@ from strandline.store.rows import to_row, updates, values
 
 
 def insert_cycle(
-    connection: Connection, cycle: datetime, outcome: str, *, now: datetime, code_version: str, strategy_hash: str,
-    plan: Plan | None = None,
+    connection: Connection, cycle: datetime, decided: Plan | Overtaken, *, now: datetime, code_version: str,
+    strategy_hash: str,
 ) -> None:  # fmt: skip
-    """Insert the cycle's row, which is the fence: it can be inserted once, so a cycle is planned once."""
+    """Insert the cycle's row, which can be done once: nobody plans the cycle again."""
+    plan = decided if isinstance(decided, Plan) else None
     connection.execute(
         text("""
         INSERT INTO cycles
@@ -25,7 +27,7 @@ def insert_cycle(
         """),
         {
             "cycle": cycle,
-            "outcome": outcome,
+            "outcome": "planned" if plan else decided,
             "now": now,
             "decisions": len(plan.decisions) if plan else 0,
             "digest": plan.digest if plan else None,
