@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from time import sleep
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import event, text
 
 from strandline.cycle.snapshot import ATTEMPTS
 from strandline.ledger.strands import append
@@ -17,37 +16,20 @@ from strandline.model.signal import Flag
 from strandline.model.strand import StrandDraft, StrandKind
 from strandline.store.roles import Role
 from tests.conftest import Database
-from tests.cycle.planning_database import ATTEMPT, BAR, POSITION, PlanningDatabase, T, planning_database
+from tests.cycle.planning_database import ATTEMPT, POSITION, PlanningDatabase, T, planning_database
 from tests.store.rows import INTENT, insert
 
 CHAIN = "hyperliquid/perps"
-EARLIER = T - timedelta(minutes=5)
 
 
 @pytest.fixture
 def planning(database: Database) -> Iterator[PlanningDatabase]:
     """A row whose first buy of the attempt was sent in the cycle before, and whose signal is raised again."""
     with planning_database(database) as opened:
-        with database.session() as connection:
-            insert(connection, "cycles", cycle_t=EARLIER)
-            _sent_buy(connection)
+        opened.add_intent("first_buy", 3, attempt_id=ATTEMPT, status="sent", intent_id=INTENT)
+        opened.add("orders", status="sent")
         opened.add_signal(Flag.BUY_SIGNAL)
         yield opened
-
-
-def _sent_buy(connection: Connection) -> None:
-    insert(
-        connection,
-        "intents",
-        cycle_t=EARLIER,
-        position_id=POSITION,
-        attempt_id=ATTEMPT,
-        source_bar=BAR - timedelta(minutes=15),
-        expires_at=T + timedelta(minutes=10),
-        status="sent",
-        trade_no=1,
-    )
-    insert(connection, "orders", status="sent")
 
 
 def _book_the_fill(planning: PlanningDatabase) -> None:
@@ -82,7 +64,7 @@ def test_a_plan_that_is_overtaken_is_made_again(planning: PlanningDatabase) -> N
     with planning.between_statements(12, lambda: _append_a_strand(planning)) as seen:
         assert planning.plan()["outcome"] == "planned"
     assert sum(statement.startswith("LOCK TABLE") for statement in seen) == 2
-    assert planning.ask("SELECT outcome FROM cycles WHERE cycle_t = :cycle", cycle=T)[0].outcome == "planned"
+    assert planning.rows("SELECT outcome FROM cycles WHERE cycle_t = :cycle", cycle=T)[0].outcome == "planned"
 
 
 def test_a_plan_that_is_always_overtaken_fails_and_leaves_nothing(planning: PlanningDatabase) -> None:
@@ -97,7 +79,7 @@ def test_a_plan_that_is_always_overtaken_fails_and_leaves_nothing(planning: Plan
     with pytest.raises(StrandlineError, match="overtaken"):
         planning.plan()
     assert len(numbers) == ATTEMPTS
-    assert not planning.ask("SELECT FROM cycles WHERE cycle_t = :cycle", cycle=T)
+    assert not planning.rows("SELECT FROM cycles WHERE cycle_t = :cycle", cycle=T)
 
 
 def test_two_planners_of_a_cycle_plan_it_once(planning: PlanningDatabase) -> None:
@@ -112,16 +94,12 @@ def test_a_planner_that_waited_for_another_reads_what_that_one_left(planning: Pl
         blocker.execute(text("LOCK TABLE planner_state IN SHARE ROW EXCLUSIVE MODE"))
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(planning.plan)
-            wait_until_blocked(planning)
+            while not planning.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                assert not waiting.done(), "it did not wait"
+                sleep(0.01)
             insert(blocker, "cycles", cycle_t=T)
             blocker.commit()
             assert waiting.result(30) == {"outcome": "already_planned"}
-
-
-def wait_until_blocked(planning: PlanningDatabase) -> None:
-    """Until a connection waits for a lock."""
-    while not planning.ask("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
-        sleep(0.01)
 
 
 def test_the_row_buys_if_the_attempt_was_not_bought(planning: PlanningDatabase) -> None:

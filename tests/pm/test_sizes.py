@@ -1,5 +1,6 @@
 """Curves, and how much is bought and sold along them."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -16,7 +17,7 @@ from strandline.pm.context import RowContext
 from strandline.pm.curve import value_at
 from strandline.pm.rounding import percent, ratio, share
 from strandline.pm.sizes import entry_notional, entry_share, trim_quantity, trim_share
-from tests.pm.build import STRATEGY, T, decide, held, row
+from tests.pm.build import STRATEGY, T, decide, held, row, with_number
 
 SIZES = STRATEGY.sizes
 scores = st.floats(0, 1)
@@ -80,6 +81,12 @@ def test_the_more_was_extracted_the_less_a_trim_sells() -> None:
     ]
     assert shares == [Ratio(part) for part in ("0.6", "0.6", "0.39", "0.18", "0.06", "0.06")]
     assert all(less >= more for less, more in pairwise(shares))
+
+
+def test_a_trim_never_sells_more_than_its_maximum() -> None:
+    """The curve alone would sell 0.6."""
+    ctx = replace(context(held(), 1.0), strategy=with_number("sizes", trim_max=0.3))
+    assert trim_share(ctx) == Ratio("0.3")
 
 
 def test_a_trim_that_would_leave_too_little_sells_all_and_stays_a_trim() -> None:
