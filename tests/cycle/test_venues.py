@@ -27,7 +27,7 @@ def context(database: Database) -> Iterator[Context]:
     with database.session() as connection:
         for venue in (VenueKey.parse("hyperliquid/perps"), VenueKey.parse("solana/onchain_crypto")):
             account = {**ACCOUNT, "token_chain": venue.token_chain, "book_id": venue.book_id}
-            insert(connection, "venue_accounts", **account)
+            insert(connection, "venue_accounts", **account, margined=venue.book_id == "perps")
             insert(connection, "dust", **account, quantity=1)
     settings = make_settings()
     engine = database.engine(Role.APP)

@@ -86,6 +86,9 @@ def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     assert own <= names
     for page in (render(), render_example()):
         assert [name for name in own if name not in page] == []
+    prose = " ".join(render().split())
+    assert "`testnet` has no Bazaar, because Bazaar has no test network;" in prose
+    assert "| Bazaar | `bazaar/spot` | for cash | no | none | up to 50 |" in prose
     monkeypatch.setenv("STRANDLINE_MODE", "live")
     monkeypatch.setenv("STRANDLINE_BAZAAR_ENABLED", "on")
     settings = load_settings()

@@ -13,7 +13,7 @@ from tests.execution.execution_bench import ExecutionBench
 @pytest.fixture
 def bench(database: Database) -> Iterator[ExecutionBench]:
     """A bench at a margined venue, whose orders have nonces."""
-    opened = ExecutionBench(database, HYPERLIQUID_PERPS)
+    opened = ExecutionBench(database, HYPERLIQUID_PERPS, margined=True)
     yield opened
     opened.close()
 
@@ -21,6 +21,6 @@ def bench(database: Database) -> Iterator[ExecutionBench]:
 @pytest.fixture
 def cash_bench(database: Database) -> Iterator[ExecutionBench]:
     """A bench at a venue that is paid with cash, whose orders have signatures and cost gas."""
-    opened = ExecutionBench(database, SOLANA_ONCHAIN)
+    opened = ExecutionBench(database, SOLANA_ONCHAIN, margined=False)
     yield opened
     opened.close()

@@ -49,9 +49,9 @@ class Clock:
 class ExecutionBench:
     """Two rows of one token and one of another, at one venue."""
 
-    def __init__(self, database: Database, venue: VenueKey) -> None:
+    def __init__(self, database: Database, venue: VenueKey, *, margined: bool) -> None:
         self.clock = Clock()
-        self.venue = ScriptedVenue(venue, self.clock)
+        self.venue = ScriptedVenue(venue, margined, self.clock)
         self.engine: Engine = database.engine(Role.APP)
         self.admin = create_engine(database.url)
         self.rows = [
@@ -72,7 +72,7 @@ class ExecutionBench:
                 )
             for row in self.rows:
                 insert(connection, "positions", **_columns(row))
-        sync_account(self.engine, self.venue, venue, ADDRESS)
+        sync_account(self.engine, self.venue, venue, ADDRESS, margined=margined)
 
     def close(self) -> None:
         """Close all connections."""
@@ -177,8 +177,8 @@ class ExecutionBench:
         assert {t: q for t, q in ours.items() if q} == {t: q for t, q in theirs.items() if q}
         cash = dict(self.ask("SELECT asset, amount FROM cash"))
         cost = self.ask("SELECT COALESCE(sum(cost), 0) AS cost FROM holdings")[0].cost
-        assert cash[DOLLARS] - (cost if self.venue.key.margined else 0) == self.venue.dollars
-        if not self.venue.key.margined:
+        assert cash[DOLLARS] - (cost if self.venue.margined else 0) == self.venue.dollars
+        if not self.venue.margined:
             assert cash["SOL"] == self.venue.gas
 
     def check_settled(self) -> None:

@@ -61,6 +61,7 @@ class ScriptedVenue:
     """The venue's side: accepted orders and the balances of the account."""
 
     key: VenueKey
+    margined: bool
     clock: Callable[[], datetime]
     price: Decimal = Decimal(100)
     accepted: dict[UUID, list[UUID]] = field(default_factory=lambda: defaultdict(list))
@@ -79,7 +80,7 @@ class ScriptedVenue:
             return result(order, OrderStatus.REJECTED, self.clock(), error="nonce was used")
         self.accepted[order.plan.intent_id].append(order.order_id)
         fills = self._fills(order, PARTS.get(behaviour, ()))
-        events = (self._gas(order),) if not self.key.margined else ()
+        events = (self._gas(order),) if not self.margined else ()
         status = OrderStatus.FILLED if fills else OrderStatus.UNFILLED
         reported = result(order, status, self.clock(), fills=fills, events=events)
         self._results[order.signed_bytes] = reported
@@ -105,7 +106,7 @@ class ScriptedVenue:
     def _fill(self, order: SignedOrder, number: int, quantity: Quantity) -> Fill:
         price = Price(self.price + number)
         dollars = price * quantity
-        if not self.key.margined:
+        if not self.margined:
             dollars = Money(round(dollars.decimal * Decimal("1.00031"), 6))
             price = dollars.per(quantity)
         fee = Money(round(dollars.decimal * Decimal("0.00045"), 6))
@@ -142,7 +143,7 @@ class ScriptedVenue:
     def opening(self, address: str) -> tuple[CashEvent, ...]:
         """The balances."""
         events = [self.event("opening/USDC", CashCause.DEPOSIT, Amount(self.dollars))]
-        if not self.key.margined:
+        if not self.margined:
             events.append(self.event("opening/SOL", CashCause.DEPOSIT, Amount(self.gas), asset="SOL"))
         return tuple(events)
 
@@ -199,7 +200,7 @@ class ScriptedExecutor:
     @property
     def takes_nonce(self) -> bool:
         """As with Hyperliquid; the other signs without."""
-        return self.truth.key.margined
+        return self.truth.margined
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
         """Sell what is held, or buy for the notional."""

@@ -1,10 +1,14 @@
 """Cash that moves without an order is booked once, and the opening balances only once."""
 
 from decimal import Decimal
+from functools import partial
 from itertools import count
 from threading import Barrier
 
+import pytest
+
 from strandline.execution import sync_account
+from strandline.model.errors import StrandlineError
 from strandline.model.exact import Amount
 from strandline.model.fill import CashCause, CashEvent
 from tests.execution.execution_bench import ExecutionBench
@@ -68,9 +72,10 @@ class ChangingOpening(ScriptedVenue):
 
 
 def test_two_that_open_the_books_at_once_open_them_once(bench: ExecutionBench) -> None:
-    venue = ChangingOpening(bench.venue.key, bench.clock)
+    venue = ChangingOpening(bench.venue.key, bench.venue.margined, bench.clock)
     venue.asked, venue.all_asked = count(), Barrier(4)
-    assert at_once(lambda: _quietly(sync_account(bench.engine, venue, venue.key, "0xdef")), 4) == []
+    sync = partial(sync_account, bench.engine, venue, venue.key, "0xdef", margined=venue.margined)
+    assert at_once(lambda: _quietly(sync()), 4) == []
     assert bench.ask("SELECT amount FROM cash WHERE address = '0xdef'")[0].amount == 100
 
 
@@ -79,4 +84,12 @@ def _quietly(_: int) -> None:
 
 
 def _sync(bench: ExecutionBench) -> int:
-    return sync_account(bench.engine, bench.venue, bench.venue.key, ADDRESS)
+    return sync_account(bench.engine, bench.venue, bench.venue.key, ADDRESS, margined=bench.venue.margined)
+
+
+def test_a_venue_that_settles_otherwise_than_it_was_booked_is_refused(bench: ExecutionBench) -> None:
+    before = bench.ask("SELECT margined FROM venue_accounts")
+    for address in (ADDRESS, "0xdef"):
+        with pytest.raises(StrandlineError, match="hyperliquid/perps is not margined, but the ledger"):
+            sync_account(bench.engine, bench.venue, bench.venue.key, address, margined=False)
+    assert bench.ask("SELECT margined FROM venue_accounts") == before

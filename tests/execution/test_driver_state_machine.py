@@ -62,9 +62,10 @@ class AnySequence(RuleBasedStateMachine):
         self.database = server.create(template)
         self.bench: ExecutionBench
 
-    @initialize(venue=st.sampled_from([HYPERLIQUID_PERPS, SOLANA_ONCHAIN]))
-    def open(self, venue: VenueKey) -> None:
-        self.bench = ExecutionBench(self.database, venue)
+    @initialize(venue=st.sampled_from([HYPERLIQUID_PERPS, SOLANA_ONCHAIN]), margined=st.booleans())
+    def open(self, venue: VenueKey, *, margined: bool) -> None:
+        """The name of a book says nothing about how it settles."""
+        self.bench = ExecutionBench(self.database, venue, margined=margined)
 
     @rule(row=rows, notional=st.sampled_from([1, 12, 100, 777]))
     def plan_entry(self, row: int, notional: int) -> None:
@@ -87,7 +88,7 @@ class AnySequence(RuleBasedStateMachine):
         self.bench.clock.move(milliseconds=1)
         venue = self.bench.venue
         venue.move(f"{cause}/{len(venue.moved)}", cause, Decimal(dollars))
-        sync_account(self.bench.engine, self.bench.venue, self.bench.venue.key, ADDRESS)
+        sync_account(self.bench.engine, venue, venue.key, ADDRESS, margined=venue.margined)
 
     @rule(prepares=prepares, executes=executes, recovers=recovers)
     def run(self, prepares: list[Behaviour], executes: list[Behaviour], recovers: list[Behaviour]) -> None:

@@ -15,7 +15,6 @@ from strandline.ledger.settlement import DOLLARS, settled
 from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.side import Side
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
-from strandline.venues.solana.key import SOLANA_ONCHAIN
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 ROWS = (UUID(int=1), UUID(int=2))
@@ -53,7 +52,8 @@ class Desk:
     """Books, and a plain sum of all that went through them."""
 
     def __init__(self, *, margined: bool, dust_below: str = "0.5") -> None:
-        self.account = Account(HYPERLIQUID_PERPS if margined else SOLANA_ONCHAIN, "0xabc")
+        self.account = Account(HYPERLIQUID_PERPS, "0xabc")
+        self.margined = margined
         self.books = Books()
         self.dust_below = Quantity(dust_below)
         self.bought = self.sold = self.fees = self.units = Decimal(0)
@@ -69,6 +69,7 @@ class Desk:
         self.count += 1
         entry = FillEntry(
             account=self.account,
+            margined=self.margined,
             position_id=row,
             order_id=UUID(int=100 * step.row + 10 * (step.side is Side.BUY) + step.order),
             token_contract=TOKEN,
@@ -81,7 +82,7 @@ class Desk:
             closes_as="demote",
             finished=True,
         )
-        moved = settled(self.account.venue, entry.price, quantity).decimal
+        moved = settled(entry.price, quantity, margined=self.margined).decimal
         sign = 1 if step.side is Side.BUY else -1
         self.units += sign * quantity.decimal
         self.fees += step.fee
@@ -195,6 +196,6 @@ def test_what_was_taken_for_dust_too_early_can_still_be_sold() -> None:
 
 def test_cash_is_paid_in_millionths_and_margin_is_exact() -> None:
     price, quantity = Price("0.123456789"), Quantity("3.333")
-    assert settled(SOLANA_ONCHAIN, price, quantity) == Money("0.411481")
-    assert settled(HYPERLIQUID_PERPS, price, quantity) == Money("0.411481477737")
-    assert settled(SOLANA_ONCHAIN, Price("0.0000016"), Quantity(1)) == Money("0.000002"), "rounded, not cut"
+    assert settled(price, quantity, margined=False) == Money("0.411481")
+    assert settled(price, quantity, margined=True) == Money("0.411481477737")
+    assert settled(Price("0.0000016"), Quantity(1), margined=False) == Money("0.000002"), "rounded, not cut"

@@ -27,22 +27,24 @@ NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 class Portfolio:
     """Perps with a holding of 2 for 200 and dust of 0.1; Solana with a holding of 5 for 100, and SOL."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, margined: VenueKey = HYPERLIQUID_PERPS, spot: VenueKey = SOLANA_ONCHAIN
+    ) -> None:
         self.database = database
         self.rows = {
             venue: PositionKey(venue=venue, token_contract="BTC", timeframe=Timeframe.H1).position_id
-            for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
+            for venue in (margined, spot)
         }
         with database.session() as connection:
             for venue, row in self.rows.items():
                 insert(connection, "instruments", **_key(venue), token_contract="BTC")
                 insert(connection, "positions", **_key(venue), position_id=row)
-                insert(connection, "venue_accounts", **_account(venue))
-            self._cash(connection, HYPERLIQUID_PERPS, USDC=1000)
-            self._cash(connection, SOLANA_ONCHAIN, USDC=500, SOL=2)
-            self._hold(connection, HYPERLIQUID_PERPS, quantity=2, average_entry=100, invested=200)
-            self._hold(connection, SOLANA_ONCHAIN, quantity=5, average_entry=20, invested=100)
-            insert(connection, "dust", **_account(HYPERLIQUID_PERPS), token_contract="BTC", quantity="0.1")
+                insert(connection, "venue_accounts", **_account(venue), margined=venue == margined)
+            self._cash(connection, margined, USDC=1000)
+            self._cash(connection, spot, USDC=500, SOL=2)
+            self._hold(connection, margined, quantity=2, average_entry=100, invested=200)
+            self._hold(connection, spot, quantity=5, average_entry=20, invested=100)
+            insert(connection, "dust", **_account(margined), token_contract="BTC", quantity="0.1")
 
     def record(self, cycle: datetime, price: str = "110") -> Equity:
         """At this price of both."""
@@ -120,6 +122,14 @@ def test_a_margined_holding_adds_its_gain_and_a_paid_one_all_it_would_bring(port
     assert worth.equity == Money(Decimal(cash + (2 * 110 - 200) + 11 + 5 * 110))
     assert worth.oldest_mark_at == NOW - timedelta(seconds=60)
     assert worth.unpriced == ()
+
+
+def test_the_name_of_a_book_does_not_say_how_it_settles(database: Database) -> None:
+    futures, perps = VenueKey.parse("exchange/futures"), VenueKey.parse("exchange/perps")
+    portfolio = Portfolio(database, margined=futures, spot=perps)
+    with portfolio.database.session(Role.UI) as connection:
+        assert value(connection, marks("110"), {"SOL": mark("150")}).equity == Money(1800 + 20 + 11 + 550)
+        assert free_cash(connection) == {futures: Money(800), perps: Money(500)}
 
 
 def test_what_has_no_price_is_named_and_counts_at_cost_or_not_at_all(portfolio: Portfolio) -> None:

@@ -27,7 +27,7 @@ class Orders:
         self.count = 0
         insert(connection, "instruments", **VENUE)
         insert(connection, "positions", **VENUE)
-        insert(connection, "venue_accounts", **VENUE, address="a")
+        insert(connection, "venue_accounts", **VENUE, address="a", margined=False)
         insert(connection, "cycles")
 
     def open(self, side: str) -> UUID:

@@ -153,7 +153,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "try_number": 1,
         "started_at": T0,
     },
-    "venue_accounts": ACCOUNT,
+    "venue_accounts": ACCOUNT | {"margined": True},
     "orders": ACCOUNT
     | {
         "order_id": ORDER,

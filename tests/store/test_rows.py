@@ -96,7 +96,7 @@ def test_keys(connection: Connection, key: PositionKey, account: Account) -> Non
     write(connection, "positions", to_row(key) | {"position_id": key.position_id, "weight": 1})
     assert read_back(connection, "positions", PositionKey) == key
     assert read_back(connection, "positions", VenueKey) == key.venue
-    write(connection, "venue_accounts", to_row(account))
+    write(connection, "venue_accounts", to_row(account) | {"margined": True})
     assert read_back(connection, "venue_accounts", Account) == account
 
 

@@ -3,13 +3,14 @@
 import json
 import textwrap
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
 from strandline.configuration import settings_schema
 from strandline.model.setting import Setting
 from strandline.strategy import DEFAULT_FILE
+from strandline.venues.registry import venues
 
 _INTRODUCTION = """\
 # Configuration
@@ -40,22 +41,9 @@ variable and the remedy. That includes:
 - a line of `.env` that cannot be read, or a variable that stands in it twice with different values.
 
 Some variables have a second name, from the documents that Strandline was made from. Both may be set if they agree.
+"""
 
-## Modes
-
-`STRANDLINE_MODE` says how real it is.
-
-| mode | market data | orders | a venue that is not mentioned is |
-|---|---|---|---|
-| `sim` | simulated venues on this machine | simulated venues on this machine | on |
-| `paper` | real | filled by the paper executor, never sent | on |
-| `testnet` | Hyperliquid's test network | Hyperliquid's test network | off |
-| `live` | real | real money | off |
-
-Settings that contradict the mode are refused: in `sim` a venue's URL must be on this machine; in `live` it must not be;
-the test network belongs to `testnet` and the main network does not; `testnet` has no Solana, because Jupiter has no
-test network; in `testnet` and `live` at least one venue is on, and the address of each that is on is known.
-
+_KEYS_AND_SECRETS = """\
 The private keys may be missing: in `testnet` and `live` only the worker that trades a venue should have that venue's
 key, and `strandline doctor` says on each machine which keys it has. Without its key nothing is sent.
 
@@ -82,7 +70,70 @@ The settings of the table before this one change the parameter of the same name,
 
 def render() -> str:
     """The text of docs/configuration.md."""
-    return "\n".join([_INTRODUCTION, *_tables(), _STRATEGY + "\n".join(_parameters())])
+    return "\n".join(
+        [
+            _INTRODUCTION,
+            *_modes(),
+            _KEYS_AND_SECRETS,
+            *_venues(),
+            *_tables(),
+            _STRATEGY + "\n".join(_parameters()),
+        ]
+    )
+
+
+def _modes() -> Iterator[str]:
+    with_testnet = _listed([f"{venue.settings.title}'s" for venue in venues() if venue.has_testnet])
+    network = f"{with_testnet} test network" if with_testnet else "none"
+    refusals = [
+        "in `sim` a venue's URL must be on this machine; in `live` it must not be",
+        "the test network belongs to `testnet` and the main network does not",
+        *(
+            f"`testnet` has no {venue.settings.title}, because {venue.settings.without_testnet} has no test network"
+            for venue in venues()
+            if not venue.has_testnet
+        ),
+        "in `testnet` and `live` at least one venue is on, and the address of each that is on is known",
+    ]
+    yield f"""\
+## Modes
+
+`STRANDLINE_MODE` says how real it is.
+
+| mode | market data | orders | a venue that is not mentioned is |
+|---|---|---|---|
+| `sim` | simulated venues on this machine | simulated venues on this machine | on |
+| `paper` | real | filled by the paper executor, never sent | on |
+| `testnet` | {network} | {network} | off |
+| `live` | real | real money | off |
+"""
+    yield from textwrap.wrap(f"Settings that contradict the mode are refused: {'; '.join(refusals)}.", width=120)
+    yield ""
+
+
+def _venues() -> Iterator[str]:
+    """A row for each descriptor."""
+    yield from (
+        "## Venues",
+        "",
+        "| venue | key | traded | test network | history | tokens streamed |",
+        "|---|---|---|---|---|---|",
+    )
+    for venue in venues():
+        cells = [
+            venue.settings.title,
+            f"`{venue.key}`",
+            "on margin" if venue.margined else "for cash",
+            "yes" if venue.has_testnet else "no",
+            f"{venue.history_limits.candles} candles of a timeframe" if venue.history_limits else "none",
+            "any number" if venue.feed_limits.subscriptions is None else f"up to {venue.feed_limits.subscriptions}",
+        ]
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), *words[-1:]]))
 
 
 def _parameters() -> Iterator[str]:

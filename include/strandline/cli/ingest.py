@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def ingest() -> None:
     """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write down what was received.
 
-    It watches the majors and every row that is not archived; a row that is added is streamed at once. A venue or a
-    database that is away is waited for.
+    It streams the tokens that each venue always needs and those of every row that is not archived; a row that is added
+    is streamed at once. A venue or a database that is away is waited for.
     """
     import asyncio
     import logging

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from strandline.model.errors import StrandlineError
 from strandline.model.venue import VenueKey
+from strandline.venues.registry import venues
 
 FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
     "as_of": {
@@ -20,7 +21,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": ["null", "array"],
         "items": {"type": "string"},
         "title": "Venues",
-        "description": "Execute only these, such as hyperliquid/perps; empty: all.",
+        "description": f"Execute only these, such as {venues()[0].key}; empty: all.",
     },
     "symbols": {
         "default": None,

@@ -66,8 +66,10 @@ def read_marks(connection: Connection, cycle: datetime) -> StoredMarks:
     rows = connection.execute(
         text("""
         SELECT DISTINCT ON (instrument_id)
-          instrument_id, token_chain, book_id, symbol, price, source, observed_at, cycle_t
-        FROM marks JOIN instruments USING (instrument_id)
+          instrument_id, symbol, price, source, observed_at, cycle_t,
+          EXISTS (SELECT FROM venue_accounts a
+                  WHERE (a.token_chain, a.book_id) = (i.token_chain, i.book_id) AND NOT margined) AS is_spot
+        FROM marks JOIN instruments i USING (instrument_id)
         WHERE cycle_t <= :cycle AND cycle_t > :oldest
         ORDER BY instrument_id, cycle_t DESC
         """),
@@ -79,6 +81,6 @@ def read_marks(connection: Connection, cycle: datetime) -> StoredMarks:
         newest[row.instrument_id] = mark
         if row.cycle_t == cycle:
             of_cycle[row.instrument_id] = mark
-        if not VenueKey(token_chain=row.token_chain, book_id=row.book_id).margined:
+        if row.is_spot:
             assets[row.symbol] = mark
     return StoredMarks(newest, of_cycle, assets)

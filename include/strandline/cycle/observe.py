@@ -34,7 +34,8 @@ def observe(context: Context, run: TaskRun) -> Summary:
 def _observe_one(context: Context, run: TaskRun, venue: VenueKey) -> int:
     observer = context.factory.observer(venue)
     try:
-        sync_account(context.database, observer, venue, context.factory.address(venue))
+        address, margined = context.factory.address(venue), context.factory.margined(venue)
+        sync_account(context.database, observer, venue, address, margined=margined)
         with context.database.connect() as connection:
             tokens = tokens_to_mark(connection, venue)
         marks = observer.marks(tokens) if tokens else {}

@@ -17,11 +17,13 @@ _OVERLAP: Final = timedelta(hours=1)
 """The time before the newest event that is requested again, because a venue may report an event late."""
 
 
-def sync_account(engine: Engine, observer: Observer, venue: VenueKey, address: str) -> int:
-    """Book new cash events and return their number. The first time, the balances are booked as opening deposits."""
+def sync_account(engine: Engine, observer: Observer, venue: VenueKey, address: str, *, margined: bool) -> int:
+    """Book new cash events and return their number. The first time, the account is registered and its balances are
+    booked as opening deposits.
+    """
     account = Account(venue, address)
     with engine.begin() as connection:
-        register(connection, account)
+        register(connection, account, margined=margined)
         opened_at, newest = _booked_times(connection, account)
     if opened_at is None or newest is None:
         return _open(engine, account, observer.opening(address))

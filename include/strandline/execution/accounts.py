@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from strandline.ledger.account import Account
+from strandline.model.errors import StrandlineError
 from strandline.store.rows import to_row
 
 LOCK_TIMEOUT = timedelta(seconds=5)
@@ -17,15 +18,29 @@ LOCK_TIMEOUT = timedelta(seconds=5)
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
-def register(connection: Connection, account: Account) -> None:
-    """Insert the account, if it is new. Orders, fills and cash events refer to it."""
+def register(connection: Connection, account: Account, *, margined: bool) -> None:
+    """Insert the account, if it is new. Orders, fills and cash events refer to it.
+
+    `margined` stays what it was when the venue was first registered, because the ledger was kept by it; another value
+    is refused.
+    """
     connection.execute(
         text("""
-        INSERT INTO venue_accounts (token_chain, book_id, address) VALUES (:token_chain, :book_id, :address)
+        INSERT INTO venue_accounts (token_chain, book_id, address, margined)
+        VALUES (:token_chain, :book_id, :address, :margined)
         ON CONFLICT DO NOTHING
         """),
-        to_row(account),
+        to_row(account) | {"margined": margined},
     )
+    differs = text("""
+        SELECT EXISTS (SELECT FROM venue_accounts
+                       WHERE (token_chain, book_id) = (:token_chain, :book_id) AND margined <> :margined)
+    """)
+    if connection.scalar(differs, to_row(account) | {"margined": margined}):
+        raise StrandlineError(
+            f"{account.venue} {'is' if margined else 'is not'} margined, but the ledger has booked it the other way",
+            "give the venue's descriptor another key, or the value that it had",
+        )
 
 
 def is_open(connection: Connection, account: Account) -> bool:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine
 
-from strandline.execution.accounts import account_lock, is_open, next_nonce, register
+from strandline.execution.accounts import account_lock, is_open, next_nonce
 from strandline.execution.booking import book
 from strandline.execution.intents import OutboxIntent, advance, claim, read_unsent
 from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_order
@@ -66,8 +66,6 @@ def execute_venue(
     `checkpoint` is called with the name of each instant at which a test may want to kill the process.
     """
     driver = _Driver(engine, executor, clock, deadline, code_version, checkpoint)
-    with engine.begin() as connection:
-        register(connection, driver.account)
     with account_lock(engine, driver.account):
         return driver.run()
 

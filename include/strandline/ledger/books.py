@@ -24,11 +24,12 @@ AssetKey: TypeAlias = tuple[Account, str]
 class FillEntry(Record, frozen=True, kw_only=True):
     """A fill with the fields of its order that the ledger needs.
 
-    `dust_below` is the smallest quantity that can be sold, `closes_as` the close reason of a trade that this fill
-    closes, and `finished` whether the order's status is final.
+    `margined` says how the venue settles, `dust_below` is the smallest quantity that can be sold, `closes_as` the close
+    reason of a trade that this fill closes, and `finished` whether the order's status is final.
     """
 
     account: Account
+    margined: bool
     position_id: UUID
     order_id: UUID
     token_contract: str
@@ -100,7 +101,7 @@ class Books:
         holding = self._holding(entry)
         if not holding.quantity:
             holding = Holding(trade_no=holding.trade_no + 1, first_fill_at=entry.ts)
-        notional = settled(entry.account.venue, entry.price, entry.quantity)
+        notional = settled(entry.price, entry.quantity, margined=entry.margined)
         quantity = holding.quantity + entry.quantity
         self.holdings[entry.position_id] = replace(
             _with_fill(holding, entry),
@@ -118,7 +119,7 @@ class Books:
             asset = (entry.account, entry.token_contract)
             self.dust[asset] = self.dust.get(asset, Quantity(0)) - (entry.quantity - from_row)
         left = holding.quantity - from_row
-        proceeds = settled(entry.account.venue, entry.price, entry.quantity)
+        proceeds = settled(entry.price, entry.quantity, margined=entry.margined)
         realised = proceeds - _cost_of_part(holding, from_row)
         self.holdings[entry.position_id] = replace(
             _with_fill(holding, entry),
@@ -142,7 +143,7 @@ class Books:
         self.holdings[entry.position_id] = replace(
             holding, quantity=Quantity(0), average_entry=None, realised_pnl=holding.realised_pnl - cost
         )
-        if entry.account.venue.margined:
+        if entry.margined:
             self._add_cash(entry.account, DOLLARS, Amount(-cost.decimal))
         self._close(entry, "dust")
 
@@ -164,7 +165,7 @@ class Books:
 
     def _settle(self, entry: FillEntry, paid: Money, realised: Money) -> None:
         """Book the cash of a fill: the realised profit on margin, the whole sum elsewhere, and always the fee."""
-        moved = (realised if entry.account.venue.margined else paid) - entry.fee
+        moved = (realised if entry.margined else paid) - entry.fee
         self._add_cash(entry.account, DOLLARS, Amount(moved.decimal))
 
     def _add_cash(self, account: Account, asset: str, amount: Amount) -> None:

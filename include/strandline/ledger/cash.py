@@ -14,15 +14,12 @@ def free_cash(connection: Connection) -> Mapping[VenueKey, Money]:
     """Return dollars by venue; on margin, the cost of open holdings is deducted, as at a leverage of one."""
     rows = connection.execute(
         text("""
-        SELECT token_chain, book_id, sum(amount) AS cash,
+        SELECT token_chain, book_id, margined, sum(amount) AS cash,
                (SELECT COALESCE(sum(cost), 0) FROM holdings JOIN positions p USING (position_id)
                 WHERE (p.token_chain, p.book_id) = (cash.token_chain, cash.book_id)) AS invested
-        FROM cash WHERE asset = :dollars GROUP BY token_chain, book_id
+        FROM cash JOIN venue_accounts USING (token_chain, book_id, address)
+        WHERE asset = :dollars GROUP BY token_chain, book_id, margined
         """),
         {"dollars": DOLLARS},
     )
-    free = {}
-    for row in rows:
-        venue = from_row(VenueKey, row)
-        free[venue] = Money(row.cash) - Money(row.invested if venue.margined else 0)
-    return free
+    return {from_row(VenueKey, row): Money(row.cash) - Money(row.invested if row.margined else 0) for row in rows}

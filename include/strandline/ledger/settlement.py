@@ -4,7 +4,6 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Final
 
 from strandline.model.exact import Money, Price, Quantity
-from strandline.model.venue import VenueKey
 
 DOLLARS: Final = "USDC"
 """The asset in which all venues settle, as cash events name it."""
@@ -13,11 +12,11 @@ _MICRO: Final = Decimal("0.000001")
 _DIGITS: Final = Context(prec=60)
 
 
-def settled(venue: VenueKey, price: Price, quantity: Quantity) -> Money:
+def settled(price: Price, quantity: Quantity, *, margined: bool) -> Money:
     """Return price times quantity, rounded to what was paid.
 
     A spot venue pays in USDC, which has six decimals; the fill's price was derived from that sum, so rounding restores
     it. On margin nothing is paid and the product stays exact.
     """
     exact = price * quantity
-    return exact if venue.margined else Money(exact.decimal.quantize(_MICRO, ROUND_HALF_EVEN, context=_DIGITS))
+    return exact if margined else Money(exact.decimal.quantize(_MICRO, ROUND_HALF_EVEN, context=_DIGITS))

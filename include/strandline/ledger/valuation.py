@@ -60,7 +60,8 @@ def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
     """Value holdings and dust. On margin, where nothing was paid, a holding adds its unrealised profit only."""
     rows = connection.execute(
         text("""
-        SELECT token_chain, book_id, token_contract, instrument_id, sum(quantity) AS quantity, sum(cost) AS cost
+        SELECT token_chain, book_id, token_contract, instrument_id, margined,
+               sum(quantity) AS quantity, sum(cost) AS cost
         FROM (
           SELECT token_chain, book_id, token_contract, quantity, cost
           FROM holdings JOIN positions USING (position_id) WHERE quantity > 0
@@ -68,14 +69,16 @@ def _held(connection: Connection, marks: Mapping[int, Mark]) -> Iterator[_Item]:
           SELECT token_chain, book_id, token_contract, quantity, 0 FROM dust WHERE quantity > 0
         ) AS held
         LEFT JOIN instruments USING (token_chain, book_id, token_contract)
-        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3
+        LEFT JOIN (SELECT DISTINCT token_chain, book_id, margined FROM venue_accounts) AS venues
+          USING (token_chain, book_id)
+        GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3
         """)
     )
     for row in rows:
         venue = from_row(VenueKey, row)
         mark = marks.get(row.instrument_id)
         cost = Money(row.cost)
-        unpaid = cost if venue.margined else Money(0)
+        unpaid = cost if row.margined else Money(0)
         worth = cost if mark is None else mark.price * Quantity(row.quantity)
         yield _Item(
             name=f"{venue}/{row.token_contract}",

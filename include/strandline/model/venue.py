@@ -23,9 +23,9 @@ class VenueKey(Record, frozen=True, kw_only=True, order=True):
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse text such as `hyperliquid/perps`, in any case."""
+        """Parse text such as `binance/spot`, in any case."""
         chain, slash, book = text.strip().lower().partition("/")
-        require(bool(slash), f"expected token_chain/book_id, as in hyperliquid/perps, got {text!r}")
+        require(bool(slash), f"expected token_chain/book_id, as in binance/spot, got {text!r}")
         return cls(token_chain=chain, book_id=book)
 
     def __str__(self) -> str:
@@ -35,8 +35,3 @@ class VenueKey(Record, frozen=True, kw_only=True, order=True):
     def slug(self) -> str:
         """The key without a slash, for task ids, pools and queues."""
         return f"{self.token_chain}__{self.book_id}"
-
-    @property
-    def margined(self) -> bool:
-        """Whether a purchase is a claim on margin, as with perps, instead of being paid with cash."""
-        return self.book_id == "perps"

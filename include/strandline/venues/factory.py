@@ -59,6 +59,11 @@ class ExecutorFactory:
         finally:
             executor.close()
 
+    def margined(self, key: VenueKey) -> bool:
+        """Whether the venue is traded on margin."""
+        venue, _ = self._find(key)
+        return venue.margined
+
     def _find(self, key: VenueKey) -> tuple[Venue, VenueConfig]:
         venue = find_venue(key)
         if venue is None or key not in self._configs:

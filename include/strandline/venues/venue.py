@@ -9,6 +9,7 @@ from strandline.model.venue_settings import VenueSettings
 from strandline.venues.config import VenueConfig
 from strandline.venues.limits import FeedLimits, HistoryLimits
 from strandline.venues.paper.costs import PaperCosts
+from strandline.venues.simulated_account import SimulatedAccount
 
 if TYPE_CHECKING:
     from strandline.venues.executor import Executor, Observer
@@ -23,6 +24,8 @@ class Venue:
     """
 
     settings: VenueSettings
+    margined: bool
+    """Whether a purchase is a claim on margin, as with perps, instead of being paid with cash."""
     executor: Callable[[VenueConfig], "Executor"]
     observer: Callable[[VenueConfig], "Observer"]
     feed: Callable[[VenueConfig, "Sink"], "Feed"]
@@ -35,6 +38,27 @@ class Venue:
     paper_costs: PaperCosts
     always_watched: frozenset[str] = frozenset()
     """Tokens whose market data is needed whatever is traded."""
+    simulated_account: SimulatedAccount | None = None
+    """None where there is no simulator."""
+
+    @property
+    def name(self) -> str:
+        """Its short name, as in its settings."""
+        return self.settings.name
+
+    @property
+    def has_testnet(self) -> bool:
+        """Whether it can be traded in mode testnet."""
+        return self.settings.without_testnet is None
+
+    @property
+    def has_history(self) -> bool:
+        """Whether it serves historical candles."""
+        return self.history is not None
+
+    def __post_init__(self) -> None:
+        if (self.history is None) != (self.history_limits is None):
+            raise ValueError(f"{self.name} must have both history and history_limits, or neither")
 
     @property
     def key(self) -> VenueKey:

@@ -23,10 +23,11 @@ from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import reserved_ports
-from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
+from strandline.cli.up.venues import SimulatedVenues, server_names
 from strandline.configuration import load_settings, make_settings
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.ports import free_port
 
 DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520place"
@@ -139,21 +140,21 @@ class TestAccounts:
         for name, value in {**accounts.public, **accounts.private}.items():
             monkeypatch.setenv(name, value)
         settings = load_settings()
-        assert settings.venue_text("hyperliquid_key") == accounts.hyperliquid_key
+        assert settings.venue_text("hyperliquid_key") == accounts.by_venue[HYPERLIQUID_PERPS].key
         # What a person has set is used in their place.
         other = demo_accounts(paths.state / "others.json", settings)
         assert other == accounts
 
     def test_keys_stay_out_of_what_is_printed(self, paths: Paths) -> None:
         accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
-        assert accounts.hyperliquid_key not in repr(accounts)
-        assert accounts.solana_key not in repr(accounts)
+        assert len(accounts.private) == 2
+        assert not [key for key in accounts.private.values() if key in repr(accounts)]
 
 
 @pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
 def test_other_venues_are_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
-    ports = dict.fromkeys(VENUE_PORTS, 20_000)
+    ports = dict.fromkeys(server_names(), 20_000)
     state = paths.state / "venues.jsonl"
     assert SimulatedVenues(load_settings(), ports, accounts, state).urls["control"] == "http://127.0.0.1:20000"
     monkeypatch.setenv(f"STRANDLINE_{name}", "http://127.0.0.1:1")

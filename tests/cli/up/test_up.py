@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from strandline.cli.up.accounts import PRIVATE_VARIABLES
+from strandline.cli.up.accounts import private_variables
 from strandline.cli.up.loopback import request
 from strandline.cli.up.processes import PROGRAM, find_processes
 from strandline.store.postgres.server import EmbeddedPostgres
@@ -82,7 +82,7 @@ def test_the_accounts_have_their_money(running: Up) -> None:
     ports = json.loads((running.paths.state / "ports.json").read_text())
     accounts = json.loads((running.paths.state / "accounts.json").read_text())
     state = _post(
-        ports["hyperliquid"], "/info", {"type": "clearinghouseState", "user": accounts["hyperliquid_address"]}
+        ports["hyperliquid"], "/info", {"type": "clearinghouseState", "user": accounts["hyperliquid"]["address"]}
     )
     assert float(state["marginSummary"]["accountValue"]) == 5000
     stranger = _post(ports["hyperliquid"], "/info", {"type": "clearinghouseState", "user": "0x" + "1" * 40})
@@ -93,7 +93,7 @@ def test_only_the_scheduler_and_its_workers_have_keys(running: Up) -> None:
     holders = {
         process.environ()[PROGRAM]
         for process in find_processes(running.paths.home)
-        if set(PRIVATE_VARIABLES) & process.environ().keys()
+        if private_variables() & process.environ().keys()
     }
     assert holders == {"scheduler"}
 

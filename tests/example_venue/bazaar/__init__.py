@@ -38,6 +38,7 @@ def _preload() -> None:
 
 BAZAAR: Final = Venue(
     settings=settings.SETTINGS,
+    margined=False,
     executor=_executor,
     observer=_observer,
     feed=_feed,

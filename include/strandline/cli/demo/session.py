@@ -25,6 +25,8 @@ from strandline.model.errors import ConfigurationError
 from strandline.settings import PREFIX, Mode
 from strandline.store.connect import connect, database_url
 from strandline.store.roles import Role
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.solana.key import SOLANA_ONCHAIN
 
 if TYPE_CHECKING:
     from strandline.settings import Settings
@@ -152,12 +154,13 @@ class Session:
         control, accounts = self._stack.venue_urls["control"], self._stack.accounts
         assert accounts is not None  # noqa: S101  in sim there are some
         tape = read_tape(control)
+        addresses = [accounts.by_venue[key].address for key in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)]
         with self._engine.connect() as connection:
             cycle = cycle_of_run(connection, run_id)
             if cycle is None:
                 return ["no task of it ran"]
             table = decisions(connection, cycle)
-            wrong = differences(connection, tape, accounts.hyperliquid_address, accounts.solana_address)
+            wrong = differences(connection, tape, *addresses)
         self._console.print(table)
         self.report("our books equal the venues' tapes" if not wrong else f"our books differ: {'; '.join(wrong)}")
         return wrong

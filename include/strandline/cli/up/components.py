@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from strandline.cli.up import sidecar
-from strandline.cli.up.accounts import PRIVATE_VARIABLES, Accounts
+from strandline.cli.up.accounts import Accounts, private_variables
 from strandline.cli.up.airflow_client import AirflowClient
 from strandline.cli.up.monitor import IsHealthy
 from strandline.cli.up.program import AIRFLOW, STRANDLINE, Program
@@ -35,7 +35,7 @@ def program_groups(
     scheduler = airflow_programs.pop(SCHEDULER)
     return [
         [] if venues is None else [venues],
-        [Program(SIDECAR, [*STRANDLINE, "ingest"], common, without=PRIVATE_VARIABLES)],
+        [Program(SIDECAR, [*STRANDLINE, "ingest"], common, without=private_variables())],
         list(airflow_programs.values()),
         [scheduler],
     ]
@@ -56,5 +56,5 @@ def health_checks(airflow: AirflowClient, database: Engine, venues: SimulatedVen
 def _airflow(name: str, environment: Mapping[str, str], accounts: Accounts | None) -> Program:
     command = [*AIRFLOW, *_AIRFLOW_ARGUMENTS[name]]
     if name != SCHEDULER:
-        return Program(name, command, environment, without=PRIVATE_VARIABLES)
+        return Program(name, command, environment, without=private_variables())
     return Program(name, command, {**environment, **(accounts.private if accounts else {})})

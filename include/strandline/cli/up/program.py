@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,7 +17,7 @@ class Program:
     name: str
     command: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    without: Sequence[str] = ()
+    without: Collection[str] = ()
 
     def full_environment(self) -> dict[str, str]:
         """The environment of this process, as changed for the program."""

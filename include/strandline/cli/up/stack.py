@@ -24,7 +24,7 @@ from strandline.cli.up.postgres import SupervisedPostgres
 from strandline.cli.up.processes import end, find_processes
 from strandline.cli.up.state_file import read_or_make
 from strandline.cli.up.supervisor import Supervisor
-from strandline.cli.up.venues import VENUE_PORTS, SimulatedVenues
+from strandline.cli.up.venues import SimulatedVenues, server_names
 from strandline.model.errors import StrandlineError
 from strandline.settings import PREFIX, Mode, Settings
 from strandline.store.connect import connect, database_url, in_words, owner_engine
@@ -95,7 +95,7 @@ class Stack:
 
     @property
     def venue_urls(self) -> Mapping[str, str]:
-        """In mode sim: hyperliquid, solana, jupiter, and the simulator's own control."""
+        """In mode sim: the URL of each server of `strandline sim`; `control` is the simulator's own."""
         return {} if self._venues is None else self._venues.urls
 
     @property
@@ -135,7 +135,7 @@ class Stack:
         started.enter_context(self._interruption)
         self._report(f"mode {self.settings.mode}; everything is kept in {self.paths.home}")
         self._end_orphans()
-        ports = reserved_ports(self.paths.state / "ports.json", self.settings, VENUE_PORTS)
+        ports = reserved_ports(self.paths.state / "ports.json", self.settings, server_names())
         self._ports = started.enter_context(ports)
         self._choose_accounts()
         self._start_postgres(started)

@@ -9,14 +9,19 @@ from strandline.cli.up.loopback import HOST, request
 from strandline.cli.up.program import STRANDLINE, Program
 from strandline.configuration import opening_cash
 from strandline.model.errors import StrandlineError
+from strandline.model.setting import variable_name
+from strandline.model.venue import VenueKey
 from strandline.model.venue_settings import VenueSettingKind
 from strandline.settings import PREFIX, Settings
-from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
-from strandline.venues.solana.key import SOLANA_ONCHAIN
+from strandline.venues.registry import venues
+from strandline.venues.simulated_account import SimulatedAccount
 
-VENUE_PORTS: Final = ("hyperliquid", "solana", "jupiter", "control")
-_USDC_UNITS: Final = 10**6
-_SOL_FOR_FEES: Final = 1.0
+_CONTROL: Final = "control"
+
+
+def server_names() -> list[str]:
+    """The servers of `strandline sim`: those of the venues, and its own."""
+    return [*(server for simulated in _simulated().values() for server in simulated.servers.values()), _CONTROL]
 
 
 class SimulatedVenues:
@@ -33,28 +38,28 @@ class SimulatedVenues:
     @property
     def urls(self) -> dict[str, str]:
         """Their addresses by name; `control` is the simulator's own."""
-        return {name: f"http://{HOST}:{self._ports[name]}" for name in VENUE_PORTS}
+        return {name: f"http://{HOST}:{self._ports[name]}" for name in server_names()}
 
     @property
     def settings(self) -> dict[str, str]:
         """The environment by which programs find them."""
         urls = self.urls
         return {
-            f"{PREFIX}HYPERLIQUID_URL": urls["hyperliquid"],
-            f"{PREFIX}SOLANA_RPC_URL": urls["solana"],
-            f"{PREFIX}JUPITER_URL": urls["jupiter"],
+            variable_name(endpoint): urls[server]
+            for simulated in _simulated().values()
+            for endpoint, server in simulated.servers.items()
         }
 
     def program(self, market: Sequence[str]) -> Program:
         """Return the command; `market` is further arguments of `strandline sim`."""
-        ports = [f"--{name}-port={self._ports[name]}" for name in VENUE_PORTS]
+        ports = [f"--{name}-port={self._ports[name]}" for name in server_names()]
         # Only the accounts that `_fund` pays into have money.
         return Program("venues", [*STRANDLINE, "sim", "--starting-usdc=0", f"--state={self._state}", *market, *ports])
 
     def is_ready(self, pid: int) -> bool:
         """Whether they answer and the accounts have their money."""
         try:
-            status, _ = request(self._ports["control"], "GET", "/clock")
+            status, _ = request(self._ports[_CONTROL], "GET", "/clock")
             if status == 200:
                 self._fund(pid)
         except OSError:
@@ -66,18 +71,19 @@ class SimulatedVenues:
         for deposit in self._deposits():
             if (pid, deposit["address"]) in self._funded:
                 continue
-            status, response = request(self._ports["control"], "POST", "/deposit", deposit)
+            status, response = request(self._ports[_CONTROL], "POST", "/deposit", deposit)
             if status != 200:
                 raise StrandlineError(f"the simulator refused a deposit: {response}", "see the log of the venues")
             self._funded.add((pid, deposit["address"]))
 
     def _deposits(self) -> Iterator[dict[str, object]]:
-        if HYPERLIQUID_PERPS in self._money:
-            usdc = str(self._money[HYPERLIQUID_PERPS].decimal)
-            yield {"address": self._accounts.hyperliquid_address, "usdc": usdc, "once": True}
-        if SOLANA_ONCHAIN in self._money:
-            tokens = {"USDC": int(self._money[SOLANA_ONCHAIN].decimal * _USDC_UNITS)}
-            yield {"address": self._accounts.solana_address, "sol": _SOL_FOR_FEES, "tokens": tokens, "once": True}
+        for key, simulated in _simulated().items():
+            if key in self._money:
+                yield {**simulated.deposit(self._accounts.by_venue[key].address, self._money[key]), "once": True}
+
+
+def _simulated() -> Mapping[VenueKey, SimulatedAccount]:
+    return {venue.key: venue.simulated_account for venue in venues() if venue.simulated_account is not None}
 
 
 def _refuse_other_venues(settings: Settings) -> None:

@@ -7,6 +7,7 @@ from strandline.model.exact import Money, Quantity, Ratio
 from strandline.venues.config import VenueConfig
 from strandline.venues.hyperliquid import settings
 from strandline.venues.hyperliquid.limits import FEED_LIMITS, HISTORY_LIMITS
+from strandline.venues.hyperliquid.simulated_account import SIMULATED_ACCOUNT
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.venue import Venue
 
@@ -47,6 +48,7 @@ def _preload() -> None:
 
 HYPERLIQUID: Final = Venue(
     settings=settings.SETTINGS,
+    margined=True,
     executor=_executor,
     observer=_observer,
     feed=_feed,
@@ -61,6 +63,7 @@ HYPERLIQUID: Final = Venue(
         min_notional=Money(10),
         lot=Quantity("1e-6"),
     ),
+    simulated_account=SIMULATED_ACCOUNT,
     # The majors, whose regime every other instrument is judged by.
     always_watched=frozenset({"BTC", "ETH", "SOL", "HYPE", "BNB"}),
 )

@@ -9,6 +9,7 @@ from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.solana import settings
 from strandline.venues.solana.limits import FEED_LIMITS
 from strandline.venues.solana.prices import WRAPPED_SOL
+from strandline.venues.solana.simulated_account import SIMULATED_ACCOUNT
 from strandline.venues.venue import Venue
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def _preload() -> None:
 
 SOLANA: Final = Venue(
     settings=settings.SETTINGS,
+    margined=False,
     executor=_executor,
     observer=_observer,
     feed=_feed,
@@ -55,5 +57,6 @@ SOLANA: Final = Venue(
         min_notional=Money(1),
         lot=Quantity("1e-9"),
     ),
+    simulated_account=SIMULATED_ACCOUNT,
     always_watched=frozenset({WRAPPED_SOL}),  # gas is paid in SOL, so its price is always needed
 )

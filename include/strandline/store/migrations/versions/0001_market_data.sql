@@ -32,7 +32,7 @@ CREATE TABLE instruments (
 );
 COMMENT ON TABLE instruments IS 'One row per symbol and venue. Never deleted: ticks refer to it without a foreign key.';
 COMMENT ON COLUMN instruments.instrument_id IS 'The number by which all market data refers to it.';
-COMMENT ON COLUMN instruments.token_chain IS 'Venue namespace: the chain for on-chain books (solana), the exchange otherwise (hyperliquid). Lower case.';
+COMMENT ON COLUMN instruments.token_chain IS 'Venue namespace: the chain for on-chain books, the exchange otherwise. Lower case.';
 COMMENT ON COLUMN instruments.book_id IS 'Kind of book at that venue, such as perps or onchain_crypto. Lower case.';
 COMMENT ON COLUMN instruments.token_contract IS 'The venue''s own name for it, in the venue''s own case: a coin, or a contract address.';
 COMMENT ON COLUMN instruments.symbol IS 'Its name for people.';

@@ -26,6 +26,7 @@ def downgrade() -> None:
     DROP TYPE intent_status;
     DROP TYPE urgency;
     DROP TYPE exit_reason;
+    DROP TYPE planner_rule;
     DROP TYPE decision;
     DROP TYPE cycle_outcome;
     DROP TYPE desired_status;

@@ -36,7 +36,7 @@ COMMENT ON TABLE positions IS
   'The rows that may be traded. Only people add and change them; what follows from fills is in holdings, and the status that '
   'follows from both is in the view position_rows.';
 COMMENT ON COLUMN positions.position_id IS 'Derived from venue, token and timeframe: the same in every database.';
-COMMENT ON COLUMN positions.token_chain IS 'Venue namespace: the chain for on-chain books (solana), the exchange otherwise (hyperliquid). Lower case.';
+COMMENT ON COLUMN positions.token_chain IS 'Venue namespace: the chain for on-chain books, the exchange otherwise. Lower case.';
 COMMENT ON COLUMN positions.book_id IS 'Kind of book at that venue, such as perps or onchain_crypto. Lower case.';
 COMMENT ON COLUMN positions.token_contract IS 'The venue''s own name for the token, as in instruments.';
 COMMENT ON COLUMN positions.timeframe IS 'Timeframe of the bars that the row is traded by.';

@@ -15,6 +15,7 @@ CREATE TABLE venue_accounts (
   token_chain  text NOT NULL CHECK (token_chain ~ '^[a-z0-9_]{1,32}$'),
   book_id      text NOT NULL CHECK (book_id ~ '^[a-z0-9_]{1,32}$'),
   address      text NOT NULL,
+  margined     boolean NOT NULL,
   last_nonce   bigint NOT NULL DEFAULT 0 CHECK (last_nonce >= 0),
   PRIMARY KEY (token_chain, book_id, address)
 );
@@ -22,6 +23,7 @@ COMMENT ON TABLE venue_accounts IS 'Our accounts at venues, by public address; n
 COMMENT ON COLUMN venue_accounts.token_chain IS 'The venue''s namespace, as in instruments.';
 COMMENT ON COLUMN venue_accounts.book_id IS 'Kind of book at that venue.';
 COMMENT ON COLUMN venue_accounts.address IS 'The account''s public address.';
+COMMENT ON COLUMN venue_accounts.margined IS 'Whether a purchase is a claim on margin, as with perps, instead of being paid with cash: written at registration from the venue''s descriptor, the same for all accounts of a venue, and never changed.';
 COMMENT ON COLUMN venue_accounts.last_nonce IS 'The highest nonce given out; raised in the order''s own transaction.';
 CREATE TRIGGER keep_rows BEFORE DELETE OR TRUNCATE ON venue_accounts FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 ALTER TABLE venue_accounts ENABLE ALWAYS TRIGGER keep_rows;

@@ -114,9 +114,10 @@ COMMENT ON COLUMN equity.oldest_mark_at IS 'Time of the oldest mark that it rest
 
 
 CREATE VIEW row_fills AS
-  SELECT f.*, i.position_id, o.dust_below,
+  SELECT f.*, a.margined, i.position_id, o.dust_below,
          o.resolved_at IS NOT NULL AS finished, COALESCE(i.exit_reason::text, i.decision::text) AS closes_as
-  FROM fills f JOIN orders o USING (order_id) JOIN intents i USING (intent_id);
+  FROM fills f JOIN orders o USING (order_id) JOIN intents i USING (intent_id)
+  JOIN venue_accounts a ON (a.token_chain, a.book_id, a.address) = (f.token_chain, f.book_id, f.address);
 COMMENT ON VIEW row_fills IS 'The fills of our orders, each with its row, what its order left for dust, and how it closes a trade.';
 
 CREATE VIEW position_rows AS
