@@ -18,7 +18,7 @@ def test_an_asset_is_worth_what_a_venue_pays_for_it_in_cash(database: Database) 
         insert(connection, "cycles", cycle_t=T)
         for number, (book, margined, price) in enumerate([("perps", False, 150), ("futures", True, 151)], start=1):
             venue: dict[str, Any] = {"token_chain": "exchange", "book_id": book}
-            insert(connection, "instruments", **venue, instrument_id=number, token_contract="SOL", symbol="SOL")
+            insert(connection, "instruments", **venue, token_contract="SOL", symbol="SOL")
             insert(connection, "venue_accounts", **venue, address="a", margined=margined)
             insert(connection, "marks", cycle_t=T, instrument_id=number, price=price)
     with database.session(Role.APP) as connection:

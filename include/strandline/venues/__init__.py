@@ -1,1 +1,1 @@
-"""One folder per venue, behind the same small interfaces; knows its venue and nothing of us."""
+"""One folder per venue behind the same protocols. A venue's code knows its venue and nothing else of the pipeline."""

@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""Exponential backoff with jitter."""
 
 import random
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ _LONGEST: Final = 60.0
 
 
 def pauses(first: float = _FIRST, longest: float = _LONGEST) -> Iterator[float]:
-    """Seconds, doubling up to the longest, each with some luck, so that many clients do not come back at once."""
+    """Yield seconds to wait before each retry: doubling up to the longest, with jitter against retries in step."""
     pause = first
     while True:
-        yield max(first, pause * random.uniform(0.5, 1.0))  # noqa: S311  no secret hangs on it
+        yield max(first, pause * random.uniform(0.5, 1.0))  # noqa: S311  not a secret
         pause = min(2 * pause, longest)

@@ -1,4 +1,4 @@
-"""What a venue's code is given: its settings, its limits, the clock, and how real it is."""
+"""What a venue's code is given: its settings, the strategy's execution limits, the clock, and how real it is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What every venue's executor can do. Adding a venue is one folder that does this, and one line in the factory."""
+"""The protocols of a venue's executor, which trades, and of its observer, which only reads."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -17,60 +17,60 @@ from strandline.model.venue import VenueKey
 class Executor(Protocol):
     """Turns intents into orders at one venue, for one account.
 
-    The order of things is prepare, sign, (write down,) execute; after any doubt recover. An executor keeps nothing:
-    what must survive is in the signed order, which its caller commits before `execute` is called.
+    Its caller prepares, signs, commits the signed order and executes it; an order whose status is unknown is recovered.
+    An executor keeps no state: everything that must survive is in the signed order.
     """
 
     @property
     def venue(self) -> VenueKey:
-        """Which venue."""
+        """The venue that it trades at."""
 
     @property
     def address(self) -> str:
-        """The account, by its public address."""
+        """The account's public address."""
 
     @property
     def takes_nonce(self) -> bool:
-        """Whether `sign` wants a number that was never used before."""
+        """Whether `sign` needs a nonce."""
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """Ask the venue all that has to be asked, and say exactly what to send.
+        """Request what is needed from the venue, and return exactly what to send.
 
-        Raises `SkipExecution` when it cannot or must not be traded here and now: everything of that kind is decided
-        here and nowhere else. Other exceptions mean that the venue could not be asked; nothing was sent.
+        Raises `SkipExecution` when the intent cannot or must not be traded now; this is decided here and nowhere else.
+        Any other exception means that the venue did not respond. Nothing has been sent in either case.
         """
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
-        """Pure: no request, no clock. The same plan and nonce give the same bytes."""
+        """Sign the plan. Pure: the same plan and nonce give the same bytes."""
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """Send exactly these bytes, and wait for the outcome for a while.
+        """Send exactly these bytes, and wait a limited time for the outcome.
 
-        Whatever was not seen with certainty is `unknown`: time-outs, cut connections, 5xx, answers that make no sense.
-        Never raises after the bytes may have left.
+        An outcome that is not certain is `unknown`: a timeout, a cut connection, a 5xx, a response that cannot be read.
+        Never raises once the bytes may have been sent.
         """
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """Find out what became of it. `dead` or `rejected` only with proof that it can never act any more."""
+        """Find out the order's status. `dead` and `rejected` need proof that it can never be executed any more."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
 
 
 class Observer(Protocol):
-    """Reads a venue by public address, without keys."""
+    """Reads prices and accounts, by public address and without keys."""
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """The venue's own price of each token that it has one for; raises when it cannot be asked."""
+        """The venue's own price of each token that it has one for; raises when the venue does not respond."""
 
     def quote(self, token_contract: str) -> Quote:
-        """The top of the book, or what comes nearest to it."""
+        """The best bid and ask, or the nearest that the venue has."""
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """The account's balances, told as the deposits that opened our books; asked once, before the first order."""
+        """The account's balances as opening deposits; requested once, before the first order."""
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """Deposits, withdrawals and funding from `since` on, as far as the venue tells them; doubles do no harm."""
+        """Deposits, withdrawals and funding from `since` on, as far as the venue reports them; some may repeat."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""

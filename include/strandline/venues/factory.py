@@ -1,4 +1,4 @@
-"""Maps a venue key to what trades there and what reads it."""
+"""Makes a venue's executor and observer, for real or on paper."""
 
 from collections.abc import Mapping
 
@@ -19,18 +19,18 @@ class NoExecutorError(StrandlineError):
 
 
 class ExecutorFactory:
-    """Makes executors and observers of the venues that have a configuration."""
+    """Makes executors and observers for the venues that have a configuration."""
 
     def __init__(self, configs: Mapping[VenueKey, VenueConfig]) -> None:
         self._configs = configs
 
     @staticmethod
     def venues() -> tuple[VenueKey, ...]:
-        """Every venue that exists; the DAG draws its tasks from this."""
+        """Every venue that exists; the DAG has a task for each."""
         return tuple(venue.key for venue in venues())
 
     def executor(self, key: VenueKey) -> Executor:
-        """Real orders, or simulated fills on real prices in paper mode."""
+        """An executor that sends orders, or in paper mode one that simulates fills at real prices."""
         venue, config = self._find(key)
         if config.paper:
             from strandline.venues.paper.executor import PaperExecutor
@@ -39,7 +39,7 @@ class ExecutorFactory:
         return venue.executor(config)
 
     def observer(self, key: VenueKey) -> Observer:
-        """Reads marks and accounts."""
+        """An observer; in paper mode the account is the simulated one."""
         venue, config = self._find(key)
         observer = venue.observer(config)
         if config.paper:
@@ -49,7 +49,7 @@ class ExecutorFactory:
         return observer
 
     def address(self, key: VenueKey) -> str:
-        """The account's public address; without a configured one it is derived from the key."""
+        """The account's public address: as configured, else derived from the key."""
         _, config = self._find(key)
         if config.address is not None:
             return config.address

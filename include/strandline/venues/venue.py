@@ -1,4 +1,4 @@
-"""The descriptor that each venue's folder exports: everything that the rest of the pipeline has to know about it."""
+"""The descriptor that each venue's folder exports: everything that the rest of the pipeline needs of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Venue:
-    """One venue. The callables import what they need when they are called: an SDK takes longer to load than a DAG
-    may take to parse.
+    """One venue, and what it can do.
+
+    The callables import what they need when they are called: an SDK takes longer to load than a DAG may take to parse.
     """
 
     settings: VenueSettings
@@ -30,14 +31,14 @@ class Venue:
     observer: Callable[[VenueConfig], "Observer"]
     feed: Callable[[VenueConfig, "Sink"], "Feed"]
     history: Callable[[VenueConfig], "History"] | None = None
-    """None where the venue keeps no candles: its instruments start without a past."""
+    """None where the venue serves no candles: its instruments start without history."""
     feed_limits: FeedLimits
     history_limits: HistoryLimits | None = None
     preload: Callable[[], None]
-    """Imports all of it, in a process that forks tasks."""
+    """Imports executor and observer in a process that forks tasks."""
     paper_costs: PaperCosts
     always_watched: frozenset[str] = frozenset()
-    """Tokens whose market data is needed whatever is traded."""
+    """Tokens that are streamed whatever is traded."""
     simulated_account: SimulatedAccount | None = None
     """None where there is no simulator."""
 
@@ -62,5 +63,5 @@ class Venue:
 
     @property
     def key(self) -> VenueKey:
-        """Which venue."""
+        """The venue key."""
         return self.settings.key

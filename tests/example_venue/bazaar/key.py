@@ -1,4 +1,4 @@
-"""Which venue this is."""
+"""Bazaar's venue key."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Trades on paper: real prices, fills that depend on the order alone, and no more than there is volume for."""
+"""Paper trading: real prices, fills that depend on the order alone, and no larger than the volume."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -46,33 +46,33 @@ spreads = st.decimals(0, "0.003", places=6)
 
 
 @dataclass
-class Market:
-    """An observer of a venue at which everything is as the test says."""
+class ScriptedMarket:
+    """An observer whose prices the test sets."""
 
     bid: Decimal = Decimal(99)
     ask: Decimal = Decimal(101)
     now: datetime = T0
     closed: int = 0
-    asked: list[str] = field(default_factory=list)
+    quoted: list[str] = field(default_factory=list)
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
         return {token: Mark(price=Price(self.bid), source="test", observed_at=self.now) for token in tokens}
 
     def quote(self, token_contract: str) -> Quote:
-        self.asked.append(token_contract)
+        self.quoted.append(token_contract)
         return Quote(token_contract=token_contract, bid=Price(self.bid), ask=Price(self.ask), observed_at=self.now)
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        raise AssertionError("a paper account is not the venue's")
+        raise AssertionError("a paper account is not at the venue")
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        raise AssertionError("a paper account is not the venue's")
+        raise AssertionError("a paper account is not at the venue")
 
     def close(self) -> None:
         self.closed += 1
 
     @classmethod
-    def around(cls, mid: Decimal, spread: Decimal) -> "Market":
+    def around(cls, mid: Decimal, spread: Decimal) -> "ScriptedMarket":
         return cls(bid=mid * (1 - spread / 2), ask=mid * (1 + spread / 2))
 
     @property
@@ -80,7 +80,7 @@ class Market:
         return (self.bid + self.ask) / 2
 
 
-def access(market: Market, **changes: Any) -> VenueConfig:
+def venue_config(market: ScriptedMarket, **changes: Any) -> VenueConfig:
     return VenueConfig(**{"clock": lambda: market.now, "limits": LIMITS, "paper": True, **changes})
 
 
@@ -90,14 +90,14 @@ def costs_of(key: VenueKey) -> PaperCosts:
     return venue.paper_costs
 
 
-def executor(market: Market, venue: VenueKey = HYPERLIQUID_PERPS) -> PaperExecutor:
-    return PaperExecutor(venue, access(market), market, costs_of(venue))
+def executor(market: ScriptedMarket, venue: VenueKey = HYPERLIQUID_PERPS) -> PaperExecutor:
+    return PaperExecutor(venue, venue_config(market), market, costs_of(venue))
 
 
-def intent(market: Market, side: Side, amount: str = "1000", **changes: Any) -> ExecutionIntent:
-    """A buy for so many dollars, or a sell of so much."""
+def intent(market: ScriptedMarket, side: Side, amount: str = "1000", **changes: Any) -> ExecutionIntent:
+    """A buy for this many dollars, or a sell of this quantity."""
     buying = side is Side.BUY
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "intent_id": derived_id("intent", amount, side),
         "position_id": UUID(int=1),
         "venue": HYPERLIQUID_PERPS,
@@ -125,32 +125,32 @@ def intent(market: Market, side: Side, amount: str = "1000", **changes: Any) -> 
         "expires_at": T0 + timedelta(seconds=300),
         "strategy_hash": "0" * 64,
     }
-    return ExecutionIntent(**{**told, **changes})
+    return ExecutionIntent(**{**fields, **changes})
 
 
 def holding(quantity: str) -> Position:
     return row(Quantity(quantity))
 
 
-def ordered(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> SignedOrder:
+def signed_order(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> SignedOrder:
     return trader.sign(trader.prepare(wanted, position or row(), 1), None)
 
 
-def skipped(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> str:
-    with pytest.raises(SkipExecution) as no:
+def skip_reason(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> str:
+    with pytest.raises(SkipExecution) as caught:
         trader.prepare(wanted, position or row(), 1)
-    assert no.value.detail
-    return no.value.reason
+    assert caught.value.detail
+    return caught.value.reason
 
 
 @given(venues, sides, mids, spreads, st.integers(50, 10_000), st.integers(20, 600))
 def test_a_fill_is_no_better_than_the_market_and_no_worse_than_the_limit(
     venue: VenueKey, side: Side, mid: Decimal, spread: Decimal, dollars: int, bps: int
 ) -> None:
-    market = Market.around(mid, spread)
+    market = ScriptedMarket.around(mid, spread)
     trader, held = executor(market, venue), str((Decimal(dollars) / mid).quantize(Decimal("1e-9")))
     amount = str(dollars) if side is Side.BUY else held
-    order = ordered(trader, intent(market, side, amount, venue=venue, max_slippage_bps=bps), holding(held))
+    order = signed_order(trader, intent(market, side, amount, venue=venue, max_slippage_bps=bps), holding(held))
     result = trader.execute(order)
     if result.status is OrderStatus.UNFILLED:
         return
@@ -165,10 +165,10 @@ def test_a_fill_is_no_better_than_the_market_and_no_worse_than_the_limit(
 
 
 @given(venues, sides, st.lists(st.sampled_from(["execute", "recover", "wait", "move"]), max_size=8))
-def test_an_order_is_filled_the_same_however_often_one_asks(venue: VenueKey, side: Side, steps: list[str]) -> None:
-    """Prices move on, time passes, processes come and go: only the order counts, up to its deadline."""
-    market = Market()
-    order = ordered(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
+def test_an_order_has_the_same_fill_however_often_it_is_executed(venue: VenueKey, side: Side, steps: list[str]) -> None:
+    """Prices change, time passes, processes restart: the fill depends on the order alone, up to its deadline."""
+    market = ScriptedMarket()
+    order = signed_order(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
     fills = set()
     for step in steps:
         if step == "wait":
@@ -184,8 +184,8 @@ def test_an_order_is_filled_the_same_however_often_one_asks(venue: VenueKey, sid
 
 
 def test_an_order_that_was_never_executed_dies_with_its_deadline() -> None:
-    market = Market()
-    order = ordered(executor(market), intent(market, Side.BUY))
+    market = ScriptedMarket()
+    order = signed_order(executor(market), intent(market, Side.BUY))
     market.now = order.plan.deadline
     assert executor(market).recover(order).status is OrderStatus.FILLED
     market.now += timedelta(microseconds=1)
@@ -194,15 +194,15 @@ def test_an_order_that_was_never_executed_dies_with_its_deadline() -> None:
 
 
 def test_another_attempt_is_another_fill() -> None:
-    market = Market()
+    market = ScriptedMarket()
     trader, wanted = executor(market), intent(market, Side.BUY)
     orders = [trader.sign(trader.prepare(wanted, row(), attempt), None) for attempt in (1, 2)]
     assert len({fill.venue_fill_id for order in orders for fill in trader.execute(order).fills}) == 2
 
 
 def test_the_bytes_are_the_plan() -> None:
-    market = Market()
-    order = ordered(executor(market), intent(market, Side.BUY))
+    market = ScriptedMarket()
+    order = signed_order(executor(market), intent(market, Side.BUY))
     assert from_json(order.signed_bytes, ExecutionPlan) == order.plan
     assert order.signed_bytes == canonical_bytes(order.plan)
     assert (order.plan.kind, order.nonce, order.address) == (OrderKind.PAPER, None, "paper")
@@ -212,21 +212,21 @@ def test_the_bytes_are_the_plan() -> None:
 
 @pytest.mark.parametrize("venue", VENUES)
 @pytest.mark.parametrize("side", Side)
-def test_there_is_only_so_much_volume(venue: VenueKey, side: Side) -> None:
-    market, most = Market(), costs_of(venue).max_notional
+def test_an_order_fills_no_more_than_the_volume(venue: VenueKey, side: Side) -> None:
+    market, most = ScriptedMarket(), costs_of(venue).max_notional
     held = most.decimal / 10
     amount = str(held * 100) if side is Side.BUY else str(held)
     trader = executor(market, venue)
-    result = trader.execute(ordered(trader, intent(market, side, amount, venue=venue), holding(str(held))))
+    result = trader.execute(signed_order(trader, intent(market, side, amount, venue=venue), holding(str(held))))
     best = Price(market.ask if side is Side.BUY else market.bid)
     assert most.decimal * Decimal("0.999") < (best * result.filled).decimal <= most.decimal
 
 
 def test_larger_orders_slip_further() -> None:
-    market = Market()
+    market = ScriptedMarket()
     trader = executor(market)
     slips = [
-        trader.execute(ordered(trader, intent(market, Side.BUY, amount))).slippage_bps
+        trader.execute(signed_order(trader, intent(market, Side.BUY, amount))).slippage_bps
         for amount in ("100", "10000", "100000")
     ]
     assert all(slip is not None for slip in slips)
@@ -235,29 +235,29 @@ def test_larger_orders_slip_further() -> None:
 
 
 def test_a_spread_beyond_the_limit_fills_nothing() -> None:
-    market = Market()
+    market = ScriptedMarket()
     trader = executor(market)
-    result = trader.execute(ordered(trader, intent(market, Side.BUY, max_slippage_bps=50)))
+    result = trader.execute(signed_order(trader, intent(market, Side.BUY, max_slippage_bps=50)))
     assert (result.status, result.fills) == (OrderStatus.UNFILLED, ())
 
 
-def test_what_is_skipped() -> None:
-    market = Market()
+def test_skip_reasons() -> None:
+    market = ScriptedMarket()
     trader = executor(market)
-    assert skipped(trader, intent(market, Side.BUY, "9.9")) == "min_notional"
-    assert skipped(trader, intent(market, Side.SELL, "0.05"), holding("0.05")) == "dust"
-    assert skipped(trader, intent(market, Side.SELL, "1"), row()) == "nothing_to_sell"
-    assert skipped(trader, intent(market, Side.SELL, "1", max_slippage_bps=10_000), holding("1")) == "rounding"
+    assert skip_reason(trader, intent(market, Side.BUY, "9.9")) == "min_notional"
+    assert skip_reason(trader, intent(market, Side.SELL, "0.05"), holding("0.05")) == "dust"
+    assert skip_reason(trader, intent(market, Side.SELL, "1"), row()) == "nothing_to_sell"
+    assert skip_reason(trader, intent(market, Side.SELL, "1", max_slippage_bps=10_000), holding("1")) == "rounding"
     for price in ("103", "97"):
-        assert skipped(trader, intent(market, Side.BUY, decision_price=Price(price))) == "price_drift"
+        assert skip_reason(trader, intent(market, Side.BUY, decision_price=Price(price))) == "price_drift"
         late = intent(market, Side.SELL, "1", decision_price=Price(price))
         assert trader.prepare(late, holding("1"), 1).quantity == Quantity(1)
     market.now += timedelta(seconds=300)
-    assert skipped(trader, intent(market, Side.BUY)) == "expired"
+    assert skip_reason(trader, intent(market, Side.BUY)) == "expired"
 
 
 def test_an_exit_sells_no_more_than_the_row_holds() -> None:
-    market = Market()
+    market = ScriptedMarket()
     trader = executor(market)
 
     def sold(wanted: str, held: str, decision: Decision = Decision.DEMOTE) -> Quantity:
@@ -273,8 +273,8 @@ def test_an_exit_sells_no_more_than_the_row_holds() -> None:
 
 @pytest.mark.parametrize("venue", VENUES)
 def test_the_observer(venue: VenueKey) -> None:
-    market = Market()
-    observer = PaperObserver(venue, access(market, opening_cash=Money("5000.5")), market)
+    market = ScriptedMarket()
+    observer = PaperObserver(venue, venue_config(market, opening_cash=Money("5000.5")), market)
     (event,) = observer.opening("paper")
     assert (event.venue, event.cause, event.asset) == (venue, CashCause.DEPOSIT, "USDC")
     assert (event.amount, event.usd, event.ts) == (Amount("5000.5"), Money("5000.5"), T0)
@@ -283,26 +283,26 @@ def test_the_observer(venue: VenueKey) -> None:
     assert observer.cash_events("paper", T0) == ()
     assert observer.quote("ETH").ask == Price(101)
     assert set(observer.marks(["ETH"])) == {"ETH"}
-    assert PaperObserver(venue, access(market), market).opening("paper") == ()
+    assert PaperObserver(venue, venue_config(market), market).opening("paper") == ()
 
 
-def test_closing_lets_go_of_the_venue() -> None:
-    market = Market()
+def test_closing_closes_the_venues_observer() -> None:
+    market = ScriptedMarket()
     executor(market).close()
-    PaperObserver(HYPERLIQUID_PERPS, access(market), market).close()
+    PaperObserver(HYPERLIQUID_PERPS, venue_config(market), market).close()
     assert market.closed == 2
 
 
-def test_the_account_is_the_one_that_is_told() -> None:
-    market = Market()
-    told = replace(access(market), address="0xabc")
-    assert PaperExecutor(HYPERLIQUID_PERPS, told, market, costs_of(HYPERLIQUID_PERPS)).address == "0xabc"
+def test_the_account_is_the_configured_one() -> None:
+    market = ScriptedMarket()
+    config = replace(venue_config(market), address="0xabc")
+    assert PaperExecutor(HYPERLIQUID_PERPS, config, market, costs_of(HYPERLIQUID_PERPS)).address == "0xabc"
 
 
 @given(venues, sides)
 def test_a_fill_is_known_by_its_order_in_every_process(venue: VenueKey, side: Side) -> None:
-    market = Market()
-    order = ordered(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
+    market = ScriptedMarket()
+    order = signed_order(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
     copy = from_json(canonical_bytes(order), SignedOrder)
     for one in (order, copy):
         (fill,) = executor(market, venue).execute(one).fills
@@ -311,16 +311,18 @@ def test_a_fill_is_known_by_its_order_in_every_process(venue: VenueKey, side: Si
 
 @pytest.mark.parametrize("paper", [True, False])
 def test_the_real_account_is_read_only_where_orders_are_real(monkeypatch: pytest.MonkeyPatch, paper: bool) -> None:
-    market = Market()
+    market = ScriptedMarket()
     venue = find_venue(HYPERLIQUID_PERPS)
     assert venue
     monkeypatch.setattr(registry, "VENUES", [replace(venue, observer=lambda _: market)])
-    factory = ExecutorFactory({HYPERLIQUID_PERPS: access(market, paper=paper, opening_cash=Money(7), address="0xabc")})
+    factory = ExecutorFactory(
+        {HYPERLIQUID_PERPS: venue_config(market, paper=paper, opening_cash=Money(7), address="0xabc")}
+    )
     observer = factory.observer(HYPERLIQUID_PERPS)
     if paper:
         assert [event.usd for event in observer.opening("0xabc")] == [Money(7)]
         assert observer.cash_events("0xabc", T0) == ()
         assert isinstance(factory.executor(HYPERLIQUID_PERPS), PaperExecutor)
     else:
-        with pytest.raises(AssertionError, match="not the venue's"):
+        with pytest.raises(AssertionError, match="not at the venue"):
             observer.opening("0xabc")

@@ -1,4 +1,4 @@
-"""Which venue this is."""
+"""Hyperliquid's venue key."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The account that exists on paper only."""
+"""The account of paper trading."""
 
 from typing import Final
 
@@ -8,5 +8,5 @@ _UNNAMED: Final = "paper"
 
 
 def address_of(config: VenueConfig) -> str:
-    """A real address where one is told, so that it is the same account for everybody who asks."""
+    """The configured address, so that every process means the same account; else a fixed name."""
     return config.address or _UNNAMED

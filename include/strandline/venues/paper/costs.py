@@ -1,4 +1,4 @@
-"""What trading costs on paper."""
+"""The costs of paper trading."""
 
 from decimal import Decimal
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Fills orders by arithmetic on the venue's real prices. Nothing is sent anywhere."""
+"""Executes on paper: computes fills from the venue's real prices and sends nothing."""
 
 from strandline.model.canonical import canonical_bytes
 from strandline.model.exact import Money, Quantity
@@ -13,14 +13,14 @@ from strandline.venues.config import VenueConfig
 from strandline.venues.executor import Observer
 from strandline.venues.paper.account import address_of
 from strandline.venues.paper.costs import PaperCosts
-from strandline.venues.paper.matching import fill_of
+from strandline.venues.paper.matching import compute_fill
 from strandline.venues.paper.plan_details import PlanDetails
-from strandline.venues.paper.preparation import prepared
+from strandline.venues.paper.preparation import plan_order
 from strandline.venues.slippage import slippage_bps
 
 
 class PaperExecutor:
-    """One account at one venue."""
+    """Executes for the paper account at one venue."""
 
     takes_nonce = False
 
@@ -32,23 +32,23 @@ class PaperExecutor:
 
     @property
     def venue(self) -> VenueKey:
-        """Whose prices."""
+        """The venue whose prices are used."""
         return self._venue
 
     @property
     def address(self) -> str:
-        """See `address_of`."""
+        """The paper account's address."""
         return address_of(self._config)
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """See `prepared`."""
+        """Get a quote, and plan an order at it."""
         quote = self._observer.quote(intent.token_contract)
-        return prepared(intent, position, attempt, quote, self._costs, self._config.clock())
+        return plan_order(intent, position, attempt, quote, self._costs, self._config.clock())
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
-        """Nobody has to be convinced: the bytes are the plan."""
+        """Wrap the plan; its bytes are the order, and there is no signature."""
         if nonce is not None:
-            raise ValueError("orders on paper take no nonce")
+            raise ValueError("paper orders take no nonce")
         return SignedOrder(
             plan=plan,
             address=self.address,
@@ -60,20 +60,20 @@ class PaperExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """Up to its deadline it is filled, always by the same fill; after it, never."""
+        """Fill the order, always with the same fill; after its deadline it is dead."""
         if self._config.clock() > order.plan.deadline:
-            return self._result(order, OrderStatus.DEAD, error="it came after its deadline")
-        fill = fill_of(order, self._costs)
+            return self._result(order, OrderStatus.DEAD, error="its deadline has passed")
+        fill = compute_fill(order, self._costs)
         if fill is None:
-            return self._result(order, OrderStatus.UNFILLED, error="its limit is beyond the price")
+            return self._result(order, OrderStatus.UNFILLED, error="the price is beyond its limit")
         return self._result(order, OrderStatus.FILLED, fill=fill)
 
     def recover(self, order: SignedOrder) -> ExecutionResult:
-        """There is no venue that could know more than the order does."""
+        """Execute again: the result depends on the order alone."""
         return self.execute(order)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._observer.close()
 
     def _result(

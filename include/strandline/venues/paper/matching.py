@@ -1,4 +1,4 @@
-"""How a paper order is filled: by itself alone, so that it is filled the same however often one asks."""
+"""Computes the fill of a paper order from the order alone, so that executing it again gives the same fill."""
 
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Final
@@ -11,15 +11,15 @@ from strandline.model.side import Side
 from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.plan_details import PlanDetails
 
-_FIGURES: Final = Context(prec=18)
-_CENTS: Final = Decimal("0.000001")
+_PRECISION: Final = Context(prec=18)
+_MICRO: Final = Decimal("0.000001")
 
 
-def fill_of(order: SignedOrder, costs: PaperCosts) -> Fill | None:
-    """All of it, or as much as there is volume for; None if that costs more than its limit allows."""
+def compute_fill(order: SignedOrder, costs: PaperCosts) -> Fill | None:
+    """Fill all of it, or as much as there is volume for; None if the price would be beyond the limit."""
     plan = order.plan
-    terms = PlanDetails.of(plan.details)
-    best = terms.ask if plan.side is Side.BUY else terms.bid
+    details = PlanDetails.of(plan.details)
+    best = details.ask if plan.side is Side.BUY else details.bid
     quantity = min(plan.quantity, costs.max_notional.buys(best, costs.lot))
     price = _price(best, quantity, plan.side, costs)
     if not quantity or _beyond_limit(price, plan):
@@ -32,7 +32,7 @@ def fill_of(order: SignedOrder, costs: PaperCosts) -> Fill | None:
         side=plan.side,
         price=price,
         quantity=quantity,
-        fee=Money((price * quantity * costs.fee).decimal.quantize(_CENTS, ROUND_DOWN)),
+        fee=Money((price * quantity * costs.fee).decimal.quantize(_MICRO, ROUND_DOWN)),
         cause=FillCause.ORDER,
         ts=plan.prepared_at,
     )
@@ -41,7 +41,7 @@ def fill_of(order: SignedOrder, costs: PaperCosts) -> Fill | None:
 def _price(best: Price, quantity: Quantity, side: Side, costs: PaperCosts) -> Price:
     share = (best * quantity).decimal / costs.max_notional.decimal
     slippage = costs.slippage * share
-    return Price(_FIGURES.multiply(best.decimal, 1 + slippage if side is Side.BUY else 1 - slippage))
+    return Price(_PRECISION.multiply(best.decimal, 1 + slippage if side is Side.BUY else 1 - slippage))
 
 
 def _beyond_limit(price: Price, plan: ExecutionPlan) -> bool:

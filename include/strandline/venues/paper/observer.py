@@ -1,4 +1,4 @@
-"""Reads a venue's real prices for an account that exists on paper only."""
+"""Reads a venue's real prices; the account is simulated."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ _USDC: Final = "USDC"
 
 
 class PaperObserver:
-    """The venue's prices, and cash that came from nowhere."""
+    """The venue's prices, and an account with the configured cash."""
 
     def __init__(self, venue: VenueKey, config: VenueConfig, observer: Observer) -> None:
         self._venue = venue
@@ -23,15 +23,15 @@ class PaperObserver:
         self._observer = observer
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """The venue's."""
+        """As the venue's observer."""
         return self._observer.marks(tokens)
 
     def quote(self, token_contract: str) -> Quote:
-        """The venue's."""
+        """As the venue's observer."""
         return self._observer.quote(token_contract)
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """What the settings say that it starts with."""
+        """A deposit of the cash that the settings give the account."""
         cash = self._config.opening_cash
         if not cash:
             return ()
@@ -47,10 +47,10 @@ class PaperObserver:
         return (deposit,)
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """None: nothing comes or goes, and funding is not paid on paper."""
+        """None: a paper account has no deposits and pays no funding."""
         del address, since
         return ()
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._observer.close()

@@ -1,4 +1,4 @@
-"""What a paper order was made from, as the plan carries it in its details: all that its fill depends on."""
+"""What a paper order's fill depends on, as the plan carries it in its details."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
@@ -7,17 +7,17 @@ from strandline.model.exact import Price
 
 
 class PlanDetails(NamedTuple):
-    """The decision's price, and the top of the venue's book when this was planned."""
+    """The price that was decided on, and the quote when the order was planned."""
 
     reference_price: Price
     bid: Price
     ask: Price
 
     def details(self) -> dict[str, str]:
-        """As text."""
+        """Convert to the text values that a plan carries."""
         return {name: str(price) for name, price in self._asdict().items()}
 
     @classmethod
     def of(cls, details: Mapping[str, str]) -> Self:
-        """As they were."""
+        """Read them from a plan."""
         return cls(**{name: Price(details[name]) for name in cls._fields})

@@ -1,6 +1,6 @@
-"""From an intent to an order on paper, or the reason why not.
+"""Plans a paper order for an intent, or says why it is skipped.
 
-What only a real account knows is not asked: margin, leverage, gas. The planner has seen to the cash.
+There is no margin, leverage or gas on paper; the planner has checked the cash.
 """
 
 from datetime import datetime
@@ -16,23 +16,23 @@ from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.paper.plan_details import PlanDetails
 
 
-def prepared(
+def plan_order(
     intent: ExecutionIntent, position: Position, attempt: int, quote: Quote, costs: PaperCosts, now: datetime
 ) -> ExecutionPlan:
-    """An order that trades at once within the intent's budget."""
+    """Plan an order that trades at once within the intent's slippage budget; raises `SkipExecution`."""
     if now >= intent.expires_at:
-        raise SkipExecution("expired", f"it was good until {intent.expires_at:%H:%M:%S}")
+        raise SkipExecution("expired", f"the intent was valid until {intent.expires_at:%H:%M:%S}")
     budget = Decimal(intent.max_slippage_bps).scaleb(-4)
     if intent.side is Side.BUY:
         _refuse_drift(intent, quote, budget)
         limit = intent.decision_price.scaled(Ratio(1 + budget))
         quantity = (intent.notional or Money(0)).buys(limit, costs.lot)
     else:
-        limit = _above_zero(quote.bid, 1 - budget)
+        limit = _limit_below(quote.bid, 1 - budget)
         quantity = _to_sell(intent, position).in_lots(costs.lot)
     if limit * quantity < costs.min_notional:
         raise SkipExecution("dust" if intent.reduce_only else "min_notional", f"{quantity} is worth too little")
-    terms = PlanDetails(reference_price=intent.decision_price, bid=quote.bid, ask=quote.ask)
+    details = PlanDetails(reference_price=intent.decision_price, bid=quote.bid, ask=quote.ask)
     return ExecutionPlan(
         intent_id=intent.intent_id,
         attempt=attempt,
@@ -45,7 +45,7 @@ def prepared(
         reduce_only=intent.reduce_only,
         prepared_at=now,
         deadline=intent.expires_at,
-        details=terms.details(),
+        details=details.details(),
     )
 
 
@@ -53,10 +53,10 @@ def _refuse_drift(intent: ExecutionIntent, quote: Quote, budget: Decimal) -> Non
     middle = (quote.bid.decimal + quote.ask.decimal) / 2
     decided = intent.decision_price.decimal
     if abs(middle - decided) > budget * decided:
-        raise SkipExecution("price_drift", f"{middle:f}, decided at {intent.decision_price}")
+        raise SkipExecution("price_drift", f"the price is {middle:f}, decided at {intent.decision_price}")
 
 
-def _above_zero(price: Price, share: Decimal) -> Price:
+def _limit_below(price: Price, share: Decimal) -> Price:
     if share <= 0:
         raise SkipExecution("rounding", "no price above zero is within the budget")
     return price.scaled(Ratio(share))

@@ -1,4 +1,4 @@
-"""Which venue this is."""
+"""Solana's venue key."""
 
 from typing import Final
 
