@@ -1,4 +1,4 @@
-"""The settings of this installation with those of every venue, and what each venue's code is given of them."""
+"""The settings of this installation with those of every venue, and the configuration that each venue is given."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -30,12 +30,12 @@ def load_settings(env_file: Path | None = None) -> Settings:
 
 
 def load_settings_with_origins(env_file: Path | None = None) -> LoadedSettings:
-    """As `load_settings`, with the source of each value."""
+    """Load the settings, with the source of each value."""
     return load(settings_schema(), env_file)
 
 
 def make_settings(**values: object) -> Settings:
-    """Settings from these values alone, checked as those that are loaded."""
+    """Build settings from these values alone, checked like loaded ones."""
     return build_settings(settings_schema(), values)
 
 
@@ -54,7 +54,7 @@ def venue_configs(
 def venue_config(
     settings: Settings, venue: VenueSettings, limits: Execution, clock: Callable[[], datetime]
 ) -> VenueConfig:
-    """The configuration of one venue, on or off, as far as it is known."""
+    """The configuration of one venue, on or off, with the settings that have a value."""
     texts = {setting.name: settings.venue_text(setting.name) for setting in venue.fields}
     values = {name: text for name, text in texts.items() if text is not None}
     addresses = [values[setting.name] for setting in venue.of_kind(VenueSettingKind.ADDRESS) if setting.name in values]
@@ -70,7 +70,7 @@ def venue_config(
 
 
 def opening_cash(settings: Settings) -> Mapping[VenueKey, Money]:
-    """What each venue that is on starts with in sim and paper: its own share, or an even part of what those leave."""
+    """The cash of each venue that is on in sim and paper: its own share, or an even part of what the shares leave."""
     enabled = settings.enabled_venues
     shares = {venue.key: share for venue in enabled if (share := settings.initial_value(venue)) is not None}
     others = [venue.key for venue in enabled if venue.key not in shares]

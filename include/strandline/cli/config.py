@@ -1,4 +1,4 @@
-"""`strandline config`: what is set, what can be set."""
+"""`strandline config`: shows the settings, and writes their documentation."""
 
 from typing import TYPE_CHECKING
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Show the settings that count, and write the pages that explain them. "
+    help="Show the settings in effect, and write the pages that document them. "
     "Settings are environment variables that start with STRANDLINE_, or lines of the file .env.",
 )
 
@@ -60,7 +60,7 @@ def _rows(loaded: "LoadedSettings") -> list[tuple[str, str, str]]:
 
 
 def _venue_values(settings: "Settings") -> dict[str, object]:
-    """As given, else the default of this mode."""
+    """The venues' settings: as given, else the default in this mode."""
     values: dict[str, object] = {}
     for venue in settings.venues:
         values[venue.enabled] = settings.venue_enabled(venue)

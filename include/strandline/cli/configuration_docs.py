@@ -1,4 +1,4 @@
-"""Writes docs/configuration.md and .env.example from the settings themselves."""
+"""Writes docs/configuration.md and .env.example from the settings and the venues' descriptors."""
 
 import json
 import textwrap
@@ -24,7 +24,7 @@ Nothing has to be set: without any settings Strandline runs in `sim` mode, on th
 
 1. The environment.
 2. The file `.env` in the checkout (outside a checkout: in the current directory). `.env.example` lists every variable.
-   Values are taken as they are written: `${…}` is not replaced. A relative path is meant from the file's directory.
+   Values are taken as they are written: `${…}` is not replaced. A relative path is relative to the file's directory.
    `STRANDLINE_ENV_FILE` names another file in its place, `/dev/null` for none at all.
 3. Secret files, for secrets only.
 4. The default.
@@ -51,7 +51,7 @@ key, and `strandline doctor` says on each machine which keys it has. Without its
 
 A secret can be kept in a file instead of a variable: the file is named as the variable, in lower case, and lies in
 `STRANDLINE_SECRETS_DIR` (`/run/secrets`, where containers put them, is found by itself). White space around the content
-is ignored. Only secrets can be given so: another file whose name starts with `strandline_` is refused.
+is ignored. Only secrets can be given this way: another file whose name starts with `strandline_` is refused.
 """
 
 
@@ -145,7 +145,7 @@ def _parameters() -> Iterator[str]:
 
 
 def _sections(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """The tables of the file in its own order, each with what stands in it directly."""
+    """The tables of the file in order, each with its own parameters."""
     yield prefix, {name: value for name, value in tree.items() if not isinstance(value, dict)}
     for name, value in tree.items():
         if isinstance(value, dict):
@@ -156,12 +156,12 @@ def render_example() -> str:
     """The text of .env.example: every variable, commented out."""
     lines = [
         "# Copy this file to .env, and remove the # before what you want to set.",
-        "# Written by `strandline config example`; docs/configuration.md tells more.",
+        "# Written by `strandline config example`; see docs/configuration.md.",
     ]
     for group, fields in _groups():
         lines += ["", f"# ---- {group} ----"]
         for setting in fields:
-            if setting.name != "env_file":  # a file cannot say that another is to be read in its place
+            if setting.name != "env_file":  # a file cannot name another in its place
                 lines += ["", *_example(setting)]
     return "\n".join([*lines, ""])
 

@@ -1,4 +1,4 @@
-"""`strandline ingest`: the sidecar."""
+"""`strandline ingest`: streams market data into the database."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def ingest() -> None:
-    """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write down what was received.
+    """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write what was received.
 
     It streams the tokens that each venue always needs and those of every row that is not archived; a row that is added
     is streamed at once. A venue or a database that is away is waited for.
@@ -68,7 +68,7 @@ async def _stream(settings: "Settings") -> int:
 def _venue_clients(
     settings: "Settings", sink: "Sink", clock: "Callable[[], datetime]"
 ) -> "tuple[list[Feed], list[History]]":
-    """Feed and history of every venue, on or off, that this mode has."""
+    """The feed and the history of every venue, on or off, that has the network of this mode."""
     from strandline.configuration import venue_config
     from strandline.settings import Mode
     from strandline.strategy import load_strategy
@@ -80,7 +80,7 @@ def _venue_clients(
     histories: list[History] = []
     missing = []
     for venue in venues():
-        if settings.mode is Mode.TESTNET and venue.settings.without_testnet:
+        if settings.mode is Mode.TESTNET and not venue.has_testnet:
             continue
         config = venue_config(settings, venue.settings, limits, clock)
         try:

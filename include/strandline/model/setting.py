@@ -9,21 +9,21 @@ PREFIX: Final = "STRANDLINE_"
 
 
 class InvalidValueError(ValueError):
-    """Why a value is not accepted, worded to follow `VARIABLE is …`."""
+    """Why a value is not accepted, in words that follow `VARIABLE is …`."""
 
 
 @dataclass(frozen=True)
 class ValueFormat:
     """The format of a value: checks and converts the text, and describes it in errors and in the documentation.
 
-    `parse` raises ValueError or one of its kin for a text that is not allowed, or `InvalidValueError` with a message of
-    its own.
+    `parse` raises ValueError, ArithmeticError, OSError or RuntimeError for a text that is not allowed, or
+    `InvalidValueError` with a message of its own.
     """
 
     allowed: str
     example: str
     parse: Callable[[str], object]
-    # A value that is, or may by mistake be, a credential is never repeated in a fault.
+    # Whether a fault repeats the value; never if it is, or may by mistake be, a credential.
     echoed: bool = True
     secret: bool = False
     names_a_path: bool = False

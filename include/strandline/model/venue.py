@@ -11,7 +11,7 @@ _NAME = re.compile(r"[a-z0-9_]{1,32}")
 class VenueKey(Record, frozen=True, kw_only=True, order=True):
     """`token_chain` is a venue namespace: the chain for on-chain books, the exchange otherwise.
 
-    `book_id` is the kind of book there. Both are lower case.
+    `book_id` names the book there. Both are lower case.
     """
 
     token_chain: str

@@ -10,7 +10,7 @@ from strandline.model.venue import VenueKey
 
 
 class VenueSettingKind(Enum):
-    """What is checked about a setting besides its format."""
+    """What a setting is for, which decides how it is checked besides its format."""
 
     ENDPOINT = auto()
     """A URL of the venue: on this machine in sim, never in live, and of the right network."""
@@ -30,8 +30,8 @@ class VenueSetting(Setting):
     """The value in each mode where none is given."""
     required_in: frozenset[Mode] = frozenset()
     """The modes in which every process needs it while the venue is on."""
-    tells_time: bool = False
-    """Whether the answers of this endpoint carry the venue's time."""
+    has_clock: bool = False
+    """Whether the responses of this endpoint carry the venue's time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,16 +48,16 @@ class VenueSettings:
     fields: tuple[VenueSetting, ...] = ()
     enabled_seed_name: str | None = None
     without_testnet: str | None = None
-    """Who has no test network, where there is none; the venue is refused in testnet then."""
+    """Whoever has no test network, for the error; None if there is one. Without one the venue is refused in testnet."""
 
     @property
     def enabled(self) -> str:
-        """The name of its switch."""
+        """The name of the setting that switches it on."""
         return f"{self.name}_enabled"
 
     @property
     def initial_value(self) -> str:
-        """The name of its share of the money in sim and paper."""
+        """The name of the setting of its share of the money in sim and paper."""
         return f"{self.name}_initial_value"
 
     def of_kind(self, kind: VenueSettingKind) -> tuple[VenueSetting, ...]:

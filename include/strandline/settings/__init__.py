@@ -1,6 +1,6 @@
 """Settings: every variable, its format, the source of its value, and contradictions between them.
 
-What venues add is declared by them and passed in; `strandline.configuration` does that.
+Venues declare settings of their own, which `strandline.configuration` passes in.
 """
 
 from strandline.model.mode import Mode

@@ -1,4 +1,4 @@
-"""Makes checked settings out of values."""
+"""Builds checked settings from values."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from strandline.settings.validation import VariableNames, find_conflicts
 
 
 class Checked(NamedTuple):
-    """The settings, made of all values that are right, and what is wrong with the rest."""
+    """The settings, built from the valid values, and what is wrong with the others."""
 
     settings: Settings
     invalid: Mapping[str, InvalidValueError]
@@ -21,7 +21,7 @@ class Checked(NamedTuple):
 
 
 def check_values(schema: Schema, values: Mapping[str, object]) -> Checked:
-    """Convert and compare values, given by the settings' names."""
+    """Convert the values, given by their settings' names, and look for contradictions."""
     accepted: dict[str, Any] = {}
     invalid: dict[str, InvalidValueError] = {}
     for name, value in values.items():
@@ -36,7 +36,7 @@ def check_values(schema: Schema, values: Mapping[str, object]) -> Checked:
 
 
 def build_settings(schema: Schema, values: Mapping[str, object]) -> Settings:
-    """Settings that are made in code, checked as those that are loaded; None leaves a setting at its default."""
+    """Build settings in code, checked like loaded ones; None leaves a setting at its default."""
     unknown = values.keys() - schema.by_name.keys()
     if unknown:
         raise ConfigurationError([f"{name} is not a setting" for name in sorted(unknown)])
@@ -49,7 +49,7 @@ def build_settings(schema: Schema, values: Mapping[str, object]) -> Settings:
 
 
 def read_value(setting: Setting, value: object) -> object:
-    """The typed value; a secret is wrapped, so that no repr shows it."""
+    """Convert a value to its type; a secret is wrapped, so that no repr shows it."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     parsed = setting.format.read(text)
     return SecretStr(str(parsed)) if setting.format.secret else parsed

@@ -7,7 +7,7 @@ CONTAINER_SECRETS = Path("/run/secrets")
 
 
 class LogLevel(StrEnum):
-    """How much is logged."""
+    """The least severe level that is logged."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"

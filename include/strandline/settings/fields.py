@@ -1,4 +1,4 @@
-"""Every setting that belongs to no venue: its type, its default, its meaning; and the values of those that do."""
+"""The settings that belong to no venue, with type, default and meaning, and the values of the venues' settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,12 +37,12 @@ def _default_home() -> Path:
 
 
 def default_env_file() -> Path:
-    """The file `.env` of this checkout, else of the current directory."""
+    """The file `.env` in the checkout, else in the current directory."""
     return (_checkout() or Path.cwd()) / ".env"
 
 
 def default_secrets_dir() -> Path | None:
-    """Where containers mount secrets, if this is one."""
+    """The directory in which containers mount secrets, if it exists."""
     return CONTAINER_SECRETS if CONTAINER_SECRETS.is_dir() else None
 
 
@@ -65,7 +65,7 @@ _STRATEGY: Final = "as in the strategy"
 class Settings:
     """All settings, typed and frozen.
 
-    The constructor takes values as they are; `load_settings` and `build_settings` check them.
+    The constructor checks nothing; `load_settings` and `build_settings` do.
     """
 
     mode: Annotated[
@@ -234,7 +234,7 @@ class Settings:
     venues: tuple[VenueSettings, ...] = field(default=(), repr=False)
     """The venues that exist, with the settings that they declare."""
     venue_values: Mapping[str, object] = field(default_factory=dict)
-    """Their settings that were given, by name."""
+    """The values of their settings that were given, by name."""
     given: frozenset[str] = field(default=frozenset(), repr=False)
     """The names of all settings that were given."""
 
@@ -258,7 +258,7 @@ class Settings:
         return cast("Decimal | None", self.venue_values.get(venue.initial_value))
 
     def venue_text(self, name: str) -> str | None:
-        """The value of a venue's setting, secret or not: as given, else its default in this mode."""
+        """The value of a venue's setting, even a secret one: as given, else its default in this mode."""
         defaults = {setting.name: setting.defaults for venue in self.venues for setting in venue.fields}
         value = self.venue_values.get(name, defaults[name].get(self.mode))
         if isinstance(value, SecretStr):
@@ -269,7 +269,7 @@ class Settings:
     def missing_keys(self) -> tuple[str, ...]:
         """The private keys without which an enabled venue cannot be traded.
 
-        No fault: in testnet and live only the venue's own worker has them. There it is one.
+        This is not an error here: in testnet and live only the venue's own worker has them, and it checks.
         """
         if not self.mode.sends_orders:
             return ()

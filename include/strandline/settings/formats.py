@@ -17,7 +17,7 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 def one_of(choices: type[_Choice], example: _Choice, *, fold: Callable[[str], str] = str) -> ValueFormat:
-    """One of the names of an enumeration; a fault suggests the nearest."""
+    """One of the names of an enumeration; a fault suggests the closest."""
     names = [choice.value for choice in choices]
     allowed = f"one of {', '.join(names)}"
 
@@ -33,9 +33,9 @@ def one_of(choices: type[_Choice], example: _Choice, *, fold: Callable[[str], st
 
 
 def directory_to_be(text: str) -> Path:
-    """A directory that exists or can be made."""
+    """Accept a directory that exists or can be created."""
     path = _absolute(text)
-    nearest = next(place for place in (path, *path.parents) if place.exists())
+    nearest = next(one for one in (path, *path.parents) if one.exists())
     if not nearest.is_dir():
         raise ValueError
     return path

@@ -23,19 +23,19 @@ _ENV_FILE_VARIABLE = "STRANDLINE_ENV_FILE"
 
 @dataclass(frozen=True)
 class Given:
-    """A value as the user gave it, with the variable's name and its place."""
+    """A value as the user gave it, with the variable's name and where it was found."""
 
     variable: str
     text: str = field(repr=False)
     source: Source
-    place: str = "environment"
+    location: str = "environment"
     # What a relative path is relative to; None is the current directory.
     base: Path | None = None
 
     @property
     def suffix(self) -> str:
-        """Ends a fault with the place, unless that is the environment."""
-        return "" if self.source is Source.ENVIRONMENT else f" ({self.place})"
+        """The end of a fault: the location, unless it is the environment."""
+        return "" if self.source is Source.ENVIRONMENT else f" ({self.location})"
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,16 @@ def load_settings(schema: Schema, env_file: Path | None = None) -> LoadedSetting
 
 
 class _Loading:
-    """One reading of all sources; it collects the faults, so that all are reported at once."""
+    """Reads all sources once and collects the faults, so that all are reported together."""
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.faults: list[str] = []
-        # Settings whose intended value is unknown: contradictions with them are not reported.
+        # Settings whose intended value is not certain: contradictions with them are not reported.
         self.in_doubt: set[str] = set()
 
     def gather(self, env_file: Path | None) -> dict[str, Given]:
-        """Collect the value of each setting from the source that takes precedence."""
+        """Collect each setting's value from the source that has precedence."""
         environment = self._environment(env_file)
         variables = self._env_file_values(environment) | environment
         given: dict[str, Given] = {}
@@ -81,7 +81,7 @@ class _Loading:
         return given
 
     def check(self, given: Mapping[str, Given]) -> Settings:
-        """Convert and compare the values; faults are added to the others."""
+        """Convert the values and look for contradictions; adds to the faults."""
         values = {name: self._raw_value(name, one) for name, one in given.items() if name not in self.in_doubt}
         settings, invalid, conflicts = check_values(self.schema, values)
         for name in self.schema.by_name:
@@ -95,26 +95,26 @@ class _Loading:
         return settings
 
     def _raw_value(self, name: str, given: Given) -> str:
-        """The text to be parsed; a relative path in `.env` is relative to that file, wherever the command is run."""
+        """The text to parse; a relative path in `.env` is relative to that file."""
         relative = self.schema.by_name[name].format.names_a_path and not given.text.startswith("~")
         return str(given.base / given.text) if given.base and relative else given.text
 
     def _usable_path(self, name: str, given: Given) -> Path | None:
-        """The path that is named; None when it is invalid, which `check` reports."""
+        """The path that a setting names; None if it is invalid, which `check` reports."""
         try:
             path = self.schema.by_name[name].format.read(self._raw_value(name, given))
         except InvalidValueError:
             return None
         return Path(str(path)) if given.text.strip() else None
 
-    def _is_ours(self, variable: str) -> bool:
+    def _is_strandlines(self, variable: str) -> bool:
         if variable.startswith(TEST_PREFIX):
             return False
-        # Upper-cased, so that `strandline_mode` is refused rather than overlooked.
+        # Upper-cased, so that `strandline_mode` is refused instead of ignored.
         return variable.upper().startswith(PREFIX) or variable in self.schema.by_variable
 
     def _environment(self, env_file: Path | None) -> dict[str, Given]:
-        variables = {variable: text for variable, text in os.environ.items() if self._is_ours(variable)}
+        variables = {variable: text for variable, text in os.environ.items() if self._is_strandlines(variable)}
         if env_file is not None:
             variables[_ENV_FILE_VARIABLE] = str(env_file)
         return {variable: Given(variable, text, Source.ENVIRONMENT) for variable, text in variables.items()}
@@ -130,17 +130,17 @@ class _Loading:
         return values
 
     def _take_line(self, values: dict[str, Given], binding: Binding, path: Path) -> None:
-        place = f"{_printable(path.name)} line {_line_number(binding)}"
+        location = f"{_printable(path.name)} line {_line_number(binding)}"
         variable, text = binding.key or "", binding.value
-        if binding.error or (self._is_ours(variable) and (text is None or not variable.isidentifier())):
-            # Not repeated: what is wrong with the line may be that a key stands where a name belongs.
-            self.faults.append(f"{place} cannot be read; write it as NAME=value")
+        if binding.error or (self._is_strandlines(variable) and (text is None or not variable.isidentifier())):
+            # The line is not repeated: a key may stand where the name belongs.
+            self.faults.append(f"{location} cannot be read; write it as NAME=value")
         elif variable == _ENV_FILE_VARIABLE:
             self.faults.append(
-                f"{variable} cannot name the file that it stands in; set it in the environment ({place})"
+                f"{variable} cannot name the file that it stands in; set it in the environment ({location})"
             )
-        elif self._is_ours(variable):
-            one = Given(variable, text or "", Source.ENV_FILE, place, path.parent)
+        elif self._is_strandlines(variable):
+            one = Given(variable, text or "", Source.ENV_FILE, location, path.parent)
             earlier = values.setdefault(variable, one)
             if earlier.text != one.text:
                 self._refuse_both(earlier, one)
@@ -156,11 +156,11 @@ class _Loading:
         secrets = {setting.secret_file: setting for setting in self.schema.settings if setting.format.secret}
         for file in files:
             if file.name in secrets:
-                place = f"secret file {file.name}"
-                text = self._text_of(file, place)
+                location = f"secret file {file.name}"
+                text = self._text_of(file, location)
                 if text is not None:
-                    yield Given(secrets[file.name].variable, text.strip(), Source.SECRETS_DIRECTORY, place)
-            elif self._is_ours(file.name.upper()):
+                    yield Given(secrets[file.name].variable, text.strip(), Source.SECRETS_DIRECTORY, location)
+            elif self._is_strandlines(file.name.upper()):
                 self.faults.append(f"secret file {_printable(file.name)} is not a secret{_remedy(file.name, secrets)}")
 
     def _text_of(self, file: Path, name: str) -> str | None:
@@ -188,7 +188,7 @@ class _Loading:
 
     def _refuse_both(self, earlier: Given, later: Given) -> None:
         self.faults.append(
-            f"{earlier.variable} ({earlier.place}) and {later.variable} ({later.place}) "
+            f"{earlier.variable} ({earlier.location}) and {later.variable} ({later.location}) "
             "have different values; keep one of them"
         )
         if setting := self.schema.by_variable.get(later.variable):
@@ -229,5 +229,5 @@ def _line_number(binding: Binding) -> int:
 
 
 def _printable(text: str) -> str:
-    """Keeps a fault on one line, whatever a name is made of."""
+    """The text on one line: quoted and escaped if it has unprintable characters."""
     return text if text.isprintable() else repr(text)

@@ -1,7 +1,7 @@
 """Finds settings that contradict each other.
 
-Each fault is a line with the settings that it rests on in braces, so that it can name them as the user wrote them, and
-can be left out while one of them is faulty itself.
+Each fault is a line with the settings that it depends on in braces, so that it can name them as the user wrote them,
+and is left out while one of them is invalid itself.
 """
 
 import ipaddress
@@ -16,14 +16,14 @@ from strandline.settings.fields import Settings
 
 
 class VariableNames(dict[str, str]):
-    """The variable of each setting as the user wrote it, else its own."""
+    """The variable of each setting as the user wrote it, else its standard name."""
 
     def __missing__(self, name: str) -> str:
         return variable_name(name)
 
 
 def settings_named(line: str) -> set[str]:
-    """The settings that a fault rests on."""
+    """The settings that a fault depends on."""
     return {name for _, name, _, _ in Formatter().parse(line) if name}
 
 
@@ -89,11 +89,11 @@ def _wrong_venues(settings: Settings) -> Iterator[str]:
 
 
 def _missing_settings(settings: Settings) -> Iterator[str]:
-    """What every process needs of a venue that is on; keys are its worker's alone (`Settings.missing_keys`)."""
+    """Settings that every process needs of a venue that is on; keys only its worker needs (`Settings.missing_keys`)."""
     for venue in settings.enabled_venues:
         for setting in venue.fields:
             if settings.mode in setting.required_in and setting.name not in settings.venue_values:
-                # A secrets directory that cannot be read would make this line a guess, so the line rests on it.
+                # A secrets directory that cannot be read would make this line a guess, so the line depends on it.
                 file = f", or put the file {setting.secret_file} into {{secrets_dir}}" if setting.format.secret else ""
                 yield (
                     f"{{{setting.name}}} is missing, but {{mode}} is {settings.mode} and {{{venue.enabled}}} is on; "

@@ -1,4 +1,4 @@
-"""`strandline doctor`: whether everything that must be right is right, a line each."""
+"""`strandline doctor`: checks the installation, a line for each check."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from strandline.model.errors import ConfigurationError
 
 
 def examine() -> Iterator[Check]:
-    """All checks, in the order in which one would mend what they find."""
+    """Run all checks, in the order in which to fix what they find."""
     from strandline.cli.doctor import airflow, database, host, trading
     from strandline.configuration import load_settings
 

@@ -20,7 +20,7 @@ from strandline.settings import Settings
 CHECKOUT: Final = Path(__file__).parents[4]
 
 _SECRETS: Final = {("api_auth", "jwt_secret"): 64, ("api", "secret_key"): 32, ("core", "fernet_key"): 0}
-"""Each with the fewest bytes that are safe; the Fernet key has a form of its own."""
+"""Each with its least number of bytes; the Fernet key has a format of its own."""
 
 _TIMEOUTS: Final = {
     ("scheduler", "task_instance_heartbeat_timeout"): 90,
@@ -28,47 +28,47 @@ _TIMEOUTS: Final = {
     ("scheduler", "task_queued_timeout"): 60,
     ("core", "default_task_retry_delay"): 5,
 }
-"""At most so many seconds, or recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
+"""Each with the most seconds: with more, recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What Airflow was told, and where."""
+    """Airflow's options, and where they were found."""
 
     environment: Mapping[str, str]
     file: Mapping[tuple[str, str], str]
-    where: Path | None
+    path: Path | None
 
     @property
     def exists(self) -> bool:
-        """Whether somebody configured an Airflow here at all."""
-        return self.where is not None or any(name.startswith("AIRFLOW__") for name in self.environment)
+        """Whether an Airflow is configured here at all."""
+        return self.path is not None or any(name.startswith("AIRFLOW__") for name in self.environment)
 
     def get(self, section: str, option: str) -> str | None:
-        """The value that counts."""
+        """The value in effect."""
         return self.environment.get(variable(section, option)) or self.file.get((section, option))
 
     def computed(self, section: str, option: str) -> bool:
-        """Whether a command or a secrets backend supplies it, which is not ours to run."""
-        return any(f"{variable(section, option)}_{how}" in self.environment for how in ("CMD", "SECRET"))
+        """Whether a command or a secrets backend supplies it; neither is run here."""
+        return any(f"{variable(section, option)}_{suffix}" in self.environment for suffix in ("CMD", "SECRET"))
 
     def both(self, section: str, option: str) -> tuple[str | None, str | None]:
-        """In the environment and in the file."""
+        """The values in the environment and in the file."""
         return self.environment.get(variable(section, option)), self.file.get((section, option))
 
 
 def variable(section: str, option: str) -> str:
-    """The name under which Airflow takes the option from the environment."""
+    """The environment variable of an option."""
     return f"AIRFLOW__{section.upper()}__{option.upper()}"
 
 
 def configuration() -> Configuration:
-    """From this process's environment and the airflow.cfg that it points to."""
+    """Read this process's environment and the airflow.cfg that it points to."""
     home = os.environ.get("AIRFLOW_HOME")
     path = Path(os.environ.get("AIRFLOW_CONFIG") or Path(home or "~/airflow").expanduser() / "airflow.cfg")
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(path)
-    # In the file Airflow's own way of writing a percent sign is two of them.
+    # In airflow.cfg a percent sign is doubled.
     values = {
         (section, option): parser[section][option].replace("%%", "%")
         for section in parser.sections()
@@ -78,9 +78,9 @@ def configuration() -> Configuration:
 
 
 def airflow(configured: Configuration) -> Iterator[Check]:
-    """Each thing that has to be right for the pipeline to run; the faults alone, or one line that all is well."""
+    """Check the options that the pipeline needs: a line for each fault, or one if there is none."""
     if not configured.exists:
-        yield skipped("airflow", "no AIRFLOW_HOME, no AIRFLOW__ variables: no Airflow is configured here")
+        yield skipped("airflow", "no Airflow is configured here: neither AIRFLOW_HOME nor AIRFLOW__ variables are set")
         return
     faults = [
         *_database(configured),
@@ -89,11 +89,11 @@ def airflow(configured: Configuration) -> Iterator[Check]:
         *_api(configured),
         *_timeouts(configured),
     ]
-    yield from faults or [fine("airflow", f"configured in {configured.where or 'the environment'}")]
+    yield from faults or [fine("airflow", f"configured in {configured.path or 'the environment'}")]
 
 
 def pools(configured: Configuration, settings: Settings) -> Check:
-    """Every enabled venue has its pool: a task whose pool is missing is never scheduled, and nothing says so."""
+    """Check that each enabled venue has its pool: a task whose pool is missing is never scheduled, without an error."""
     url = configured.get("database", "sql_alchemy_conn") if configured.exists else None
     if url is None:
         return skipped("pools", "they are in Airflow's database, which is not configured here")
@@ -121,9 +121,9 @@ def _database(configured: Configuration) -> Iterator[Check]:
 
 def _folders(configured: Configuration) -> Iterator[Check]:
     for option, name in (("dags_folder", "dags"), ("plugins_folder", "plugins")):
-        told = configured.get("core", option)
-        if told is None or Path(told).expanduser().resolve() != CHECKOUT / name:
-            yield _fault("core", option, f"is {told or 'not set'}", f"set it to {CHECKOUT / name}")
+        value = configured.get("core", option)
+        if value is None or Path(value).expanduser().resolve() != CHECKOUT / name:
+            yield _fault("core", option, f"is {value or 'not set'}", f"set it to {CHECKOUT / name}")
     if (configured.get("core", "load_examples") or "true").lower() != "false":
         yield _fault("core", "load_examples", "is on", "set it to False")
 
@@ -177,13 +177,13 @@ def _api(configured: Configuration) -> Iterator[Check]:
 
 def _timeouts(configured: Configuration) -> Iterator[Check]:
     for (section, option), highest in _TIMEOUTS.items():
-        told = configured.get(section, option)
+        value = configured.get(section, option)
         try:
-            short_enough = told is not None and float(told) <= highest
+            short_enough = value is not None and float(value) <= highest
         except ValueError:
             short_enough = False
         if not short_enough:
-            found = f"is {told}" if told else "is not set"
+            found = f"is {value}" if value else "is not set"
             yield _fault(section, option, found, f"set it to {highest}, or recovery takes longer than a cycle")
 
 

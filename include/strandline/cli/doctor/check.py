@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """A warning is something to know, a skip something that does not apply here; only a failure fails the doctor."""
+    """A warning is for information, a skipped check does not apply here; only a failure fails the doctor."""
 
     OK = "ok"
     WARNING = "warn"
@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was looked at, how it is, and what to do."""
+    """One line: what was checked, what was found, and what to do."""
 
     name: str
     outcome: Outcome
@@ -28,20 +28,20 @@ class Check:
 
 
 def fine(name: str, found: str) -> Check:
-    """Nothing to do."""
+    """A check that passed."""
     return Check(name, Outcome.OK, found)
 
 
 def warned(name: str, found: str, remedy: str) -> Check:
-    """It works, but somebody should know."""
+    """A check that passed, with something to know."""
     return Check(name, Outcome.WARNING, found, remedy)
 
 
 def skipped(name: str, why: str) -> Check:
-    """Not looked at."""
+    """A check that does not apply here."""
     return Check(name, Outcome.SKIPPED, why)
 
 
 def failed(name: str, found: str, remedy: str) -> Check:
-    """It does not work until somebody does this."""
+    """A check that failed, with what to do."""
     return Check(name, Outcome.FAILED, found, remedy)

@@ -1,4 +1,4 @@
-"""The database: reachable, new enough, migrated, with its roles."""
+"""Checks the database: reachable, new enough, migrated, with its roles."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from strandline.store.roles import Role, missing_roles
 
 
 def database(settings: Settings) -> Iterator[Check]:
-    """Postgres, migrations, roles; what cannot be reached is told once."""
+    """Check Postgres, migrations and roles; an unreachable database is one failure."""
     try:
         with owner_engine(settings) as engine, engine.connect() as connection:
             yield _postgres(connection)
@@ -45,7 +45,7 @@ def _migrations(connection: Connection) -> Check:
 
 
 def _roles(settings: Settings) -> Check:
-    """Each role's login can take its role on: what its process does first."""
+    """Check that each role's login may take its role, as its process does first."""
     for role in Role:
         engine = connect(database_url(settings, role), role)
         try:

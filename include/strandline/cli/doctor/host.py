@@ -1,4 +1,4 @@
-"""The machine: Python, packages, disk, port, clock."""
+"""Checks the machine: Python, packages, disk, port, clock."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ _CLOCK_TOLERANCE_SECONDS: Final = 2.0
 
 
 def python() -> Check:
-    """The interpreter is one that the lock was made for."""
+    """Check that the locked packages are made for this Python."""
     version = ".".join(map(str, sys.version_info[:3]))
     if (3, 11) <= sys.version_info < (3, 14):
         return fine("python", f"{version} at {sys.executable}")
@@ -39,7 +39,7 @@ def python() -> Check:
 
 
 def packages(lock: Path = LOCK) -> Check:
-    """What is installed is what the lock says."""
+    """Check that the installed packages are the locked ones."""
     if not lock.is_file():
         return skipped("packages", f"there is no {lock.name} to compare with: this is not a checkout")
     locked = [Requirement(line.rstrip(" \\")) for line in lock.read_text().splitlines() if "==" in line]
@@ -60,9 +60,9 @@ def _difference(wanted: Requirement) -> str | None:
 
 
 def disk(settings: Settings) -> Check:
-    """There is room for ticks, logs and the spool."""
-    place = next(path for path in (settings.home, *settings.home.parents) if path.exists())
-    free = shutil.disk_usage(place).free
+    """Check that there is room for ticks, logs and the spool."""
+    existing = next(path for path in (settings.home, *settings.home.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     found = f"{free / _GIB:.1f} GiB free for {settings.home}"
     if free < _DISK_NEEDED:
         return failed("disk", found, "make room, or move it: STRANDLINE_HOME")
@@ -72,15 +72,15 @@ def disk(settings: Settings) -> Check:
 
 
 def port(settings: Settings) -> Check:
-    """Airflow's port is free, or Airflow's already."""
+    """Check that Airflow's port is free, or that Airflow responds there."""
     number = settings.airflow_port
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(("127.0.0.1", number))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and _airflow_answers(number):
-                return fine("port", f"{number}: Airflow answers there")
+            if error.errno == errno.EADDRINUSE and _airflow_responds(number):
+                return fine("port", f"{number}: Airflow responds there")
             return failed(
                 "port",
                 f"{number} cannot be used ({error.strerror})",
@@ -89,42 +89,42 @@ def port(settings: Settings) -> Check:
     return fine("port", f"{number} is free")
 
 
-def _airflow_answers(number: int) -> bool:
+def _airflow_responds(number: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{number}/api/v2/monitor/health", timeout=5) as answer:
-            return b"metadatabase" in answer.read(4096)
+        with urlopen(f"http://127.0.0.1:{number}/api/v2/monitor/health", timeout=5) as response:
+            return b"metadatabase" in response.read(4096)
     except OSError:
         return False
 
 
 def clock(settings: Settings) -> Check:
-    """This clock agrees with the database's and, where venues are real, with the venue's."""
-    others = {}
-    with contextlib.suppress(SQLAlchemyError):  # the check of the database has told about it
-        others["the database's"] = _database_time(settings) - time.time()
+    """Compare this clock with the database's and, where venues are real, with theirs."""
+    clocks = {}
+    with contextlib.suppress(SQLAlchemyError):  # the check of the database reports it
+        clocks["the database's"] = _database_time(settings) - time.time()
     for title, url in _venue_clocks(settings):
         try:
-            others[f"{title}'s"] = _http_time(url) - time.time()
+            clocks[f"{title}'s"] = _http_time(url) - time.time()
         except (OSError, ValueError, TypeError):
-            return warned("clock", f"{url} did not answer with the time", "check the network, and run this again")
-    if not others:
+            return warned("clock", f"{url} did not respond with the time", "check the network, and run this again")
+    if not clocks:
         return skipped("clock", "there is no other clock to compare with until the database runs")
-    off = {whose: by for whose, by in others.items() if abs(by) > _CLOCK_TOLERANCE_SECONDS}
+    off = {whose: by for whose, by in clocks.items() if abs(by) > _CLOCK_TOLERANCE_SECONDS}
     if off:
         found = " and ".join(
             f"{abs(by):.1f} s {'behind' if by > 0 else 'ahead of'} {whose}" for whose, by in off.items()
         )
         return failed("clock", f"this clock is {found}", "synchronise it (timedatectl set-ntp true)")
-    return fine("clock", f"agrees with {' and '.join(others)} clock")
+    return fine("clock", f"agrees with {' and '.join(clocks)} clock")
 
 
 def _venue_clocks(settings: Settings) -> Iterator[tuple[str, str]]:
-    """The title and the URL of each real venue whose answers carry its time."""
+    """The title and the URL of each real venue whose responses carry its time."""
     if settings.mode is Mode.SIM:
         return
     for venue in settings.venues:
         for setting in venue.fields:
-            url = settings.venue_text(setting.name) if setting.tells_time else None
+            url = settings.venue_text(setting.name) if setting.has_clock else None
             if url:
                 yield venue.title, url
 
@@ -139,10 +139,10 @@ def _database_time(settings: Settings) -> float:
 
 
 def _http_time(url: str) -> float:
-    """From the Date header, which is cut to whole seconds: half a second is the fairest guess."""
+    """The time in the Date header; half a second is added, because it is cut to whole seconds."""
     try:
-        with urlopen(Request(url, method="HEAD"), timeout=5) as answer:  # noqa: S310  settings take only http(s) URLs
-            date = answer.headers["Date"]
+        with urlopen(Request(url, method="HEAD"), timeout=5) as response:  # noqa: S310  settings take only http(s) URLs
+            date = response.headers["Date"]
     except HTTPError as refusal:
         date = refusal.headers["Date"]
     return parsedate_to_datetime(date).timestamp() + 0.5

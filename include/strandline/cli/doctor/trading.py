@@ -1,4 +1,4 @@
-"""How real it is, with which parameters, and which keys are here."""
+"""Checks mode, strategy and credentials."""
 
 import stat
 from collections.abc import Iterator
@@ -12,9 +12,9 @@ from strandline.strategy import load_strategy
 
 
 def settings(loaded: Settings) -> Iterator[Check]:
-    """Mode, strategy, keys, and who else can read them."""
+    """Check mode, strategy and keys, and that other users cannot read them."""
     venues = ", ".join(venue.name for venue in loaded.enabled_venues) or "no venue"
-    yield fine("mode", f"{loaded.mode}: {_in_words(loaded.mode)}; {venues}")
+    yield fine("mode", f"{loaded.mode}: {_description(loaded.mode)}; {venues}")
     try:
         yield fine("strategy", f"{load_strategy(loaded).hash[:12]} from {loaded.strategy_file or 'strategy.toml'}")
     except ConfigurationError as error:
@@ -23,7 +23,7 @@ def settings(loaded: Settings) -> Iterator[Check]:
     yield from _exposed(loaded)
 
 
-def _in_words(mode: Mode) -> str:
+def _description(mode: Mode) -> str:
     return {
         Mode.SIM: "simulated venues on this machine",
         Mode.PAPER: "real market data, nothing is sent",
@@ -45,7 +45,7 @@ def _keys(loaded: Settings) -> Check:
 
 
 def _exposed(loaded: Settings) -> Iterator[Check]:
-    """Files with secrets that other users of this machine may read."""
+    """Find files with secrets that other users of this machine may read."""
     secret_files = {setting.secret_file for setting in settings_schema().settings if setting.format.secret}
     variables = {setting.variable for setting in settings_schema().settings if setting.format.secret}
     files = [loaded.secrets_dir / name for name in sorted(secret_files)] if loaded.secrets_dir else []

@@ -41,7 +41,7 @@ URL: Final = VenueSetting(
     format=public_url(MAINNET_URL),
     defaults={Mode.PAPER: MAINNET_URL, Mode.TESTNET: TESTNET_URL, Mode.LIVE: MAINNET_URL},
     default=f"{MAINNET_URL} in paper and live, {TESTNET_URL} in testnet, the simulator in sim",
-    tells_time=True,
+    has_clock=True,
 )
 
 SETTINGS: Final = VenueSettings(
