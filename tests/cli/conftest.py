@@ -1,4 +1,4 @@
-"""Runs the command as people do, without their settings."""
+"""Runs the command, apart from the settings of the machine."""
 
 import sys
 from collections.abc import Callable
@@ -8,14 +8,14 @@ from typing import Final, NamedTuple
 import pytest
 
 from strandline.cli.main import main
-from tests.settings.isolation import Place, isolate
+from tests.settings.isolation import SettingsDir, isolate
 
-IN_A_PROCESS: Final = (sys.executable, "-c", "from strandline.cli.main import main; main()")
-"""The command, for whoever needs it in a process of its own; arguments follow."""
+COMMAND: Final = (sys.executable, "-c", "from strandline.cli.main import main; main()")
+"""The command as a process of its own, without arguments."""
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """The exit code and the output of a command."""
 
     code: object
     out: str
@@ -26,8 +26,8 @@ Command = Callable[..., Ended]
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
-    """Where a test may leave settings; nobody's own are seen."""
+def settings_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SettingsDir:
+    """The settings that the command finds; those of the machine are hidden."""
     return isolate(monkeypatch, tmp_path)
 
 
@@ -39,7 +39,7 @@ def strandline(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         monkeypatch.setattr(sys, "argv", ["strandline", *arguments])
         with pytest.raises(SystemExit) as end:
             main()
-        told = capsys.readouterr()
-        return Ended(end.value.code, told.out, told.err)
+        captured = capsys.readouterr()
+        return Ended(end.value.code, captured.out, captured.err)
 
     return run

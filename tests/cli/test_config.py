@@ -9,9 +9,9 @@ import pytest
 
 from strandline.cli.main import main
 from strandline.configuration import settings_schema
-from tests.cli.conftest import IN_A_PROCESS
+from tests.cli.conftest import COMMAND
 from tests.settings.cases import LIVE, SECRET_PARTS, SOLANA_ON, WRONG, Wrong
-from tests.settings.isolation import Place
+from tests.settings.isolation import SettingsDir
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -23,21 +23,21 @@ def config(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int | str | None
     return end.value.code
 
 
-def apply(wrong: Wrong, place: Place, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Make the settings so, and give what the command must say."""
+def apply(wrong: Wrong, settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Apply the settings, and return what the command must print."""
     for variable, value in wrong.environment.items():
-        monkeypatch.setenv(variable, place.put(value))
-    place.env_file.write_text(wrong.env_file)
-    return "".join(f"strandline: {place.put(fault)}\n" for fault in wrong.faults)
+        monkeypatch.setenv(variable, settings_dir.fill_in(value))
+    settings_dir.env_file.write_text(wrong.env_file)
+    return "".join(f"strandline: {settings_dir.fill_in(fault)}\n" for fault in wrong.faults)
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 def test_a_fault_is_one_line_and_exit_code_2(
-    wrong: Wrong, place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    wrong: Wrong, settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = apply(wrong, place, monkeypatch)
+    expected = apply(wrong, settings_dir, monkeypatch)
     assert config(monkeypatch, "show") == 2
-    assert capsys.readouterr() == ("", told)
+    assert capsys.readouterr() == ("", expected)
 
 
 @pytest.mark.slow
@@ -45,11 +45,11 @@ def test_a_fault_is_one_line_and_exit_code_2(
     "name",
     ["mode misspelt", "key cut short", "line with a colon", "live without address, by the seed name", "all at once"],
 )
-def test_the_process_ends_so_too(name: str, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = apply(WRONG[name], place, monkeypatch)
-    command = [*IN_A_PROCESS, "config", "show"]
+def test_the_process_ends_the_same_way(name: str, settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = apply(WRONG[name], settings_dir, monkeypatch)
+    command = [*COMMAND, "config", "show"]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (process.returncode, process.stdout, process.stderr) == (2, "", told)
+    assert (process.returncode, process.stdout, process.stderr) == (2, "", expected)
 
 
 def shown(
@@ -61,18 +61,18 @@ def shown(
     return {variable: (value, origin) for variable, value, origin in rows}
 
 
-def test_show_tells_every_value_and_where_it_came_from(
-    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_show_prints_every_value_and_where_it_came_from(
+    settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("STRANDLINE_MODE", "paper")
     monkeypatch.setenv("MAX_POSITION_SIZE_PCT", "5")
-    place.env_file.write_text("STRANDLINE_HOME=[red]data\n")
-    (place.secrets / "strandline_jupiter_api_key").write_text("jup-key")
+    settings_dir.env_file.write_text("STRANDLINE_HOME=[red]data\n")
+    (settings_dir.secrets / "strandline_jupiter_api_key").write_text("jup-key")
     rows = shown(monkeypatch, capsys)
     assert list(rows) == [setting.variable for setting in settings_schema().settings]
     assert rows["STRANDLINE_MODE"] == ("paper", "environment")
     assert rows["STRANDLINE_MAX_POSITION_PCT"] == ("5", "environment (MAX_POSITION_SIZE_PCT)")
-    assert rows["STRANDLINE_HOME"] == (str(place.env_file.parent / "[red]data"), ".env")
+    assert rows["STRANDLINE_HOME"] == (str(settings_dir.env_file.parent / "[red]data"), ".env")
     assert rows["STRANDLINE_JUPITER_API_KEY"] == ("set", "secret file")
     assert rows["STRANDLINE_SOLANA_KEY"] == ("not set", "default")
     assert rows["STRANDLINE_SOLANA_ENABLED"] == ("true", "default")

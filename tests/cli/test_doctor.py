@@ -25,13 +25,13 @@ from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.cli.conftest import Command
 from tests.conftest import Database
 from tests.ports import free_port
-from tests.settings.isolation import Place
+from tests.settings.isolation import SettingsDir
 
 CHECKOUT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
-def _no_airflow_of_somebody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_airflow_configured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in list(os.environ):
         if variable.startswith("AIRFLOW"):
             monkeypatch.delenv(variable)
@@ -45,7 +45,7 @@ def line(out: str, name: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_newcomers_way_to_a_healthy_machine(
+def test_a_new_users_way_to_a_healthy_machine(
     strandline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STRANDLINE_HOME", str(tmp_path / "a home"))
@@ -69,7 +69,7 @@ def test_a_newcomers_way_to_a_healthy_machine(
     assert strandline("doctor").code == 1
 
 
-def test_wrong_settings_are_told_among_the_checks(strandline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_settings_are_reported_among_the_checks(strandline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRANDLINE_MODE", "lvie")
     monkeypatch.setenv("STRANDLINE_LOG_LEVEL", "loud")
     ended = strandline("doctor")
@@ -78,7 +78,7 @@ def test_wrong_settings_are_told_among_the_checks(strandline: Command, monkeypat
     assert line(ended.out, "python").startswith("ok")
 
 
-def test_a_wrong_strategy_is_told(strandline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_wrong_strategy_is_reported(strandline: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "mine.toml").write_text("[exits]\nstop_pct = -1\n")
     monkeypatch.setenv("STRANDLINE_STRATEGY_FILE", str(tmp_path / "mine.toml"))
     assert line(strandline("doctor").out, "strategy").startswith("FAIL strategy")
@@ -112,7 +112,7 @@ def test_disk(monkeypatch: pytest.MonkeyPatch, needed: int, advised: int, outcom
 
 @contextmanager
 def web_server(body: bytes, seconds_off: float = 0) -> Iterator[int]:
-    """A server on this machine that answers everything so, with a clock that may be wrong."""
+    """A server on this machine that responds to everything with this, and has a clock that may be wrong."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -129,7 +129,7 @@ def web_server(body: bytes, seconds_off: float = 0) -> Iterator[int]:
             return formatdate((timestamp or time.time()) + seconds_off, usegmt=True)
 
         def log_message(self, *_: object) -> None:
-            """Quiet."""
+            """Log nothing."""
 
     with HTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
@@ -141,7 +141,7 @@ def web_server(body: bytes, seconds_off: float = 0) -> Iterator[int]:
             thread.join()
 
 
-def test_a_port_that_something_else_uses_is_told() -> None:
+def test_a_port_that_something_else_uses_is_reported() -> None:
     with web_server(b"a blog") as port:
         check = host.port(Settings(airflow_port=port))
     assert check.outcome is Outcome.FAILED
@@ -154,32 +154,32 @@ def test_a_port_at_which_airflow_answers_is_fine() -> None:
     assert check.outcome is Outcome.OK
 
 
-@pytest.mark.parametrize(("seconds_off", "told"), [(0, None), (3600, "behind"), (-3600, "ahead of")])
-def test_a_clock_that_differs_from_the_venues_fails(tmp_path: Path, seconds_off: int, told: str | None) -> None:
+@pytest.mark.parametrize(("seconds_off", "direction"), [(0, None), (3600, "behind"), (-3600, "ahead of")])
+def test_a_clock_that_differs_from_the_venues_fails(tmp_path: Path, seconds_off: int, direction: str | None) -> None:
     with web_server(b"", seconds_off) as port:
         check = host.clock(
             make_settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{port}", home=tmp_path / "none")
         )
-    assert check.outcome is (Outcome.FAILED if told else Outcome.OK)
-    assert told is None or f"{told} Hyperliquid's" in check.found
+    assert check.outcome is (Outcome.FAILED if direction else Outcome.OK)
+    assert direction is None or f"{direction} Hyperliquid's" in check.found
 
 
-def test_a_venue_that_does_not_tell_the_time_is_a_warning(tmp_path: Path) -> None:
+def test_a_venue_that_does_not_respond_with_the_time_is_a_warning(tmp_path: Path) -> None:
     settings = make_settings(mode=Mode.PAPER, hyperliquid_url=f"http://127.0.0.1:{free_port()}", home=tmp_path / "none")
     assert host.clock(settings).outcome is Outcome.WARNING
 
 
-def test_secrets_that_others_can_read_fail(strandline: Command, place: Place) -> None:
-    secret = place.secrets / "strandline_hyperliquid_key"
+def test_secrets_that_others_can_read_fail(strandline: Command, settings_dir: SettingsDir) -> None:
+    secret = settings_dir.secrets / "strandline_hyperliquid_key"
     secret.write_text(f"0x{'1' * 64}")
     secret.chmod(0o644)
-    place.env_file.write_text("STRANDLINE_JUPITER_API_KEY=abc\n")
-    place.env_file.chmod(0o640)
-    told = line(strandline("doctor").out, "credentials")
-    assert f"chmod 600 '{secret}'" in told
-    assert f"chmod 600 '{place.env_file}'" in told
+    settings_dir.env_file.write_text("STRANDLINE_JUPITER_API_KEY=abc\n")
+    settings_dir.env_file.chmod(0o640)
+    found = line(strandline("doctor").out, "credentials")
+    assert f"chmod 600 '{secret}'" in found
+    assert f"chmod 600 '{settings_dir.env_file}'" in found
     secret.chmod(0o600)
-    place.env_file.chmod(0o600)
+    settings_dir.env_file.chmod(0o600)
     assert "FAIL" not in line(strandline("doctor").out, "credentials")
 
 
@@ -188,31 +188,31 @@ def test_missing_keys_are_a_warning_in_live(strandline: Command, monkeypatch: py
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_ENABLED", "on")
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_ADDRESS", f"0x{'a' * 40}")
     # Nothing of the venue is asked: there is no way out of this machine.
-    told = line(strandline("doctor").out, "credentials")
-    assert told.startswith(
+    found = line(strandline("doctor").out, "credentials")
+    assert found.startswith(
         "warn credentials STRANDLINE_HYPERLIQUID_KEY not here; right on every machine but the worker"
     )
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_KEY", f"0x{'1' * 64}")
     assert line(strandline("doctor").out, "credentials") == "ok credentials the keys of every enabled venue are here"
 
 
-def test_a_login_that_cannot_take_on_its_role_is_told(
+def test_a_login_that_cannot_take_on_its_role_is_reported(
     strandline: Command, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = database.url.render_as_string(hide_password=False)
     monkeypatch.setenv("STRANDLINE_DATABASE_URL", url)
     with database.session() as connection:
-        connection.execute(text("DROP ROLE IF EXISTS strandline_test_stranger"))
-        connection.execute(text("CREATE ROLE strandline_test_stranger LOGIN PASSWORD 'x'"))
-    stranger = database.url.set(username="strandline_test_stranger", password="x").render_as_string(hide_password=False)
-    monkeypatch.setenv("STRANDLINE_DATABASE_URL_INGEST", stranger)
+        connection.execute(text("DROP ROLE IF EXISTS strandline_test_outsider"))
+        connection.execute(text("CREATE ROLE strandline_test_outsider LOGIN PASSWORD 'x'"))
+    outsider = database.url.set(username="strandline_test_outsider", password="x").render_as_string(hide_password=False)
+    monkeypatch.setenv("STRANDLINE_DATABASE_URL_INGEST", outsider)
     try:
-        told = line(strandline("doctor").out, "roles")
+        found = line(strandline("doctor").out, "roles")
     finally:
         with database.session() as connection:
-            connection.execute(text("DROP ROLE strandline_test_stranger"))
-    assert told.startswith("FAIL roles as strandline_ingest:")
-    assert "permission denied to set role" in told
+            connection.execute(text("DROP ROLE strandline_test_outsider"))
+    assert found.startswith("FAIL roles as strandline_ingest:")
+    assert "permission denied to set role" in found
 
 
 GOOD = {
@@ -232,7 +232,7 @@ GOOD = {
 
 
 def airflow_faults(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> list[str]:
-    """What is told about a good configuration with these changes."""
+    """The faults of a good configuration with these changes."""
     for variable, value in {**GOOD, **changes}.items():
         if value is None:
             monkeypatch.delenv(variable, raising=False)
@@ -268,28 +268,28 @@ def test_a_good_airflow_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_each_fault_of_airflow_has_its_line(monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None) -> None:
-    told = airflow_faults(monkeypatch, **{variable: value})
-    assert len(told) == 1
-    assert variable in told[0]
-    assert "; " in told[0]
+    found = airflow_faults(monkeypatch, **{variable: value})
+    assert len(found) == 1
+    assert variable in found[0]
+    assert "; " in found[0]
     for secret in ("j" * 63, "short", "not a key"):
-        assert secret not in told[0]
+        assert secret not in found[0]
 
 
-def test_secrets_that_differ_between_environment_and_file_are_told(
+def test_secrets_that_differ_between_environment_and_file_are_reported(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     (tmp_path / "airflow.cfg").write_text(f"[api_auth]\njwt_secret = {'k' * 64}\n")
-    told = airflow_faults(monkeypatch)
-    assert len(told) == 1
-    assert "JWT_SECRET differs between environment and airflow.cfg" in told[0]
+    found = airflow_faults(monkeypatch)
+    assert len(found) == 1
+    assert "JWT_SECRET differs between environment and airflow.cfg" in found[0]
     (tmp_path / "airflow.cfg").write_text(f"[api_auth]\njwt_secret = {'j' * 64}\n")
     assert airflow_faults(monkeypatch) == []
     assert airflow_faults(monkeypatch, AIRFLOW__API_AUTH__JWT_SECRET=None) == []
 
 
-def test_what_a_command_supplies_is_not_ours_to_judge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_command_supplies_is_not_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (
         airflow_faults(monkeypatch, AIRFLOW__API_AUTH__JWT_SECRET=None, AIRFLOW__API_AUTH__JWT_SECRET_CMD="cat /secret")
         == []

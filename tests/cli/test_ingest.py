@@ -10,13 +10,13 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from tests.cli.conftest import IN_A_PROCESS, Command
+from tests.cli.conftest import COMMAND, Command
 from tests.cli.test_sim import running
 from tests.conftest import Database
 
 
 def wait_for(holds: Callable[[], object], seconds: float = 60) -> None:
-    """Until it holds."""
+    """Wait until the condition holds."""
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
@@ -36,16 +36,16 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
             "STRANDLINE_JUPITER_URL": at["jupiter"],
         }
         with subprocess.Popen(
-            [*IN_A_PROCESS, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
+            [*COMMAND, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
         ) as process:
             try:
                 wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 19_000)
                 process.send_signal(signal.SIGTERM)
-                _, told = process.communicate(timeout=30)
+                _, stderr = process.communicate(timeout=30)
             finally:
                 process.kill()
-        assert process.returncode == 0, told
-        assert "Traceback" not in told
+        assert process.returncode == 0, stderr
+        assert "Traceback" not in stderr
         with database.session() as session:
             details = session.execute(text("SELECT details FROM heartbeats")).scalar_one()
             assert details["stored"] == count("ticks")
@@ -59,7 +59,7 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
         ({"STRANDLINE_HYPERLIQUID_URL": "http://127.0.0.1:1"}, "set STRANDLINE_JUPITER_URL to"),
     ],
 )
-def test_in_sim_somebody_must_say_where_the_venues_are(
+def test_in_sim_the_venues_urls_must_be_given(
     strandline: Command, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], missing: str
 ) -> None:
     for name, value in given.items():
@@ -79,15 +79,15 @@ def test_a_database_that_is_away_is_waited_for_with_a_message() -> None:
         "STRANDLINE_JUPITER_URL": "http://127.0.0.1:1",
     }
     with subprocess.Popen(
-        [sys.executable, *IN_A_PROCESS[1:], "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
+        [sys.executable, *COMMAND[1:], "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stderr is not None
-            told = ""
-            while "the database failed" not in told or "Hyperliquid's stream is down" not in told:
-                told += process.stderr.readline()
+            stderr = ""
+            while "the database failed" not in stderr or "Hyperliquid's stream is down" not in stderr:
+                stderr += process.stderr.readline()
             process.terminate()
             assert process.wait(30) == 0
         finally:
             process.kill()
-    assert "Traceback" not in told
+    assert "Traceback" not in stderr

@@ -13,7 +13,7 @@ from strandline.cli.main import app
 from strandline.model.errors import StrandlineError
 from strandline.store.postgres.programs import Programs
 from strandline.store.postgres.server import EmbeddedPostgres
-from tests.cli.conftest import IN_A_PROCESS
+from tests.cli.conftest import COMMAND
 
 PASSWORD = "not-for-others-eyes"
 
@@ -39,7 +39,7 @@ class Terminal:
         """What psql prints; it takes the process over, so it needs one of its own."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("STRANDLINE_")}
         done = subprocess.run(
-            [*IN_A_PROCESS, "pg", "psql", *words],
+            [*COMMAND, "pg", "psql", *words],
             env=environment | self.settings | settings,
             input=typed,
             capture_output=True,
@@ -89,7 +89,7 @@ def test_a_server_outlives_the_command_that_started_it_and_an_error_is_one_line(
     environment = os.environ | terminal.settings
 
     def type_elsewhere(*words: str) -> "subprocess.CompletedProcess[str]":
-        command = [*IN_A_PROCESS, "pg", *words]
+        command = [*COMMAND, "pg", *words]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     refused = type_elsewhere("psql")

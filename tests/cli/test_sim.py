@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import IN_A_PROCESS, Command
+from tests.cli.conftest import COMMAND, Command
 
 ANY_PORTS = [f"--{name}-port=0" for name in ("hyperliquid", "solana", "jupiter", "control")]
 
@@ -20,7 +20,7 @@ ANY_PORTS = [f"--{name}-port=0" for name in ("hyperliquid", "solana", "jupiter",
 @contextmanager
 def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The command in a process of its own, once it listens; and where."""
-    with subprocess.Popen([*IN_A_PROCESS, "sim", *ANY_PORTS, *arguments], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*COMMAND, "sim", *ANY_PORTS, *arguments], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             endpoints = {}
@@ -81,7 +81,7 @@ def test_a_port_that_is_taken_is_one_line() -> None:
     with running("--stepped") as (_, at):
         port = re.search(r"\d+$", at["control"])
         assert port is not None
-        again = [*IN_A_PROCESS, "sim", *ANY_PORTS, "--control-port", port[0]]
+        again = [*COMMAND, "sim", *ANY_PORTS, "--control-port", port[0]]
         ended = subprocess.run(again, capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == 1
     assert re.fullmatch(r"strandline: cannot start: .*; choose other ports.*\n", ended.stderr)

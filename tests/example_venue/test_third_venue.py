@@ -80,7 +80,7 @@ def test_the_page_names_each_of_its_files() -> None:
 
 
 def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    place = isolate(monkeypatch, tmp_path)
+    settings_dir = isolate(monkeypatch, tmp_path)
     names = {setting.variable for setting in settings_schema().settings}
     own = {f"STRANDLINE_BAZAAR_{name}" for name in ("ENABLED", "INITIAL_VALUE", "URL", "KEY")}
     assert own <= names
@@ -97,7 +97,7 @@ def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     found = [str(check) for check in trading_checks(settings)]
     assert any("bazaar" in line for line in found)
     assert any("STRANDLINE_BAZAAR_KEY not here" in line for line in found)
-    (place.secrets / "strandline_bazaar_key").write_text("shh")
+    (settings_dir.secrets / "strandline_bazaar_key").write_text("shh")
     assert load_settings().missing_keys == ()
     monkeypatch.setenv("STRANDLINE_BAZAAR_URL", "http://127.0.0.1:1")
     with pytest.raises(ConfigurationError, match="STRANDLINE_BAZAAR_URL is on this machine"):

@@ -1,4 +1,4 @@
-"""Settings that are right for each mode, and settings that are wrong, with the faults that must be told."""
+"""Settings that are right for each mode, and settings that are wrong, with the faults that must be reported."""
 
 from dataclasses import dataclass
 

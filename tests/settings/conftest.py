@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.settings.isolation import Place, isolate
+from tests.settings.isolation import SettingsDir, isolate
 
 
 @pytest.fixture(autouse=True)
-def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Place:
+def settings_dir(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SettingsDir:
     return isolate(monkeypatch, tmp_path)

@@ -1,4 +1,4 @@
-"""Good settings: what each mode gives, which source wins, which names count."""
+"""Valid settings: the defaults of each mode, precedence of sources, names of variables."""
 
 from dataclasses import FrozenInstanceError
 from decimal import Decimal
@@ -23,7 +23,7 @@ from tests.settings.cases import (
     SOLANA_ON,
     TESTNET,
 )
-from tests.settings.isolation import Place
+from tests.settings.isolation import SettingsDir
 
 
 def set_all(monkeypatch: pytest.MonkeyPatch, settings: dict[str, str]) -> None:
@@ -94,8 +94,8 @@ def test_a_venue_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().enabled_keys == (HYPERLIQUID_PERPS,)
 
 
-def test_the_environment_beats_the_env_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.env_file.write_text("STRANDLINE_AIRFLOW_PORT=9000\nexport STRANDLINE_LOG_LEVEL='debug' # all of it\n")
+def test_the_environment_beats_the_env_file(settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_dir.env_file.write_text("STRANDLINE_AIRFLOW_PORT=9000\nexport STRANDLINE_LOG_LEVEL='debug' # all of it\n")
     monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", "9001")
     loaded = load_settings_with_origins()
     assert loaded.settings.airflow_port == 9001
@@ -105,8 +105,8 @@ def test_the_environment_beats_the_env_file(place: Place, monkeypatch: pytest.Mo
     assert "mode" not in loaded.origins
 
 
-def test_a_value_that_is_overridden_is_not_judged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.env_file.write_text("STRANDLINE_MODE=lvie\n")
+def test_a_value_that_is_overridden_is_not_checked(settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_dir.env_file.write_text("STRANDLINE_MODE=lvie\n")
     monkeypatch.setenv("STRANDLINE_MODE", "paper")
     assert load_settings().mode is Mode.PAPER
 
@@ -124,18 +124,18 @@ def test_the_null_device_stands_for_no_env_file(monkeypatch: pytest.MonkeyPatch)
     assert load_settings().mode is Mode.SIM
 
 
-def test_other_lines_and_variables_are_none_of_our_business(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.env_file.write_text("AIRFLOW__CORE__PARALLELISM=8\nEXPORTED_ELSEWHERE\nSTRANDLINE_TEST_ANYTHING=1\n")
+def test_other_lines_and_variables_are_ignored(settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings_dir.env_file.write_text("AIRFLOW__CORE__PARALLELISM=8\nEXPORTED_ELSEWHERE\nSTRANDLINE_TEST_ANYTHING=1\n")
     monkeypatch.setenv("STRANDLINE_TEST_ANYTHING", "1")
-    (place.secrets / "airflow_fernet_key").write_text("x")
+    (settings_dir.secrets / "airflow_fernet_key").write_text("x")
     assert load_settings().mode is Mode.SIM
 
 
-def test_secrets_come_from_files(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_come_from_files(settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, {**LIVE, **SOLANA_ON})
     for variable, secret in {"HYPERLIQUID_KEY": ETHEREUM_KEY, "SOLANA_KEY": SOLANA_KEY_NUMBERS}.items():
         monkeypatch.delenv(f"STRANDLINE_{variable}")
-        (place.secrets / f"strandline_{variable.lower()}").write_text(f"{secret}\n")
+        (settings_dir.secrets / f"strandline_{variable.lower()}").write_text(f"{secret}\n")
     loaded = load_settings_with_origins()
     settings = loaded.settings
     assert settings.venue_text("hyperliquid_key") == ETHEREUM_KEY
@@ -143,9 +143,11 @@ def test_secrets_come_from_files(place: Place, monkeypatch: pytest.MonkeyPatch) 
     assert loaded.origins["solana_key"].source is Source.SECRETS_DIRECTORY
 
 
-def test_a_secret_may_be_given_twice_if_it_is_the_same(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_may_be_given_twice_if_it_is_the_same(
+    settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STRANDLINE_DATABASE_URL", "postgresql://me:pass-word@db/strandline")
-    (place.secrets / "strandline_database_url").write_text("postgres://me:pass-word@db/strandline")
+    (settings_dir.secrets / "strandline_database_url").write_text("postgres://me:pass-word@db/strandline")
     assert load_settings().database_url
 
 
@@ -192,7 +194,7 @@ def test_the_database_url_is_brought_into_one_form(given: str, normal: str, monk
     assert url.get_secret_value() == normal
 
 
-def test_paths_become_absolute(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_become_absolute(settings_dir: SettingsDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path.resolve() / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -200,13 +202,13 @@ def test_paths_become_absolute(place: Place, tmp_path: Path, monkeypatch: pytest
     assert load_settings().home == elsewhere / "data"
     # In .env it is meant from there: from wherever a command is run, it must find the same database.
     monkeypatch.delenv("STRANDLINE_HOME")
-    place.env_file.write_text("STRANDLINE_HOME=data\n")
-    assert load_settings().home == place.env_file.parent / "data"
+    settings_dir.env_file.write_text("STRANDLINE_HOME=data\n")
+    assert load_settings().home == settings_dir.env_file.parent / "data"
 
 
-def test_a_tilde_is_the_users_home(place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tilde_is_the_users_home(settings_dir: SettingsDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path.resolve()))
-    place.env_file.write_text("STRANDLINE_HOME=~/data\n")
+    settings_dir.env_file.write_text("STRANDLINE_HOME=~/data\n")
     assert load_settings().home == tmp_path.resolve() / "data"
 
 

@@ -1,4 +1,4 @@
-"""Every wrong, missing or contradictory setting is told in one line that names it, and nothing else is."""
+"""Every wrong, missing or contradictory setting is reported in one line that names it, and nothing else is."""
 
 import os
 import string
@@ -12,7 +12,7 @@ from strandline.configuration import load_settings, make_settings, settings_sche
 from strandline.model.errors import ConfigurationError
 from strandline.settings import Mode
 from tests.settings.cases import ADDRESS, ETHEREUM_KEY, LIVE, SECRET_PARTS, SOLANA_KEY, WRONG, Wrong
-from tests.settings.isolation import Place
+from tests.settings.isolation import SettingsDir
 
 
 def faults() -> list[str]:
@@ -31,19 +31,21 @@ def faults_if_any() -> list[str]:
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_each_fault_is_told_in_one_line(wrong: Wrong, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_fault_is_reported_in_one_line(
+    wrong: Wrong, settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for variable, value in wrong.environment.items():
-        monkeypatch.setenv(variable, place.put(value))
-    place.env_file.write_text(wrong.env_file)
-    told = faults()
-    assert told == [place.put(fault) for fault in wrong.faults]
-    assert all(len(fault.splitlines()) == 1 for fault in told)
-    assert not [part for part in SECRET_PARTS for fault in told if part in fault]
+        monkeypatch.setenv(variable, settings_dir.fill_in(value))
+    settings_dir.env_file.write_text(wrong.env_file)
+    reported = faults()
+    assert reported == [settings_dir.fill_in(fault) for fault in wrong.faults]
+    assert all(len(fault.splitlines()) == 1 for fault in reported)
+    assert not [part for part in SECRET_PARTS for fault in reported if part in fault]
 
 
-def test_a_secret_in_variable_and_file_must_agree(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_in_variable_and_file_must_agree(settings_dir: SettingsDir, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_KEY", ETHEREUM_KEY)
-    (place.secrets / "strandline_hyperliquid_key").write_text("0x" + "6f" * 32)
+    (settings_dir.secrets / "strandline_hyperliquid_key").write_text("0x" + "6f" * 32)
     [fault] = faults()
     assert fault == (
         "STRANDLINE_HYPERLIQUID_KEY (environment) and STRANDLINE_HYPERLIQUID_KEY "
@@ -81,21 +83,21 @@ def test_a_secret_in_variable_and_file_must_agree(place: Place, monkeypatch: pyt
         ),
     ],
 )
-def test_a_faulty_secret_file_is_told(name: str, content: bytes, fault: str, place: Place) -> None:
-    (place.secrets / name).write_bytes(content)
-    whence = f" (secret file {name})" if fault.startswith("STRANDLINE_") else ""
-    assert faults() == [f"{fault}{whence}"]
+def test_a_faulty_secret_file_is_reported(name: str, content: bytes, fault: str, settings_dir: SettingsDir) -> None:
+    (settings_dir.secrets / name).write_bytes(content)
+    location = f" (secret file {name})" if fault.startswith("STRANDLINE_") else ""
+    assert faults() == [f"{fault}{location}"]
 
 
-def test_a_secret_that_is_a_directory_is_told(place: Place) -> None:
-    (place.secrets / "strandline_solana_key").mkdir()
+def test_a_secret_that_is_a_directory_is_reported(settings_dir: SettingsDir) -> None:
+    (settings_dir.secrets / "strandline_solana_key").mkdir()
     assert faults() == [
         "secret file strandline_solana_key cannot be read (Is a directory); make it a file that this user may read"
     ]
 
 
-def test_an_env_file_that_is_not_text_is_told(place: Place) -> None:
-    place.env_file.write_bytes(b"STRANDLINE_MODE=\xff\n")
+def test_an_env_file_that_is_not_text_is_reported(settings_dir: SettingsDir) -> None:
+    settings_dir.env_file.write_bytes(b"STRANDLINE_MODE=\xff\n")
     assert faults() == [".env is not UTF-8 text; save it as UTF-8"]
 
 
@@ -139,11 +141,11 @@ VARIABLES = [setting.variable for setting in settings_schema().settings]
 
 
 @given(st.sampled_from(VARIABLES), ENVIRONMENT_TEXT | st.text(string.digits + ".-+eE[]:/@", max_size=30))
-def test_any_text_in_any_variable_is_taken_or_told_in_lines_that_name_it(variable: str, text: str) -> None:
+def test_any_text_in_any_variable_is_accepted_or_reported_in_lines_that_name_it(variable: str, text: str) -> None:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv(variable, text)
-        told = faults_if_any()
-    assert all(len(fault.splitlines()) == 1 and variable in fault for fault in told)
+        reported = faults_if_any()
+    assert all(len(fault.splitlines()) == 1 and variable in fault for fault in reported)
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0="), max_size=40))
@@ -163,7 +165,7 @@ def test_any_unknown_name_is_refused(tail: str) -> None:
 
 
 @given(st.text(max_size=200) | st.text("SSTRANDLINE_MODE=live'\"\\#\n\r\t ${}", max_size=60))
-def test_any_env_file_is_read_or_told_in_one_line_each(text: str) -> None:
+def test_any_env_file_is_read_or_reported_in_one_line_each(text: str) -> None:
     env_file = Path(os.environ["STRANDLINE_ENV_FILE"])
     env_file.write_bytes(text.encode("utf-8", "surrogatepass"))
     assert all(len(fault.splitlines()) == 1 for fault in faults_if_any())

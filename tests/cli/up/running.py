@@ -15,7 +15,7 @@ from typing import Self
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import find_processes
 from strandline.store.postgres.server import EmbeddedPostgres
-from tests.cli.conftest import IN_A_PROCESS
+from tests.cli.conftest import COMMAND
 
 HEALTHY = "everything is healthy"
 TIMEOUT = 300.0
@@ -30,7 +30,7 @@ class Up:
         self.printed: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._process = subprocess.Popen(
-            [*IN_A_PROCESS, "up"],
+            [*COMMAND, "up"],
             env={
                 **os.environ,
                 "STRANDLINE_HOME": str(home),
