@@ -1,7 +1,7 @@
-"""The import contract of the house, as one table: each room and the rooms that it may import.
+"""The import contract, as one table: each package of the library and those that it may import.
 
 Run by `lint-imports` (see pyproject.toml). It is a whitelist: what the table does not allow is a fault, so a new room
-or a new import is a decision that somebody writes down.
+or a new import is a decision that is written down there.
 """
 
 from collections.abc import Iterator
