@@ -1,4 +1,4 @@
-"""The trading parameters: complete, checked, and with a hash that moves with every number."""
+"""The trading parameters are complete and validated, and their hash changes with every number."""
 
 import contextlib
 import tomllib
@@ -23,7 +23,7 @@ STRATEGY = load_strategy(Settings())
 
 
 def numbers(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The place of every number in the file."""
+    """The path of every number in the file."""
     items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
     for key, value in items:
         if isinstance(value, int | float):
@@ -36,12 +36,12 @@ PLACES = list(numbers(DEFAULTS))
 
 def with_number(place: tuple[Any, ...], change: Any) -> dict[str, Any]:
     """The defaults with one number changed."""
-    told = tomllib.loads(DEFAULT_FILE.read_text())
-    inner = told
+    values = tomllib.loads(DEFAULT_FILE.read_text())
+    inner = values
     for key in place[:-1]:
         inner = inner[key]
     inner[place[-1]] = change(inner[place[-1]])
-    return told
+    return values
 
 
 def strategy_file(tmp_path: Path, text: str) -> Settings:
@@ -52,7 +52,7 @@ def strategy_file(tmp_path: Path, text: str) -> Settings:
 
 
 def fault(settings: Settings) -> str:
-    """The one line with which this strategy is refused."""
+    """The error message, one line, with which this strategy is refused."""
     with pytest.raises(ConfigurationError) as caught:
         load_strategy(settings)
     assert "\n" not in str(caught.value)
@@ -60,7 +60,7 @@ def fault(settings: Settings) -> str:
     return str(caught.value)
 
 
-def test_the_rules_numbers_are_the_defaults() -> None:
+def test_the_defaults_are_the_numbers_of_the_rules() -> None:
     assert STRATEGY.exits.stop_pct == 8
     assert (STRATEGY.exits.trail_arms_pct, STRATEGY.exits.trail_pct, STRATEGY.exits.time_days) == (12, 5, 14)
     assert (STRATEGY.breakers.max_daily_loss_pct, STRATEGY.breakers.max_drawdown_pct) == (5, 20)
@@ -75,7 +75,7 @@ def test_it_reads_back() -> None:
 
 
 def nudges(value: float) -> Iterator[float]:
-    """Neighbours of a number, of which one or another stays valid."""
+    """Neighbours of a number, at least one of which is valid."""
     if isinstance(value, int):
         yield from (value + 1, value - 1)
     else:
@@ -86,9 +86,9 @@ def test_every_number_counts_in_the_hash() -> None:
     for place in PLACES:
         hashes = []
         for direction in (0, 1):
-            told = with_number(place, lambda value, d=direction: list(nudges(value))[d])
+            values = with_number(place, lambda value, d=direction: list(nudges(value))[d])
             with contextlib.suppress(msgspec.ValidationError):
-                hashes.append(msgspec.convert(told, Strategy).hash)
+                hashes.append(msgspec.convert(values, Strategy).hash)
         # The weights of overextension must add up to 1 and tolerate this little.
         assert hashes, f"{place}: no neighbouring value is valid"
         assert STRATEGY.hash not in hashes, f"{place} does not count"
@@ -101,14 +101,14 @@ def test_no_number_may_be_anything_else(bad: Any) -> None:
             msgspec.convert(with_number(place, lambda _: bad), Strategy)
 
 
-def test_an_own_file_needs_only_what_it_changes(tmp_path: Path) -> None:
+def test_a_users_file_needs_only_what_it_changes(tmp_path: Path) -> None:
     mine = load_strategy(strategy_file(tmp_path, "[exits]\nstop_pct = 6.5\n[allocation.weights]\n1m = 0.0\n"))
     assert (mine.exits.stop_pct, mine.exits.trail_pct) == (6.5, 5)
     assert sum(mine.allocation.weights.values()) == pytest.approx(0.95)
     assert mine.hash != STRATEGY.hash
 
 
-def test_the_settings_of_the_first_documents_change_the_strategy_and_its_hash() -> None:
+def test_settings_override_parameters_and_change_the_hash() -> None:
     mine = load_strategy(
         make_settings(max_position_pct="4", max_daily_loss_pct="3.5", max_drawdown_pct="15", max_consecutive_losses="4")
     )
@@ -120,7 +120,7 @@ def test_the_settings_of_the_first_documents_change_the_strategy_and_its_hash() 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[exits]\nstop_pct = -8\n", "exits.stop_pct: Expected `float` > 0.0"),
         ("[exits]\nstop_pctt = 8\n", "exits: Object contains unknown field `stop_pctt`"),
@@ -140,9 +140,9 @@ def test_the_settings_of_the_first_documents_change_the_strategy_and_its_hash() 
         ("stop_pct = = 8\n", "is not TOML"),
     ],
 )
-def test_a_wrong_parameter_is_named_in_one_line(tmp_path: Path, text: str, told: str) -> None:
+def test_a_wrong_parameter_is_named_in_one_line(tmp_path: Path, text: str, message: str) -> None:
     line = fault(strategy_file(tmp_path, text))
-    assert told in line
+    assert message in line
     assert str(tmp_path / "mine.toml") in line
 
 
@@ -158,9 +158,9 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_rubbish_never_gives_a_traceback(tmp_path_factory: pytest.TempPathFactory, rubbish: bytes) -> None:
-    file = tmp_path_factory.mktemp("rubbish") / "mine.toml"
-    file.write_bytes(rubbish)
+def test_invalid_files_never_give_another_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    file = tmp_path_factory.mktemp("content") / "mine.toml"
+    file.write_bytes(content)
     try:
         load_strategy(Settings(strategy_file=file))
     except ConfigurationError as error:

@@ -1,4 +1,4 @@
-"""Reads the trading parameters: the file that comes with Strandline, what a person's own file and settings change."""
+"""Loads the trading parameters: Strandline's defaults, overridden by the user's file and settings."""
 
 import tomllib
 from collections.abc import Mapping
@@ -19,24 +19,24 @@ _OVERRIDES: Final = {
     "max_drawdown_pct": "breakers",
     "max_consecutive_losses": "breakers",
 }
-"""The settings that change a parameter of the same name, and the section that it stands in."""
+"""Settings that override the parameter of the same name, and its section."""
 
 
 def load_strategy(settings: Settings) -> Strategy:
-    """The parameters in force; a fault names the file, the parameter and what it may be."""
-    own = settings.strategy_file
-    told = _read(DEFAULT_FILE)
-    if own is not None:
-        told = _merged(told, _read(own))
-    changed = [name for name in _OVERRIDES if getattr(settings, name) is not None]
-    for name in changed:
+    """Load the parameters in force; an error names the file, the parameter and the allowed values."""
+    user_file = settings.strategy_file
+    values = _read(DEFAULT_FILE)
+    if user_file is not None:
+        values = _merged(values, _read(user_file))
+    overridden = [name for name in _OVERRIDES if getattr(settings, name) is not None]
+    for name in overridden:
         value = getattr(settings, name)
-        told = _merged(told, {_OVERRIDES[name]: {name: value if isinstance(value, int) else float(value)}})
+        values = _merged(values, {_OVERRIDES[name]: {name: value if isinstance(value, int) else float(value)}})
     try:
-        return msgspec.convert(told, Strategy)
+        return msgspec.convert(values, Strategy)
     except msgspec.ValidationError as error:
-        places = [str(own or DEFAULT_FILE.name), *(f"{PREFIX}{name.upper()}" for name in changed)]
-        raise ConfigurationError([f"{' with '.join(places)}: {_in_words(error)}"]) from error
+        sources = [str(user_file or DEFAULT_FILE.name), *(f"{PREFIX}{name.upper()}" for name in overridden)]
+        raise ConfigurationError([f"{' with '.join(sources)}: {_describe(error)}"]) from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """What `changes` says, and `base` for the rest. The weights of timeframes are merged like any section."""
+    """`base` with `changes`, section by section; the weights of timeframes are merged like any section."""
     merged = dict(base)
     for key, value in changes.items():
         inner = merged.get(key)
@@ -59,7 +59,7 @@ def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
-def _in_words(error: msgspec.ValidationError) -> str:
+def _describe(error: msgspec.ValidationError) -> str:
     problem, _, place = str(error).partition(" - at ")
     where = place.strip("`").removeprefix("$").lstrip(".")
     return f"{where}: {problem}; correct it, or leave it out" if where else f"{problem}; correct it, or leave it out"

@@ -1,4 +1,4 @@
-"""A database as the rollup finds it."""
+"""A database with tick partitions, and connections to it."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from tests.conftest import Database
 
 @pytest.fixture
 def admin(database: Database) -> Iterator[Connection]:
-    """A session that may write everything; there are ticks from 1 to 10 January."""
+    """A superuser's session; there are tick partitions from 1 to 10 January."""
     with database.admin.connect() as connection:
         connection.execute(text("SELECT ensure_tick_partitions('2026-01-01', '2026-01-10')"))
         connection.commit()
@@ -20,7 +20,7 @@ def admin(database: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def engine(database: Database) -> Iterator[Engine]:
-    """As the cycle connects."""
+    """A connection as the cycle's role."""
     engine = database.engine(Role.APP)
     yield engine
     engine.dispose()

@@ -1,4 +1,4 @@
-"""What decides each value of a bar: the order of its ticks, what counts as repaired, and what makes a revision."""
+"""The values of a bar: order of ticks and sums, the repaired flag, and which changes make a revision."""
 
 from datetime import UTC, datetime
 from itertools import count
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 from strandline.bars import roll_up, staging
 from strandline.bars.revisions import write_staged
 from strandline.model.timeframe import Timeframe
-from tests.bars.market import MINUTE, Tick, add_instruments, add_ticks, stored_bars
+from tests.bars.rows import MINUTE, Tick, add_instruments, add_ticks, stored_bars
 from tests.conftest import Database
 
 T0 = datetime(2026, 1, 5, 10, tzinfo=UTC)
@@ -18,22 +18,22 @@ M1, M5 = Timeframe.M1, Timeframe.M5
 
 @pytest.fixture
 def btc(admin: Connection) -> int:
-    """An instrument."""
+    """The id of an instrument."""
     (instrument_id,) = add_instruments(admin, 1)
     admin.commit()
     return instrument_id
 
 
 @pytest.fixture(autouse=True)
-def _stored_order(database: Database, admin: Connection) -> None:
-    """Rows are read as they were stored: an index, or another aggregate, would sort them and hide what does not."""
+def _read_in_stored_order(database: Database, admin: Connection) -> None:
+    """Rows are read as they were stored; an index or a presorted aggregate would hide a missing ORDER BY."""
     for option in ("enable_indexscan", "enable_indexonlyscan", "enable_bitmapscan", "enable_presorted_aggregate"):
         admin.execute(text(f'ALTER DATABASE "{database.url.database}" SET {option} = off'))
     admin.commit()
 
 
 def test_trades_of_the_same_instant_are_ordered_by_id(engine: Engine, admin: Connection, btc: int) -> None:
-    """Whatever the order in which they were stored."""
+    """In whatever order they were stored."""
     for number in (5, 3, 9, 1, 7):
         add_ticks(admin, [Tick(btc, T0, number, price=100.0 + number)])
     admin.commit()
@@ -115,13 +115,13 @@ CHANGES = {
 
 @pytest.mark.parametrize("column", CHANGES)
 def test_a_change_of_any_value_makes_a_revision(engine: Engine, admin: Connection, btc: int, column: str) -> None:
-    """And no change makes none. The bar has others on both sides, so that its gaps stay as they are."""
+    """And without a change there is none. The bar has neighbours on both sides, so that its gaps stay the same."""
     add_ticks(admin, [Tick(btc, T0 + minute * MINUTE, 1) for minute in range(3)])
     admin.commit()
     known = count(roll_up(engine, T0 + 4 * MINUTE).known_seq + 1)
     for change in (column, CHANGES[column]):
         with engine.begin() as connection:
-            staging.make_tables(connection)
+            staging.create_tables(connection)
             values = ", ".join(change if name == column else name for name in CHANGES)
             connection.execute(
                 text(f"""

@@ -1,4 +1,4 @@
-"""What the rollup promises, case by case."""
+"""The rollup, case by case."""
 
 from datetime import UTC, datetime, timedelta
 from math import inf, nan
@@ -10,20 +10,20 @@ from sqlalchemy import Connection, Engine, event, text
 
 from strandline.bars import roll_up
 from strandline.model.timeframe import Timeframe
-from tests.bars.market import (
+from tests.bars.reference import expected_bars
+from tests.bars.rows import (
+    MARK_DIRTY,
     MINUTE,
-    TOUCH,
     Candle,
     Tick,
     add_candles,
     add_instruments,
     add_ticks,
-    expected_bars,
     stored_bars,
     stored_gaps,
 )
 from tests.conftest import Database
-from tests.store.concurrency import at_once
+from tests.store.concurrency import at_once, waiting_sessions
 
 T0 = datetime(2026, 1, 5, 10, tzinfo=UTC)
 M1, M5, M15, H1 = Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1
@@ -31,39 +31,39 @@ M1, M5, M15, H1 = Timeframe.M1, Timeframe.M5, Timeframe.M15, Timeframe.H1
 
 @pytest.fixture
 def btc(admin: Connection) -> int:
-    """An instrument."""
+    """The id of an instrument."""
     (instrument_id,) = add_instruments(admin, 1)
     admin.commit()
     return instrument_id
 
 
-def arrive(admin: Connection, *ticks: Tick) -> None:
+def insert_ticks(admin: Connection, *ticks: Tick) -> None:
     """Commit ticks as the sidecar does."""
     add_ticks(admin, ticks)
     admin.commit()
 
 
 def history(admin: Connection, instrument_id: int, timeframe: Timeframe, ts: datetime) -> list[Any]:
-    """Revision and close of every revision of a bar."""
-    told = admin.execute(
+    """Number and close of every revision of a bar."""
+    rows = admin.execute(
         text("""
             SELECT revision, close FROM bar_history
             WHERE instrument_id = :instrument_id AND timeframe = :timeframe AND ts = :ts ORDER BY revision
         """),
         {"instrument_id": instrument_id, "timeframe": timeframe.value, "ts": ts},
     )
-    return [tuple(row) for row in told]
+    return [tuple(row) for row in rows]
 
 
 def known_seq(admin: Connection) -> int:
-    """The newest."""
+    """The newest known_seq."""
     return int(admin.execute(text("SELECT seq FROM commit_counter")).scalar_one())
 
 
 def test_a_bar_is_half_open(engine: Engine, admin: Connection, btc: int) -> None:
     instant = timedelta(microseconds=1)
     for number, ts in enumerate([T0 - instant, T0, T0 + MINUTE - instant, T0 + MINUTE]):
-        arrive(admin, Tick(btc, ts, 1, price=100.0 + number))
+        insert_ticks(admin, Tick(btc, ts, 1, price=100.0 + number))
     roll_up(engine, T0 + 5 * MINUTE)
     bars = stored_bars(admin, [btc])
     minutes = {start: (bar.open, bar.close) for (_, frame, start), bar in bars.items() if frame is M1}
@@ -72,8 +72,8 @@ def test_a_bar_is_half_open(engine: Engine, admin: Connection, btc: int) -> None
     assert fives == {T0 - 5 * MINUTE: (100, 100), T0: (101, 103)}
 
 
-def test_a_minute_that_is_not_over_stays_touched(engine: Engine, admin: Connection, btc: int) -> None:
-    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + MINUTE, 2))
+def test_a_minute_that_is_not_over_stays_dirty(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1), Tick(btc, T0 + MINUTE, 2))
     almost = T0 + 2 * MINUTE - timedelta(microseconds=1)
     assert roll_up(engine, almost).new == {M1: 1}
     assert admin.scalars(text("SELECT minute FROM dirty_minutes")).all() == [T0 + MINUTE]
@@ -81,12 +81,12 @@ def test_a_minute_that_is_not_over_stays_touched(engine: Engine, admin: Connecti
 
 
 @pytest.mark.parametrize("settings", ["", "SET enable_indexscan = off; SET enable_bitmapscan = off"])
-def test_the_order_of_trades_is_theirs_and_not_that_of_arrival_or_of_the_plan(
+def test_trades_are_ordered_by_id_whatever_the_order_of_arrival_or_the_query_plan(
     engine: Engine, admin: Connection, btc: int, settings: str
 ) -> None:
     event.listen(engine, "begin", lambda connection: connection.execute(text(settings)) if settings else None)
     for trade_id, size in ((2, 1.0), (3, 1.0), (1, 1e16)):
-        arrive(admin, Tick(btc, T0, trade_id, price=float(trade_id), size=size))
+        insert_ticks(admin, Tick(btc, T0, trade_id, price=float(trade_id), size=size))
     roll_up(engine, T0 + MINUTE)
     bar = stored_bars(admin, [btc])[btc, M1, T0]
     assert (bar.open, bar.high, bar.low, bar.close) == (1, 3, 1, 3)
@@ -94,9 +94,9 @@ def test_the_order_of_trades_is_theirs_and_not_that_of_arrival_or_of_the_plan(
 
 
 def test_a_late_tick_makes_a_revision_and_keeps_the_old(engine: Engine, admin: Connection, btc: int) -> None:
-    arrive(admin, Tick(btc, T0, 1, price=100))
+    insert_ticks(admin, Tick(btc, T0, 1, price=100))
     first = roll_up(engine, T0 + 5 * MINUTE)
-    arrive(admin, Tick(btc, T0, 2, price=101))
+    insert_ticks(admin, Tick(btc, T0, 2, price=101))
     second = roll_up(engine, T0 + 10 * MINUTE)
     assert (first.new, first.revised) == ({M1: 1, M5: 1}, {})
     assert (second.new, second.revised) == ({}, {M1: 1, M5: 1})
@@ -104,10 +104,10 @@ def test_a_late_tick_makes_a_revision_and_keeps_the_old(engine: Engine, admin: C
     assert history(admin, btc, M1, T0) == history(admin, btc, M5, T0) == [(0, 100), (1, 101)]
 
 
-def test_touched_again_without_news_nothing_is_written(engine: Engine, admin: Connection, btc: int) -> None:
-    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + 3 * MINUTE, 2))
+def test_dirty_minutes_without_changes_write_nothing(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1), Tick(btc, T0 + 3 * MINUTE, 2))
     before = roll_up(engine, T0 + 5 * MINUTE)
-    admin.execute(TOUCH, [{"instrument_id": btc, "ts": T0}] * 3)
+    admin.execute(MARK_DIRTY, [{"instrument_id": btc, "ts": T0}] * 3)
     admin.commit()
     again = roll_up(engine, T0 + 5 * MINUTE)
     assert again == (1, {}, {}, 0, before.known_seq)
@@ -137,10 +137,10 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
     assert [revision for revision, _ in history(admin, btc, M5, T0)] == [0, 1, 2, 3]
 
 
-def test_of_a_minute_that_was_heard_in_part_the_venues_candle_counts(
+def test_the_venues_candle_replaces_a_minute_that_was_received_in_part(
     engine: Engine, admin: Connection, btc: int
 ) -> None:
-    """As of the one in which the stream began, whichever of them comes first."""
+    """As the minute in which the stream began."""
     add_ticks(admin, [Tick(btc, T0 + MINUTE / 2, 9, price=103)])
     admin.commit()
     roll_up(engine, T0 + MINUTE)
@@ -157,37 +157,37 @@ def test_a_candle_without_trades_is_no_bar(engine: Engine, admin: Connection, bt
     assert roll_up(engine, T0 + 5 * MINUTE) == (1, {}, {}, 0, 0)
 
 
-def test_a_higher_bar_is_made_when_its_time_is_over_though_nothing_came_in(
+def test_a_higher_bar_is_built_when_it_is_over_even_without_new_ticks(
     engine: Engine, admin: Connection, btc: int
 ) -> None:
-    arrive(admin, Tick(btc, T0, 1))
-    made = [
+    insert_ticks(admin, Tick(btc, T0, 1))
+    built = [
         roll_up(engine, until).new for until in (T0 + MINUTE, T0 + 10 * MINUTE, T0 + 59 * MINUTE, T0 + 5 * 60 * MINUTE)
     ]
-    assert made == [{M1: 1}, {M5: 1}, {M15: 1}, {H1: 1, Timeframe.H4: 1}]
+    assert built == [{M1: 1}, {M5: 1}, {M15: 1}, {H1: 1, Timeframe.H4: 1}]
 
 
-def test_an_older_cycle_run_again_also_changes_what_newer_ones_made(
+def test_an_older_cycle_run_again_also_revises_bars_of_newer_cycles(
     engine: Engine, admin: Connection, btc: int
 ) -> None:
-    arrive(admin, Tick(btc, T0, 1, price=100), Tick(btc, T0 + 20 * MINUTE, 2))
+    insert_ticks(admin, Tick(btc, T0, 1, price=100), Tick(btc, T0 + 20 * MINUTE, 2))
     roll_up(engine, T0 + 30 * MINUTE)
-    arrive(admin, Tick(btc, T0 + MINUTE, 3, price=101))
+    insert_ticks(admin, Tick(btc, T0 + MINUTE, 3, price=101))
     again = roll_up(engine, T0 + 5 * MINUTE)
     assert again.revised == {M1: 1, M5: 2, M15: 1}  # where a gap follows, the bar behind it as well
     assert history(admin, btc, M15, T0) == [(0, 100), (1, 101)]
 
 
-def test_an_older_cycle_makes_no_bar_that_no_rollup_found_over(engine: Engine, admin: Connection, btc: int) -> None:
-    arrive(admin, Tick(btc, T0, 1), Tick(btc, T0 + 4 * MINUTE, 2))
+def test_an_older_cycle_builds_no_bar_that_is_not_over(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1), Tick(btc, T0 + 4 * MINUTE, 2))
     assert roll_up(engine, T0 + MINUTE).new == {M1: 1}
     assert roll_up(engine, T0).new == {}
     assert roll_up(engine, T0 + 5 * MINUTE).new == {M1: 1, M5: 1}
 
 
-def test_a_gap_closes_from_within(engine: Engine, admin: Connection, btc: int) -> None:
+def test_a_bar_inside_a_gap_splits_it(engine: Engine, admin: Connection, btc: int) -> None:
     for number, minute in enumerate([0, 9, 4, 1, 8]):
-        arrive(admin, Tick(btc, T0 + minute * MINUTE, number, price=100 + minute))
+        insert_ticks(admin, Tick(btc, T0 + minute * MINUTE, number, price=100 + minute))
         roll_up(engine, T0 + 10 * MINUTE)
     gaps = sorted((start, end) for _, frame, start, end, _ in stored_gaps(admin, [btc]) if frame is M1)
     assert gaps == [(T0 + 2 * MINUTE, T0 + 4 * MINUTE), (T0 + 5 * MINUTE, T0 + 8 * MINUTE)]
@@ -196,17 +196,15 @@ def test_a_gap_closes_from_within(engine: Engine, admin: Connection, btc: int) -
     assert bars[btc, M1, T0 + 4 * MINUTE].gap_magnitude_pct == (104 / 101 - 1) * 100
 
 
-def test_what_is_known_of_an_outage_stays_and_reaches_the_higher_bars(
-    engine: Engine, admin: Connection, btc: int
-) -> None:
-    arrive(admin, Tick(btc, T0, 1))
+def test_outage_flags_survive_a_revision_and_reach_the_higher_bars(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1))
     roll_up(engine, T0 + MINUTE)
     admin.execute(text("UPDATE bars SET outage = true, dropped = 3, revision = 1, known_seq = known_seq + 1"))
     admin.execute(text("SELECT next_known_seq()"))
-    arrive(admin, Tick(btc, T0, 2), Tick(btc, T0 + 3 * MINUTE, 3))
+    insert_ticks(admin, Tick(btc, T0, 2), Tick(btc, T0 + 3 * MINUTE, 3))
     roll_up(engine, T0 + 5 * MINUTE)
-    told = admin.execute(text("SELECT timeframe, outage, dropped, repaired, gap_type FROM bars ORDER BY timeframe, ts"))
-    assert [tuple(row) for row in told] == [
+    rows = admin.execute(text("SELECT timeframe, outage, dropped, repaired, gap_type FROM bars ORDER BY timeframe, ts"))
+    assert [tuple(row) for row in rows] == [
         ("1m", True, 3, False, None),
         ("1m", False, 0, False, "outage"),
         ("5m", True, 3, False, None),
@@ -214,14 +212,21 @@ def test_what_is_known_of_an_outage_stays_and_reaches_the_higher_bars(
 
 
 @pytest.mark.parametrize("price", [nan, inf, -inf, 0.0, -1.0, 1e-308, 1.7e308])
-@pytest.mark.parametrize("size", [nan, inf, 0.0, 1e-308, 1.7e308])
-def test_no_tick_stops_the_rollup(engine: Engine, admin: Connection, btc: int, price: float, size: float) -> None:
-    (other,) = add_instruments(admin, 1)
+def test_no_tick_stops_the_rollup(engine: Engine, admin: Connection, btc: int, price: float) -> None:
+    sizes = [nan, inf, 0.0, 1e-308, 1.7e308]
+    bad = add_instruments(admin, len(sizes))
     for number in range(2):
-        arrive(admin, Tick(btc, T0 + number * 3 * MINUTE, number, price, size), Tick(other, T0, number))
-        arrive(admin, Tick(btc, T0 + number * 3 * MINUTE, number + 2, price, size), Tick(btc, T0 + 6 * MINUTE, number))
-    assert roll_up(engine, T0 + 24 * H1.length).new[M1] == 4
-    assert stored_bars(admin, [other])[other, M1, T0].volume == 2
+        minute = T0 + number * 3 * MINUTE
+        for instrument, size in zip(bad, sizes, strict=True):
+            insert_ticks(
+                admin,
+                Tick(instrument, minute, number, price, size),
+                Tick(instrument, minute, number + 2, price, size),
+                Tick(instrument, T0 + 6 * MINUTE, number),
+            )
+        insert_ticks(admin, Tick(btc, T0, number))
+    assert roll_up(engine, T0 + 24 * H1.length).new[M1] == 3 * len(bad) + 1
+    assert stored_bars(admin, [btc])[btc, M1, T0].volume == 2
 
 
 def test_a_transaction_that_commits_late_is_taken_next_time(engine: Engine, admin: Connection, btc: int) -> None:
@@ -234,7 +239,7 @@ def test_a_transaction_that_commits_late_is_taken_next_time(engine: Engine, admi
 def test_a_transaction_that_commits_while_the_rollup_runs_is_not_lost(
     engine: Engine, admin: Connection, btc: int
 ) -> None:
-    arrive(admin, Tick(btc, T0, 1, price=100))
+    insert_ticks(admin, Tick(btc, T0, 1, price=100))
     add_ticks(admin, [Tick(btc, T0, 2, price=101)])
 
     def commit(_: Any, __: Any, statement: str, *___: Any) -> None:
@@ -253,42 +258,37 @@ def test_a_rollup_waits_for_the_one_before_it(database: Database, engine: Engine
 
     def start_second(_: Any, __: Any, statement: str, *___: Any) -> None:
         if "DELETE FROM dirty_minutes" in statement and second.ident is None:
-            arrive(admin, ticks[1])
+            insert_ticks(admin, ticks[1])
             second.start()
             while second.is_alive() and not waiting_sessions(database):
                 second.join(0.01)
 
     event.listen(engine, "after_cursor_execute", start_second)
-    arrive(admin, ticks[0])
+    insert_ticks(admin, ticks[0])
     first = roll_up(engine, T0 + 5 * MINUTE)
     second.join(60)
     assert known_seq(admin) == first.known_seq + 1
     assert stored_bars(admin, [btc]) == expected_bars(ticks, [], T0 + 5 * MINUTE)
 
 
-def waiting_sessions(database: Database) -> int:
-    """Those that wait for a lock."""
-    with database.session() as connection:
-        waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return int(connection.execute(waiting).scalar_one())
-
-
-def test_many_at_once_lose_nothing(database: Database, engine: Engine, admin: Connection, btc: int) -> None:
+def test_concurrent_writers_and_rollups_lose_nothing(
+    database: Database, engine: Engine, admin: Connection, btc: int
+) -> None:
     until = T0 + 60 * MINUTE
     batches = [[Tick(btc, T0 + m * MINUTE, n, price=100 + m + n) for m in range(0, 60, n + 1)] for n in range(8)]
-    todo = list(batches)
+    remaining = list(batches)
 
     def write_and_roll_up() -> None:
         with database.session() as connection:
-            add_ticks(connection, todo.pop())
+            add_ticks(connection, remaining.pop())
         roll_up(engine, until)
 
     assert at_once(write_and_roll_up, len(batches)) == []
     assert stored_bars(admin, [btc]) == expected_bars([tick for batch in batches for tick in batch], [], until)
 
 
-def test_a_failed_rollup_leaves_everything_as_it_was(engine: Engine, admin: Connection, btc: int) -> None:
-    arrive(admin, Tick(btc, T0, 1), Tick(btc + 1, T0, 1))  # there is no such instrument
+def test_a_failed_rollup_changes_nothing(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1), Tick(btc + 1, T0, 1))  # there is no such instrument
     with pytest.raises(Exception, match="foreign key"):
         roll_up(engine, T0 + MINUTE)
     assert admin.scalar(text("SELECT count(*) FROM dirty_minutes")) == 2
@@ -297,7 +297,7 @@ def test_a_failed_rollup_leaves_everything_as_it_was(engine: Engine, admin: Conn
 
 
 def rows_read_by_a_cycle(engine: Engine, admin: Connection, start: datetime) -> int:
-    """By the rollup of the five minutes from here, in which each instrument traded every second."""
+    """Rows read by the rollup of five minutes in which each instrument traded every second."""
     admin.execute(
         text("""
             INSERT INTO ticks SELECT :start + n * interval '1 second', i, n, 100, 1, 'b', 't', 's'
@@ -314,7 +314,7 @@ def rows_read_by_a_cycle(engine: Engine, admin: Connection, start: datetime) -> 
 
 
 def rows_read(engine: Engine, admin: Connection) -> int:
-    """By everybody, since the database was made."""
+    """Rows read by all sessions since the database was created."""
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_stat_force_next_flush()"))
     admin.execute(text("SELECT pg_stat_force_next_flush()"))

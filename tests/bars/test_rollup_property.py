@@ -1,4 +1,4 @@
-"""Whatever comes in whatever order, split over rollups in whatever way, the bars are those of the plain reading."""
+"""Whatever the order of arrival and the times of rollups, the bars are those of the reference implementation."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
 from strandline.bars import roll_up
-from tests.bars.market import (
+from tests.bars.reference import expected_bars, expected_gaps
+from tests.bars.rows import (
     MINUTE,
     Candle,
     Tick,
     add_candles,
     add_instruments,
     add_ticks,
-    expected_bars,
-    expected_gaps,
     stored_bars,
     stored_gaps,
 )
@@ -34,7 +33,7 @@ SHARED_WITH_ONE_DATABASE = settings(
 
 
 class Arrival(NamedTuple):
-    """A batch that is committed, and until when the bars are rolled up then."""
+    """A batch that is committed, and the end of the rollup that follows."""
 
     ticks: list[Tick]
     candles: list[Candle]
@@ -69,17 +68,19 @@ def candles(draw: st.DrawFn) -> Candle:
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Arrival]:
-    """What came in, cut into batches; the last rollup is late enough for everything."""
-    told = draw(st.lists(ticks(), max_size=40, unique_by=lambda tick: (tick.ts, tick.instrument_id, tick.trade_id)))
-    candled = draw(st.lists(candles(), max_size=12, unique_by=lambda candle: candle[:2]))
+    """Arrivals in batches; the last rollup is late enough for everything."""
+    ticks_drawn = draw(
+        st.lists(ticks(), max_size=40, unique_by=lambda tick: (tick.ts, tick.instrument_id, tick.trade_id))
+    )
+    candles_drawn = draw(st.lists(candles(), max_size=12, unique_by=lambda candle: candle[:2]))
     batches = draw(st.integers(1, 4))
     where = st.integers(0, batches - 1)
-    tick_batches = [draw(where) for _ in told]
-    candle_batches = [draw(where) for _ in candled]
+    tick_batches = [draw(where) for _ in ticks_drawn]
+    candle_batches = [draw(where) for _ in candles_drawn]
     return [
         Arrival(
-            [tick for tick, batch in zip(told, tick_batches, strict=True) if batch == number],
-            [candle for candle, batch in zip(candled, candle_batches, strict=True) if batch == number],
+            [tick for tick, batch in zip(ticks_drawn, tick_batches, strict=True) if batch == number],
+            [candle for candle, batch in zip(candles_drawn, candle_batches, strict=True) if batch == number],
             DAY + (timedelta(days=4) if number == batches - 1 else draw(MINUTES) * MINUTE),
         )
         for number in range(batches)
@@ -90,29 +91,31 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
 @SHARED_WITH_ONE_DATABASE
 @given(history=histories())
 def test_the_order_of_arrival_does_not_matter(engine: Engine, admin: Connection, history: list[Arrival]) -> None:
-    ours = add_instruments(admin, 2)
+    instruments = add_instruments(admin, 2)
     all_ticks: list[Tick] = []
     all_candles: list[Candle] = []
     latest = DAY - timedelta(days=1000)
     for arrival in history:
-        arrived = [tick._replace(instrument_id=ours[tick.instrument_id]) for tick in arrival.ticks]
-        told = [candle._replace(instrument_id=ours[candle.instrument_id]) for candle in arrival.candles]
+        arrived = [tick._replace(instrument_id=instruments[tick.instrument_id]) for tick in arrival.ticks]
+        arrived_candles = [
+            candle._replace(instrument_id=instruments[candle.instrument_id]) for candle in arrival.candles
+        ]
         all_ticks += arrived
-        all_candles += told
+        all_candles += arrived_candles
         add_ticks(admin, arrived)
-        add_candles(admin, told)
+        add_candles(admin, arrived_candles)
         admin.commit()
         roll_up(engine, arrival.until)
         latest = max(latest, arrival.until)
-        assert all(start + frame.length <= latest for _, frame, start in stored_bars(admin, ours))
+        assert all(start + frame.length <= latest for _, frame, start in stored_bars(admin, instruments))
     bars = expected_bars(all_ticks, all_candles, latest)
-    assert stored_bars(admin, ours) == bars
-    assert stored_gaps(admin, ours) == expected_gaps(bars)
-    before = revisions(admin, ours)
-    assert in_order_of_knowledge(before)
+    assert stored_bars(admin, instruments) == bars
+    assert stored_gaps(admin, instruments) == expected_gaps(bars)
+    before = revisions(admin, instruments)
+    assert known_in_order(before)
     again = roll_up(engine, latest)
     assert (again.minutes, again.new, again.revised, again.gaps) == (0, {}, {}, 0)
-    assert revisions(admin, ours) == before
+    assert revisions(admin, instruments) == before
     assert not admin.scalar(text("SELECT count(*) FROM dirty_minutes"))
 
 
@@ -129,9 +132,9 @@ def revisions(connection: Connection, instruments: list[int]) -> list[Any]:
     )
 
 
-def in_order_of_knowledge(told: list[Any]) -> bool:
-    """Whether each bar's revisions count from zero and each was known later than the one before."""
-    series = [list(group) for _, group in groupby(told, lambda bar: bar[:3])]
+def known_in_order(history: list[Any]) -> bool:
+    """Whether the revisions of each bar count from zero, with rising known_seq."""
+    series = [list(group) for _, group in groupby(history, lambda bar: bar[:3])]
     return all(
         [bar.revision for bar in bars] == list(range(len(bars)))
         and all(one.known_seq < other.known_seq for one, other in pairwise(bars))

@@ -1,6 +1,5 @@
-"""The engine's step of the cycle: every final bar once, whatever is run twice, at once, or broken off."""
+"""The engine's step of the cycle steps every final bar once, also when it is repeated, concurrent or interrupted."""
 
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -19,7 +18,7 @@ from strandline.store.roles import Role
 from tests.conftest import Database
 from tests.engine import samples
 from tests.engine.samples import ENGINE, STRATEGY
-from tests.store.concurrency import at_once
+from tests.store.concurrency import at_once, waiting_sessions
 from tests.store.rows import OTHER_POSITION, insert
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,35 +33,35 @@ def instant(ts: int) -> datetime:
 
 
 def end_of(count: int) -> datetime:
-    """The instant at which so many bars are over."""
+    """The end of this many bars."""
     return T0 + count * MINUTE
 
 
-def trade(connection: Connection, **special: object) -> None:
-    """An instrument and its row."""
+def add_row(connection: Connection, **special: object) -> None:
+    """Insert an instrument and its row."""
     insert(connection, "instruments")
     insert(connection, "positions", timeframe="1m", **special)
 
 
-def bring(connection: Connection, bars: Bars, instrument_id: int = 1, **special: object) -> None:
-    """Put bars into the table."""
-    columns = [column.tolist() for column in bars]
+def insert_bars(connection: Connection, bars: Bars) -> None:
+    """Insert bars of one minute."""
+    columns = {name: column.tolist() for name, column in bars._asdict().items()}
     connection.execute(
         text("""
         INSERT INTO bars
           (instrument_id, timeframe, ts, revision, known_seq, open, high, low, close, volume, ticks, source)
-        VALUES (:instrument, '1m', :ts, 0, 1, :open, :high, :low, :close, :volume, 1, 's')
+        SELECT 1, '1m', ts, 0, 1, open, high, low, close, volume, 1, 's' FROM unnest(
+          CAST(:ts AS timestamptz[]), CAST(:open AS double precision[]), CAST(:high AS double precision[]),
+          CAST(:low AS double precision[]), CAST(:close AS double precision[]), CAST(:volume AS double precision[])
+        ) AS bar (ts, open, high, low, close, volume)
         """),
-        [
-            dict(zip(Bars._fields, row, strict=True)) | {"ts": instant(row[0]), "instrument": instrument_id}
-            for row in zip(*columns, strict=True)
-        ],
+        columns | {"ts": [instant(ts) for ts in columns["ts"]]},
     )
 
 
-def find(connection: Connection, *starts: datetime, severity: str = "block_all", cycle: datetime = END) -> None:
-    """A run of the gate that finds fault with these bars."""
-    run_id = gate(connection, cycle)
+def withhold(connection: Connection, *starts: datetime, severity: str = "block_all", cycle: datetime = END) -> None:
+    """Insert a run of the quality gate with findings about these bars."""
+    run_id = insert_gate_run(connection, cycle)
     for number, ts in enumerate(starts, 1):
         insert(
             connection,
@@ -76,14 +75,14 @@ def find(connection: Connection, *starts: datetime, severity: str = "block_all",
         )
 
 
-def gate(connection: Connection, cycle: datetime, **special: object) -> Any:
-    """A run of the gate without findings."""
+def insert_gate_run(connection: Connection, cycle: datetime, **special: object) -> Any:
+    """Insert a run of the quality gate without findings."""
     insert(connection, "quality_runs", cycle_t=cycle, **special)
     return connection.scalar(text("SELECT max(quality_run_id) FROM quality_runs"))
 
 
 def tables(database: Database) -> list[Any]:
-    """All that the step writes."""
+    """The tables that the step writes."""
     with database.session() as connection:
         return [
             connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2, 3")).all()
@@ -98,13 +97,13 @@ def stored(database: Database) -> tuple[Signal, ...]:
 
 
 def expected(bars: Bars, newest: int) -> Sequence[Signal]:
-    """What the engine itself says."""
+    """The signals that the engine computes from these bars."""
     return ENGINE.signals(ENGINE.run(ENGINE.new_state(), bars, newest)[1], [Series(1, Timeframe.M1, 1)])
 
 
 @pytest.fixture
 def app(database: Database) -> Engine:
-    """The engine with which the cycle connects."""
+    """A connection as the cycle's role."""
     return database.engine(Role.APP)
 
 
@@ -119,30 +118,30 @@ Step = Callable[[datetime], EngineRun]
 
 def test_a_long_history_at_once(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
     assert stored(database) == tuple(expected(BARS, 120))
 
 
 def test_twice_changes_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     step(END)
     before = tables(database)
     assert step(END) == EngineRun(series=1, bars=0, signals=0, ready=1)
     assert tables(database) == before
 
 
-def test_history_that_comes_late_begins_the_series_again(database: Database, step: Step) -> None:
+def test_history_that_arrives_late_starts_a_new_generation(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, samples.bars_between(BARS, 700, 720))
+        add_row(connection)
+        insert_bars(connection, samples.bars_between(BARS, 700, 720))
     assert step(end_of(720)).ready == 0
     with database.session() as connection:
-        bring(connection, samples.bars_between(BARS, 0, 700))
-        bring(connection, samples.bars_between(BARS, 720, 900))
+        insert_bars(connection, samples.bars_between(BARS, 0, 700))
+        insert_bars(connection, samples.bars_between(BARS, 720, 900))
     assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
     assert [signal.flags for signal in stored(database)] == [signal.flags for signal in expected(BARS, 120)]
     with database.session() as connection:
@@ -150,21 +149,21 @@ def test_history_that_comes_late_begins_the_series_again(database: Database, ste
     assert [tuple(one) for one in generations] == [(1, False, end_of(700)), (2, True, T0)]
 
 
-def test_a_series_that_may_trade_is_not_begun_again(database: Database, step: Step) -> None:
+def test_a_series_that_is_ready_is_not_restarted(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, samples.bars_between(BARS, 100, 800))
+        add_row(connection)
+        insert_bars(connection, samples.bars_between(BARS, 100, 800))
     assert step(end_of(800)).ready == 1
     with database.session() as connection:
-        bring(connection, samples.bars_between(BARS, 0, 100))
-        bring(connection, samples.bars_between(BARS, 800, 900))
+        insert_bars(connection, samples.bars_between(BARS, 0, 100))
+        insert_bars(connection, samples.bars_between(BARS, 800, 900))
     assert step(END) == EngineRun(series=1, bars=100, signals=100, ready=1)
 
 
 def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     cuts = [0, 1, 332, 333, 667, 700, 890, 900]
     assert [step(end_of(cut)).bars for cut in cuts] == [0, *(b - a for a, b in pairwise(cuts))]
     assert stored(database)[-10:] == tuple(expected(BARS, 10))
@@ -172,17 +171,17 @@ def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> Non
 
 def test_only_bars_that_are_over(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     assert step(end_of(400) - timedelta(microseconds=1)).bars == 399
     assert step(end_of(400)).bars == 1
 
 
 def test_two_at_once_step_each_bar_once(database: Database, app: Engine) -> None:
     with database.session() as connection:
-        trade(connection)
+        add_row(connection)
         insert(connection, "positions", position_id=OTHER_POSITION, timeframe="5m")
-        bring(connection, BARS)
+        insert_bars(connection, BARS)
     runs: list[EngineRun] = []
     assert at_once(lambda: runs.append(run_engine(app, STRATEGY, END)), 4) == []
     assert sorted(run.bars for run in runs) == [0, 0, 0, 900]
@@ -191,10 +190,10 @@ def test_two_at_once_step_each_bar_once(database: Database, app: Engine) -> None
 
 
 def test_a_run_waits_for_the_one_that_steps_the_same_series(database: Database, step: Step, app: Engine) -> None:
-    """The second begins after the first has read what it steps."""
+    """The second starts after the first has read its bars."""
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     step(end_of(850))
     runs: list[EngineRun] = []
     second = Thread(target=lambda: runs.append(run_engine(app, STRATEGY, END)))
@@ -211,18 +210,12 @@ def test_a_run_waits_for_the_one_that_steps_the_same_series(database: Database, 
     assert runs == [EngineRun(series=1, bars=0, signals=0, ready=1)]
 
 
-def waiting_sessions(database: Database) -> int:
-    """Those that wait for a lock."""
-    with database.session() as connection:
-        return int(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())
-
-
 def test_a_withheld_bar_is_left_out(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
-        find(connection, end_of(850), end_of(852))
-        find(connection, end_of(700), severity="block_entries", cycle=end_of(895))
+        add_row(connection)
+        insert_bars(connection, BARS)
+        withhold(connection, end_of(850), end_of(852))
+        withhold(connection, end_of(700), severity="block_entries", cycle=end_of(895))
     assert step(END).bars == 898
     kept = [samples.bars_between(BARS, *span) for span in ((0, 850), (851, 852), (853, 900))]
     assert stored(database) == tuple(expected(samples.concatenated(*kept), 120))
@@ -235,37 +228,37 @@ def test_a_newer_run_of_the_same_suite_replaces_what_was_found(
     database: Database, step: Step, special: dict[str, object], withheld: int
 ) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
-        find(connection, end_of(850))
-        gate(connection, END, **special)
+        add_row(connection)
+        insert_bars(connection, BARS)
+        withhold(connection, end_of(850))
+        insert_gate_run(connection, END, **special)
     assert step(END).bars == 900 - withheld
 
 
-def test_what_a_later_cycle_finds_is_not_known_yet(database: Database, step: Step) -> None:
+def test_findings_of_later_cycles_do_not_count(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
-        find(connection, end_of(500), cycle=END)
+        add_row(connection)
+        insert_bars(connection, BARS)
+        withhold(connection, end_of(500), cycle=END)
     assert step(end_of(600)).bars == 600
 
 
-def test_archived_rows_rest(database: Database, step: Step) -> None:
+def test_archived_rows_are_not_stepped(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection, desired_status="archived")
-        bring(connection, BARS)
+        add_row(connection, desired_status="archived")
+        insert_bars(connection, BARS)
     assert step(END) == EngineRun(series=0, bars=0, signals=0, ready=0)
     assert tables(database) == [[], []]
 
 
-def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
+def test_bars_and_revisions_behind_the_newest_step_change_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, samples.bars_between(BARS, 10, 800))
+        add_row(connection)
+        insert_bars(connection, samples.bars_between(BARS, 10, 800))
     step(end_of(800))
     before = tables(database)
     with database.session() as connection:
-        bring(connection, samples.bars_between(BARS, 0, 10))
+        insert_bars(connection, samples.bars_between(BARS, 0, 10))
         connection.execute(
             text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(799)}
         )
@@ -273,17 +266,17 @@ def test_a_late_bar_moves_nothing(database: Database, step: Step) -> None:
     assert tables(database) == before
 
 
-def test_a_fault_in_a_bar_leaves_everything_as_it_was(database: Database, step: Step) -> None:
+def test_an_impossible_bar_changes_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, samples.bars_between(BARS, 0, 400))
+        add_row(connection)
+        insert_bars(connection, samples.bars_between(BARS, 0, 400))
     step(end_of(400))
     before = tables(database)
     bad = samples.bars_between(BARS, 400, 402)
     bad.close[1] = float("inf")
     bad.high[1] = float("inf")
     with database.session() as connection:
-        bring(connection, bad)
+        insert_bars(connection, bad)
     with pytest.raises(ValueError, match="a price is missing or not above zero"):
         step(end_of(402))
     assert tables(database) == before
@@ -292,18 +285,18 @@ def test_a_fault_in_a_bar_leaves_everything_as_it_was(database: Database, step: 
 def test_bars_without_volume_are_counted(database: Database, step: Step) -> None:
     polled = BARS._replace(volume=BARS.volume * float("nan"))
     with database.session() as connection:
-        trade(connection)
-        bring(connection, polled)
+        add_row(connection)
+        insert_bars(connection, polled)
         connection.execute(text("UPDATE bars SET revision = 1, known_seq = 2, volume = NULL"))
     step(END)
     assert {signal.unknown_terms for signal in stored(database)} == {("edx_volume", "dx_volume")}
     assert {signal.bar_revision for signal in stored(database)} == {1}
 
 
-def test_readers_get_what_they_ask_for(database: Database, step: Step) -> None:
+def test_signals_since_returns_the_signals_after_a_bar(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     step(END)
     every = stored(database)
     nothing = (9, Timeframe.H1)
@@ -317,10 +310,10 @@ def test_readers_get_what_they_ask_for(database: Database, step: Step) -> None:
     assert of_none == {KEY: ()}
 
 
-def test_the_sessions_gap_reaches_the_engine(database: Database, step: Step) -> None:
+def test_session_gaps_reach_the_engine(database: Database, step: Step) -> None:
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
         connection.execute(
             text("""
             UPDATE bars SET revision = 1, known_seq = 2, gap_detected = true, gap_type = 'weekend' WHERE ts >= :ts
@@ -336,18 +329,17 @@ def test_the_sessions_gap_reaches_the_engine(database: Database, step: Step) -> 
 
 
 def test_a_series_that_another_run_holds_is_read_after_it_is_done(database: Database, app: Engine, step: Step) -> None:
-    """Read before, its bars would be stepped from a state that is no longer its state."""
+    """If it were read before, its bars would be stepped from an outdated state."""
     with database.session() as connection:
-        trade(connection)
-        bring(connection, BARS)
+        add_row(connection)
+        insert_bars(connection, BARS)
     step(end_of(400))
     runs: list[EngineRun] = []
-    second = threading.Thread(target=lambda: runs.append(step(END)))
+    second = Thread(target=lambda: runs.append(step(END)))
     with app.begin() as other:
         other.execute(text("UPDATE engine_states SET bar_ts = :newest"), {"newest": end_of(899)})
         second.start()
-        with database.session() as watching:
-            while not watching.scalar(text("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")):
-                watching.execute(text("SELECT pg_sleep(0.01)"))
+        while second.is_alive() and not waiting_sessions(database):
+            second.join(0.01)
     second.join(60)
     assert [run.bars for run in runs] == [0]

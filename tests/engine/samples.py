@@ -1,12 +1,13 @@
 """Sample series of bars (random walks, the simulated market's whole trend), and the engine with default parameters."""
 
+import hashlib
 from typing import Any, Final
 
 import numpy as np
 from hypothesis import strategies as st
 
 from strandline.engine import Bars, Engine, Outputs, as_bars
-from strandline.model.signal import EngineState, Flag
+from strandline.model.signal import EngineState
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
 from strandline_sim.market.market import Market
@@ -80,9 +81,10 @@ def run(bars: Bars) -> Outputs:
     return ENGINE.run(ENGINE.new_state(), bars)[1]
 
 
-def raised(outputs: Outputs, flag: Flag) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """The bars on which the flag is raised."""
-    return (outputs.bar_states["flags"] >> list(Flag).index(flag) & 1).astype(bool)
+def digest() -> str:
+    """A digest of the state and of all outputs of a random series."""
+    state, outputs = ENGINE.run(ENGINE.new_state(), random_bars(5, 1500))
+    return hashlib.sha256(state + b"".join(part.tobytes() for part in outputs[1:])).hexdigest()
 
 
 def same_bytes(left: Outputs, right: Outputs) -> bool:

@@ -1,4 +1,4 @@
-"""What was before we listened: the venue's candles, and recorded prices."""
+"""History from before the sidecar started: the venue's candles and recorded prices."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -34,16 +34,16 @@ T0 = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-class Past:
-    """A venue's history in the test's hand."""
+class FixedHistory:
+    """A venue's history with the given candles."""
 
     venue = HYPERLIQUID_PERPS
 
     def __init__(self, *candles: Candle) -> None:
-        self.candles_there = list(candles)
+        self.stored_candles = list(candles)
 
     async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
-        return [candle for candle in self.candles_there if candle.ts >= since]
+        return [candle for candle in self.stored_candles if candle.ts >= since]
 
 
 def candle(minute: int, close: float = 2.0) -> Candle:
@@ -51,18 +51,18 @@ def candle(minute: int, close: float = 2.0) -> Candle:
 
 
 def with_btc(database: Database, work: Callable[[Any], Awaitable[None]]) -> None:
-    """A connection to a database in which BTC has the number 1."""
+    """Run work with a connection to a database in which BTC has the id 1."""
     with database.session() as session:
         insert(session, "instruments")
 
-    async def inside() -> None:
+    async def main() -> None:
         connection = await connect_async(database.url, Role.INGEST)
         try:
             await work(connection)
         finally:
             await connection.close()
 
-    asyncio.run(inside())
+    asyncio.run(main())
 
 
 def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:
@@ -70,14 +70,14 @@ def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in session.execute(text(statement))]
 
 
-def test_candles_are_stored_and_their_minutes_touched_once(database: Database) -> None:
+def test_candles_are_stored_and_changed_minutes_become_dirty(database: Database) -> None:
     async def work(connection: Any) -> None:
-        past = Past(candle(0), candle(1))
-        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
-        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
-        past.candles_there = [candle(1, close=2.5), candle(2)]
-        assert await load_candles(connection, past, "BTC", 1, T0, T0) == 2
-        assert await load_candles(connection, Past(), "BTC", 1, T0, T0) == 0
+        history = FixedHistory(candle(0), candle(1))
+        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
+        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
+        history.stored_candles = [candle(1, close=2.5), candle(2)]
+        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
+        assert await load_candles(connection, FixedHistory(), "BTC", 1, T0, T0) == 0
 
     with_btc(database, work)
     found = rows(database, "SELECT ts, close, timeframe::text, trades FROM venue_candles ORDER BY ts")
@@ -86,18 +86,18 @@ def test_candles_are_stored_and_their_minutes_touched_once(database: Database) -
     assert dirty_minutes == [(1, T0), (1, T0 + MINUTE), (1, T0 + MINUTE), (1, T0 + 2 * MINUTE)]
 
 
-def test_who_has_candles_or_enough_bars_lacks_nothing(database: Database) -> None:
+def test_instruments_with_candles_or_enough_bars_have_history(database: Database) -> None:
     async def work(connection: Any) -> None:
-        everyone = {"BTC": 1, "ETH": 2, "SOL": 3}
+        all_instruments = {"BTC": 1, "ETH": 2, "SOL": 3}
         with database.session() as session:
             insert(session, "instruments", token_contract="ETH")
             insert(session, "instruments", token_contract="SOL")
-        assert await without_history(connection, everyone) == everyone
-        await load_candles(connection, Past(candle(0)), "BTC", 1, T0, T0)
+        assert await without_history(connection, all_instruments) == all_instruments
+        await load_candles(connection, FixedHistory(candle(0)), "BTC", 1, T0, T0)
         _bars(database, 2, 665)
-        assert await without_history(connection, everyone) == {"ETH": 2, "SOL": 3}
+        assert await without_history(connection, all_instruments) == {"ETH": 2, "SOL": 3}
         _bars(database, 3, 666)
-        assert await without_history(connection, everyone) == {"ETH": 2}
+        assert await without_history(connection, all_instruments) == {"ETH": 2}
 
     with_btc(database, work)
 
@@ -114,11 +114,11 @@ def _bars(database: Database, instrument: int, count: int) -> None:
         )
 
 
-def test_starting_usdc_their_past_then_the_minute_in_which_they_came(
+def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_added(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And a venue that fails at first is asked again."""
-    monkeypatch.setattr(initial_backfill, "_A_MOMENT", timedelta(seconds=0.5))
+    """And a request that fails is repeated."""
+    monkeypatch.setattr(initial_backfill, "_CANDLE_DELAY", timedelta(seconds=0.5))
     monkeypatch.setattr(initial_backfill, "pauses", lambda: repeat(0.01))
     start = 1_790_000_040_000
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
@@ -126,20 +126,20 @@ def test_starting_usdc_their_past_then_the_minute_in_which_they_came(
         insert(session, "instruments")
         insert(session, "instruments", token_contract="ETH")
 
-    async def inside() -> None:
+    async def main() -> None:
         clock = SteppedClock(start - 700)
         world = World(clock, seed=3, rules=rules)
         at = await world.start()
         history = HyperliquidHistory(at.hyperliquid)
-        one = InitialBackfill(
+        backfill = InitialBackfill(
             partial(connect_async, database.url, Role.INGEST), [history], lambda: _instant(clock.now())
         )
-        run = asyncio.create_task(one.run())
-        one.add(SOLANA_ONCHAIN, {"mint": 9})
-        one.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
+        run = asyncio.create_task(backfill.run())
+        backfill.add(SOLANA_ONCHAIN, {"mint": 9})
+        backfill.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
         try:
             await until(lambda: len(_newest(database)) == 2)
-            # Everything but the minute that is not over yet.
+            # All but the minute that is not over yet.
             assert _newest(database)[1] == _instant(start) - 2 * MINUTE
             assert rows(database, "SELECT count(*) > 7900 FROM venue_candles") == [(True,)]
             await clock.step(10_000)
@@ -149,7 +149,7 @@ def test_starting_usdc_their_past_then_the_minute_in_which_they_came(
             await asyncio.wait([run])
             await world.stop()
 
-    asyncio.run(inside())
+    asyncio.run(main())
 
 
 def _instant(milliseconds: int) -> datetime:
@@ -168,11 +168,11 @@ def _newest(database: Database) -> dict[int, datetime]:
         unique_by=lambda price: price[0],
     )
 )
-def test_recorded_prices_are_there_once_exactly(database: Database, prices: list[tuple[datetime, float]]) -> None:
+def test_recorded_prices_are_stored_exactly_once(database: Database, prices: list[tuple[datetime, float]]) -> None:
     engine = database.engine(Role.INGEST)
     before = rows(database, "SELECT ts FROM ticks")
     new = {ts for ts, _ in prices} - {ts for (ts,) in before}
-    touched_before = len(rows(database, "SELECT 1 FROM dirty_minutes"))
+    dirty_before = len(rows(database, "SELECT 1 FROM dirty_minutes"))
     assert load_prices(engine, 1, prices) == len(new)
     assert load_prices(engine, 1, iter(prices)) == 0
     engine.dispose()
@@ -187,13 +187,13 @@ def test_recorded_prices_are_there_once_exactly(database: Database, prices: list
                 "p",
             )
     minutes = {ts.replace(second=0, microsecond=0) for ts in new}
-    assert len(rows(database, "SELECT 1 FROM dirty_minutes")) - touched_before == len(minutes)
+    assert len(rows(database, "SELECT 1 FROM dirty_minutes")) - dirty_before == len(minutes)
     assert rows(database, "SELECT DISTINCT source::text FROM ticks") in ([], [("a",)])
 
 
 @pytest.mark.slow
-def test_many_recorded_prices_are_loaded_fast(database: Database) -> None:
-    """A token's five thousand minutes with four prices each."""
+def test_many_recorded_prices_are_loaded(database: Database) -> None:
+    """Five thousand minutes with four prices each."""
     engine = database.engine(Role.INGEST)
     prices = ((T0 + number * timedelta(seconds=15), 1.0 + number / 7) for number in range(20_000))
     assert load_prices(engine, 1, prices) == 20_000

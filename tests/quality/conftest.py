@@ -1,4 +1,4 @@
-"""A market without faults, to plant one in."""
+"""A database with faultless data, in which tests plant faults."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from strandline.bars import roll_up
 from strandline.quality import preload
 from strandline.store.roles import Role
 from tests.conftest import Database, Server
-from tests.quality.market import FLAWLESS, T
+from tests.quality.samples import FAULTLESS_DATA, T
 
 
 @pytest.fixture(scope="session")
-def flawless(server: Server, template: str) -> Iterator[str]:
-    """The name of a database with such a market, to be copied. Imports what the gate needs, once."""
+def faultless(server: Server, template: str) -> Iterator[str]:
+    """The name of a database with faultless data, to be copied. Imports what the gate needs, once."""
     preload()
     database = server.create(template)
     with database.session() as connection:
-        connection.execute(text(FLAWLESS), {"until": T})
+        connection.execute(text(FAULTLESS_DATA), {"until": T})
     engine = database.engine(Role.APP)
     roll_up(engine, T)
     engine.dispose()
@@ -27,23 +27,23 @@ def flawless(server: Server, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def market(server: Server, flawless: str) -> Iterator[Database]:
-    """A copy."""
-    copy = server.create(flawless)
+def faultless_database(server: Server, faultless: str) -> Iterator[Database]:
+    """A copy of the faultless database."""
+    copy = server.create(faultless)
     yield copy
     server.drop(copy)
 
 
 @pytest.fixture
-def engine(market: Database) -> Iterator[Engine]:
-    """As the cycle connects."""
-    engine = market.engine(Role.APP)
+def engine(faultless_database: Database) -> Iterator[Engine]:
+    """A connection as the cycle's role."""
+    engine = faultless_database.engine(Role.APP)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
-def admin(market: Database) -> Iterator[Connection]:
-    """A session that may write everything."""
-    with market.admin.connect() as connection:
+def admin(faultless_database: Database) -> Iterator[Connection]:
+    """A superuser's session."""
+    with faultless_database.admin.connect() as connection:
         yield connection

@@ -1,4 +1,4 @@
-"""Each check finds its own fault, with the values at fault, and leaves the other instruments alone."""
+"""Each check finds its own fault with the faulty values, and only on the faulty instrument."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,50 +10,50 @@ from sqlalchemy import Connection, Engine, text
 
 from strandline.bars import roll_up
 from strandline.quality import blocks
-from tests.quality.market import (
+from tests.quality.samples import (
     ALL,
     ENTRIES,
+    FAULTY,
     MINUTE,
-    SPOILED,
     STRATEGY,
     WARN,
-    Found,
+    Finding,
     T,
     add_tick,
-    checked,
-    details,
-    found,
-    spoil_bar,
+    finding_details,
+    findings,
+    revise_bar,
+    run_checks,
 )
 
 pytestmark = pytest.mark.slow
 LAST = T - MINUTE
 Plant = Callable[[Connection, Engine], object]
-FORGET = "ALTER TABLE ticks DISABLE TRIGGER append_only; "
+ALLOW = "ALTER TABLE ticks DISABLE TRIGGER append_only; "
 
 
 def tick(**values: Any) -> Plant:
-    """A tick with these values."""
+    """Plant a tick with these values."""
     return lambda admin, engine: add_tick(admin, engine, **values)
 
 
 def bar(**values: Any) -> Plant:
-    """A bar with these values."""
-    return lambda admin, _: spoil_bar(admin, **values)
+    """Plant a bar with these values."""
+    return lambda admin, _: revise_bar(admin, **values)
 
 
 def statement(sql: str) -> Plant:
-    """Whatever this does to the spoiled instrument, which it may call :spoiled."""
+    """Run a statement; :faulty is the id of the faulty instrument."""
 
     def plant(admin: Connection, _: Engine) -> None:
-        admin.execute(text(sql), {"spoiled": SPOILED, "t": T})
+        admin.execute(text(sql), {"faulty": FAULTY, "t": T})
         admin.commit()
 
     return plant
 
 
 def move(*, atr: float | None = None, high: float = 101.0, low: float = 101.0) -> Plant:
-    """A last bar that went so far from a close of 102, of which the venue has no candle; with a signal before it."""
+    """Move the last bar away from the previous close of 102, without a candle of the venue; with an ATR if given."""
 
     def plant(admin: Connection, _: Engine) -> None:
         admin.execute(
@@ -67,16 +67,16 @@ def move(*, atr: float | None = None, high: float = 101.0, low: float = 101.0) -
             {"ts": LAST - MINUTE, "atr": atr},
         )
         admin.execute(text("DELETE FROM venue_candles WHERE instrument_id = 2"))
-        spoil_bar(admin, high=high, low=low)
+        revise_bar(admin, high=high, low=low)
 
     return plant
 
 
-def test_a_market_without_faults_has_no_findings(engine: Engine, admin: Connection) -> None:
-    result = checked(engine)
+def test_faultless_data_has_no_findings(engine: Engine, admin: Connection) -> None:
+    result = run_checks(engine)
     assert (dict(result.findings), dict(result.errors)) == ({}, {})
-    told = blocks(admin, T)
-    assert (told.all_entries, told.by_series, told.withheld) == ((), {}, frozenset())
+    blocked = blocks(admin, T)
+    assert (blocked.all_entries, blocked.by_series, blocked.withheld) == ((), {}, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_a_market_without_faults_has_no_findings(engine: Engine, admin: Connecti
         (bar(close=101.02, high=101.02), ("1m", "unlike_venue_candle", ENTRIES)),
         (bar(volume=1.002), ("1m", "unlike_venue_candle", ENTRIES)),
         (
-            statement(f"{FORGET}DELETE FROM ticks WHERE instrument_id = :spoiled AND ts > :t - interval '2 minutes'"),
+            statement(f"{ALLOW}DELETE FROM ticks WHERE instrument_id = :faulty AND ts > :t - interval '2 minutes'"),
             (None, "stale_ticks", ENTRIES),
         ),
         (
             statement(
                 "INSERT INTO positions SELECT gen_random_uuid(), token_chain, book_id, token_contract, '5m', 'paused',"
-                " 1 FROM positions WHERE token_contract = 'C' || :spoiled"
+                " 1 FROM positions WHERE token_contract = 'C' || :faulty"
             ),
             ("5m", "short_history", ENTRIES),
         ),
@@ -118,12 +118,12 @@ def test_a_planted_fault_is_found(
 ) -> None:
     timeframe, check_name, severity = expected
     plant(admin, engine)
-    result = checked(engine)
+    result = run_checks(engine)
     assert not result.errors
-    assert Found(SPOILED, timeframe, check_name, severity) in found(admin)
-    assert {finding.instrument_id for finding in found(admin)} == {SPOILED}
-    ((instrument_id, *_, values), *_) = details(admin, check_name)
-    assert instrument_id == SPOILED
+    assert Finding(FAULTY, timeframe, check_name, severity) in findings(admin)
+    assert {finding.instrument_id for finding in findings(admin)} == {FAULTY}
+    ((instrument_id, *_, values), *_) = finding_details(admin, check_name)
+    assert instrument_id == FAULTY
     assert values
 
 
@@ -141,39 +141,39 @@ def test_a_planted_fault_is_found(
         bar(start=T - 31 * MINUTE, outage=True),
         bar(start=T - 5 * MINUTE, outage=True, repaired=True),
         statement(
-            f"UPDATE positions SET desired_status = 'archived';{FORGET}DELETE FROM ticks WHERE instrument_id = :spoiled"
+            f"UPDATE positions SET desired_status = 'archived';{ALLOW}DELETE FROM ticks WHERE instrument_id = :faulty"
         ),
         statement(
-            f"UPDATE instruments SET stale_after = '3 minutes' WHERE instrument_id = :spoiled;{FORGET}DELETE FROM ticks"
-            " WHERE instrument_id = :spoiled AND ts > :t - interval '2 minutes'"
+            f"UPDATE instruments SET stale_after = '3 minutes' WHERE instrument_id = :faulty;{ALLOW}DELETE FROM ticks"
+            " WHERE instrument_id = :faulty AND ts > :t - interval '2 minutes'"
         ),
     ],
 )
 def test_what_is_within_the_limits_is_no_fault(engine: Engine, admin: Connection, plant: Plant) -> None:
     plant(admin, engine)
-    assert not checked(engine).errors
-    assert found(admin) == set()
+    assert not run_checks(engine).errors
+    assert findings(admin) == set()
 
 
 def test_a_jump_that_the_venue_confirms_is_no_fault(engine: Engine, admin: Connection) -> None:
     admin.execute(
         text("UPDATE venue_candles SET high = 160, close = 160 WHERE instrument_id = 2 AND ts = :last"), {"last": LAST}
     )
-    spoil_bar(admin, high=160.0, close=160.0)
-    checked(engine)
-    assert found(admin) == set()
+    revise_bar(admin, high=160.0, close=160.0)
+    run_checks(engine)
+    assert findings(admin) == set()
 
 
 def test_a_finding_names_the_bar_and_its_values(engine: Engine, admin: Connection) -> None:
-    spoil_bar(admin, low=-1.0)
-    checked(engine)
-    ((instrument_id, timeframe, ts, values),) = details(admin, "bad_bar_price")
-    assert (instrument_id, timeframe, ts) == (SPOILED, "1m", LAST)
+    revise_bar(admin, low=-1.0)
+    run_checks(engine)
+    ((instrument_id, timeframe, ts, values),) = finding_details(admin, "bad_bar_price")
+    assert (instrument_id, timeframe, ts) == (FAULTY, "1m", LAST)
     assert values == {"revision": 1, "open": 101, "high": 101, "low": -1, "close": 101}
 
 
 def test_polled_bars_without_volume_are_fine(engine: Engine, admin: Connection) -> None:
-    """A whole series of polled prices, as Solana has."""
+    """A series of polled prices, as on Solana."""
     admin.execute(
         text("""
             INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
@@ -186,12 +186,11 @@ def test_polled_bars_without_volume_are_fine(engine: Engine, admin: Connection) 
     )
     admin.commit()
     roll_up(engine, T)
-    checked(engine)
-    assert found(admin) == set()
+    run_checks(engine)
+    assert findings(admin) == set()
 
 
-def test_every_severity_is_as_the_rules_say() -> None:
-    """The limits in the tests above are those of the strategy."""
+def test_the_limits_of_the_strategy_are_those_tested_here() -> None:
     limits = STRATEGY.quality
     assert (limits.future_tick_seconds, limits.max_move_atr, limits.max_move_pct, limits.outage_bars) == (5, 12, 50, 30)
     assert STRATEGY.history.bars_for_flags == 666

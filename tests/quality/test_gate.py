@@ -1,4 +1,4 @@
-"""The gate fails closed, looks at the cycle alone, and the newest run counts."""
+"""The gate fails closed, checks the window of the cycle alone, and the newest run counts."""
 
 from datetime import datetime, timedelta
 
@@ -12,14 +12,26 @@ from strandline.quality.suite import Check, Suite
 from strandline.store.connect import connect
 from strandline.store.roles import Role
 from tests.conftest import Database
-from tests.quality.market import ALL, ENTRIES, MINUTE, SPOILED, Found, T, add_tick, checked, details, found, spoil_bar
+from tests.quality.samples import (
+    ALL,
+    ENTRIES,
+    FAULTY,
+    MINUTE,
+    Finding,
+    T,
+    add_tick,
+    finding_details,
+    findings,
+    revise_bar,
+    run_checks,
+)
 
 pytestmark = pytest.mark.slow
 M1, M5, H1 = Timeframe.M1, Timeframe.M5, Timeframe.H1
 
 
 def trade_until(admin: Connection, engine: Engine, until: datetime) -> None:
-    """A trade of every instrument in each minute from T, and the bars of it."""
+    """Insert a trade of every instrument in each minute from T, and roll up."""
     admin.execute(
         text("""
             INSERT INTO ticks SELECT ts, i, 5000000, 102, 1, 'b', 't', 's'
@@ -34,7 +46,7 @@ def trade_until(admin: Connection, engine: Engine, until: datetime) -> None:
 
 
 def step_engine(admin: Connection, timeframe: Timeframe, bar: datetime) -> None:
-    """The engine has stepped up to this bar of the spoiled instrument."""
+    """Insert an engine state of the faulty instrument whose newest bar is this."""
     admin.execute(
         text("""
             INSERT INTO engine_states
@@ -48,9 +60,9 @@ def step_engine(admin: Connection, timeframe: Timeframe, bar: datetime) -> None:
 
 
 def test_a_cycle_that_was_not_checked_is_blocked(admin: Connection, engine: Engine) -> None:
-    checked(engine)
-    told = blocks(admin, T + 5 * MINUTE)
-    assert told.all_entries == ("not_checked:ticks", "not_checked:bars", "not_checked:rows")
+    run_checks(engine)
+    blocked = blocks(admin, T + 5 * MINUTE)
+    assert blocked.all_entries == ("not_checked:ticks", "not_checked:bars", "not_checked:rows")
 
 
 @pytest.mark.parametrize(
@@ -62,7 +74,7 @@ def test_a_suite_that_cannot_run_blocks_all_entries(
 ) -> None:
     admin.execute(text(f"REVOKE SELECT ON {table} FROM {Role.APP}"))
     admin.commit()
-    result = checked(engine)
+    result = run_checks(engine)
     assert set(result.errors) == suites
     assert all(f"permission denied for table {table}" in error for error in result.errors.values())
     assert set(blocks(admin, T).all_entries) == {f"check_failed:{suite}" for suite in suites}
@@ -72,41 +84,41 @@ def test_a_suite_that_cannot_run_blocks_all_entries(
 
 def test_the_newest_run_counts(admin: Connection, engine: Engine) -> None:
     admin.execute(text(f"REVOKE SELECT ON venue_candles FROM {Role.APP}"))
-    spoil_bar(admin, volume=-1.0)
-    checked(engine)
+    revise_bar(admin, volume=-1.0)
+    run_checks(engine)
     admin.execute(text(f"GRANT SELECT ON venue_candles TO {Role.APP}"))
     admin.commit()
-    checked(engine)
+    run_checks(engine)
     assert blocks(admin, T).all_entries == ()
-    assert blocks(admin, T).withheld == {(SPOILED, M1, T - MINUTE)}
-    spoil_bar(admin, volume=1.0)
-    checked(engine)
+    assert blocks(admin, T).withheld == {(FAULTY, M1, T - MINUTE)}
+    revise_bar(admin, volume=1.0)
+    run_checks(engine)
     assert blocks(admin, T).withheld == frozenset()
     assert admin.scalar(text("SELECT count(*) FROM quality_runs WHERE cycle_t = :t"), {"t": T}) == 9
 
 
 def test_what_blocks_a_series(admin: Connection, engine: Engine) -> None:
     add_tick(admin, engine, size=0.0)
-    spoil_bar(admin, start=T - 10 * MINUTE, outage=True)
-    checked(engine)
-    told = blocks(admin, T)
+    revise_bar(admin, start=T - 10 * MINUTE, outage=True)
+    run_checks(engine)
+    blocked = blocks(admin, T)
     minute, five = T - 2 * MINUTE, T - 5 * MINUTE
-    assert told.by_series[SPOILED, None] == ((ALL, "incomplete_trade"),)
-    assert (ENTRIES, "recent_outage") in told.of(SPOILED, M1)
-    assert (ALL, "incomplete_trade") in told.of(SPOILED, H1)
-    assert told.of(SPOILED - 1, M1) == ()
-    assert {(SPOILED, M1, minute), (SPOILED, M5, five), (SPOILED, H1, T - H1.length)} <= told.withheld
-    assert all(ts <= minute < ts + frame.length for _, frame, ts in told.withheld)
+    assert blocked.by_series[FAULTY, None] == ((ALL, "incomplete_trade"),)
+    assert (ENTRIES, "recent_outage") in blocked.of(FAULTY, M1)
+    assert (ALL, "incomplete_trade") in blocked.of(FAULTY, H1)
+    assert blocked.of(FAULTY - 1, M1) == ()
+    assert {(FAULTY, M1, minute), (FAULTY, M5, five), (FAULTY, H1, T - H1.length)} <= blocked.withheld
+    assert all(ts <= minute < ts + frame.length for _, frame, ts in blocked.withheld)
 
 
 def test_a_warning_blocks_nothing(admin: Connection, engine: Engine) -> None:
     add_tick(admin, engine, ts=T + timedelta(seconds=14))
-    assert checked(engine).findings == {Severity.WARN: 1}
+    assert run_checks(engine).findings == {Severity.WARN: 1}
     assert blocks(admin, T).by_series == {}
 
 
 def test_a_finding_about_no_instrument_blocks_all_entries(admin: Connection, engine: Engine) -> None:
-    checked(engine)
+    run_checks(engine)
     admin.execute(
         text("""
             INSERT INTO quality_findings (quality_run_id, finding_no, check_name, severity)
@@ -116,35 +128,35 @@ def test_a_finding_about_no_instrument_blocks_all_entries(admin: Connection, eng
     assert blocks(admin, T).all_entries == ("clock_is_wrong",)
 
 
-def test_a_bad_tick_also_condemns_the_bars_that_end_later(admin: Connection, engine: Engine) -> None:
+def test_a_bad_tick_also_withholds_the_bars_that_end_later(admin: Connection, engine: Engine) -> None:
     add_tick(admin, engine, size=0.0)
-    checked(engine)
+    run_checks(engine)
     midnight = T + 12 * H1.length
     trade_until(admin, engine, midnight)
-    checked(engine, midnight - 5 * MINUTE)
-    checked(engine, midnight)
-    assert blocks(admin, midnight).withheld == {(SPOILED, Timeframe.D1, midnight - Timeframe.D1.length)}
+    run_checks(engine, midnight - 5 * MINUTE)
+    run_checks(engine, midnight)
+    assert blocks(admin, midnight).withheld == {(FAULTY, Timeframe.D1, midnight - Timeframe.D1.length)}
 
 
 def test_a_bar_that_the_engine_has_not_stepped_is_found_again(admin: Connection, engine: Engine) -> None:
-    spoil_bar(admin, start=T - 60 * MINUTE, volume=-1.0)
-    checked(engine)
+    revise_bar(admin, start=T - 60 * MINUTE, volume=-1.0)
+    run_checks(engine)
     trade_until(admin, engine, T + 5 * MINUTE)
-    checked(engine, T + 5 * MINUTE)
-    assert found(admin) == set()
+    run_checks(engine, T + 5 * MINUTE)
+    assert findings(admin) == set()
     step_engine(admin, M1, T - 61 * MINUTE)
-    checked(engine, T + 5 * MINUTE)
-    assert Found(SPOILED, "1m", "bad_bar_volume", ALL) in found(admin)
+    run_checks(engine, T + 5 * MINUTE)
+    assert Finding(FAULTY, "1m", "bad_bar_volume", ALL) in findings(admin)
 
 
-def test_cycles_that_were_missed_are_looked_at(admin: Connection, engine: Engine) -> None:
-    checked(engine)
-    spoil_bar(admin, start=T - 60 * MINUTE, volume=-1.0)  # looked at already
+def test_missed_cycles_are_checked(admin: Connection, engine: Engine) -> None:
+    run_checks(engine)
+    revise_bar(admin, start=T - 60 * MINUTE, volume=-1.0)  # checked already
     trade_until(admin, engine, T + 60 * MINUTE)
     add_tick(admin, engine, ts=T + 10 * MINUTE, price=-1.0)
-    checked(engine, T + 60 * MINUTE)
-    assert {ts for *_, ts, _ in details(admin, "bad_tick_price")} == {T + 10 * MINUTE}
-    assert details(admin, "bad_bar_volume") == []
+    run_checks(engine, T + 60 * MINUTE)
+    assert {ts for *_, ts, _ in finding_details(admin, "bad_tick_price")} == {T + 10 * MINUTE}
+    assert finding_details(admin, "bad_bar_volume") == []
 
 
 def test_the_database_and_the_type_have_the_same_severities(admin: Connection) -> None:
@@ -152,8 +164,8 @@ def test_the_database_and_the_type_have_the_same_severities(admin: Connection) -
     assert labels == [severity.value for severity in Severity]
 
 
-def test_all_findings_arrive_however_many(engine: Engine) -> None:
-    from strandline.quality.judge import judge
+def test_any_number_of_findings_is_returned(engine: Engine) -> None:
+    from strandline.quality.expectations import run_suite
 
     thousand = Check(
         "thousand",
@@ -161,31 +173,31 @@ def test_all_findings_arrive_however_many(engine: Engine) -> None:
         "SELECT n AS instrument_id, NULL AS timeframe, NULL AS ts, current_user AS name FROM {batch} WHERE n > 0",
     )
     none = Check("none", Severity.WARN, "SELECT NULL AS instrument_id FROM {batch} WHERE n < 0")
-    verdict = judge(engine, Suite("numbers", "SELECT generate_series(0, 1000) AS n", (thousand, none)))
-    assert [finding["instrument_id"] for finding in verdict.findings] == list(range(1, 1001))
-    assert {finding["details"]["name"] for finding in verdict.findings} == {Role.APP.value}
+    result = run_suite(engine, Suite("numbers", "SELECT generate_series(0, 1000) AS n", (thousand, none)))
+    assert [finding["instrument_id"] for finding in result.findings] == list(range(1, 1001))
+    assert {finding["details"]["name"] for finding in result.findings} == {Role.APP.value}
 
 
 def test_no_connection_stays_open(admin: Connection, engine: Engine) -> None:
-    checked(engine)
+    run_checks(engine)
     engine.dispose()
-    wait_until_alone(admin)
+    wait_for_other_sessions_to_end(admin)
 
 
-def test_an_address_without_a_host_will_do(market: Database, admin: Connection) -> None:
-    engine = connect(market.url.set(host=None, password="${dollars}"), Role.APP)
-    assert not checked(engine).errors
+def test_a_url_without_a_host_is_accepted(faultless_database: Database, admin: Connection) -> None:
+    engine = connect(faultless_database.url.set(host=None, password="${dollars}"), Role.APP)
+    assert not run_checks(engine).errors
     engine.dispose()
     assert blocks(admin, T).all_entries == ()
 
 
 def test_nothing_is_printed(engine: Engine, capfd: pytest.CaptureFixture[str]) -> None:
-    checked(engine)
+    run_checks(engine)
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_rows_read_do_not_grow_with_history(admin: Connection, engine: Engine) -> None:
-    checked(engine)
+    run_checks(engine)
     cycle = T + 5 * MINUTE
     trade_until(admin, engine, cycle)
     rows_read_by_a_check(admin, engine, cycle)
@@ -194,7 +206,7 @@ def test_the_rows_read_do_not_grow_with_history(admin: Connection, engine: Engin
         text("""
             SELECT ensure_tick_partitions('2025-07-01', '2026-01-03');
             INSERT INTO ticks SELECT ts, 1, 1, 100, 1, 'b', 't', 's'
-              FROM generate_series(CAST('2025-07-01Z' AS timestamptz), '2026-01-04Z', interval '1 minute') AS ts;
+              FROM generate_series(CAST('2025-07-01Z' AS timestamptz), '2026-01-04Z', interval '4 minutes') AS ts;
             INSERT INTO bars (instrument_id, timeframe, ts, known_seq, open, high, low, close, volume, ticks, source)
               SELECT 1, '1m', ts, 1, 100, 100, 100, 100, 1, 1, 's' FROM ticks WHERE ts < '2026-01-04Z';
             INSERT INTO venue_candles SELECT 1, '1m', ts, 100, 100, 100, 100, 1, 1, ts FROM ticks
@@ -207,17 +219,17 @@ def test_the_rows_read_do_not_grow_with_history(admin: Connection, engine: Engin
 
 
 def rows_read_by_a_check(admin: Connection, engine: Engine, cycle: datetime) -> int:
-    """Of the tables that grow."""
+    """Rows that one check reads of the tables that grow."""
     before = rows_read(admin, engine)
-    checked(engine, cycle)
+    run_checks(engine, cycle)
     return rows_read(admin, engine) - before
 
 
 def rows_read(admin: Connection, engine: Engine) -> int:
-    """By everybody; sessions have told what they read when they are gone."""
+    """Rows read by all sessions; a session reports what it read at its end."""
     admin.execute(text("SELECT pg_stat_force_next_flush()"))
     engine.dispose()
-    wait_until_alone(admin)
+    wait_for_other_sessions_to_end(admin)
     return int(
         admin.execute(
             text("""
@@ -228,12 +240,12 @@ def rows_read(admin: Connection, engine: Engine) -> int:
     )
 
 
-def wait_until_alone(admin: Connection) -> None:
-    """Until the other sessions of this database have ended."""
+def wait_for_other_sessions_to_end(admin: Connection) -> None:
+    """Wait until the other sessions of this database have ended."""
     sessions = text("SELECT count(*), pg_sleep(0.02) FROM pg_stat_activity WHERE datname = current_database()")
     for _ in range(500):
         admin.commit()
         if admin.scalar(sessions) == 1:
             admin.commit()
             return
-    pytest.fail("a session stays open")
+    pytest.fail("a session remains open")

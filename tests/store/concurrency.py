@@ -1,22 +1,32 @@
-"""Several at once."""
+"""Runs actions concurrently, and counts sessions that wait for each other."""
 
 import threading
 from collections.abc import Callable
 
+from sqlalchemy import text
+
+from tests.conftest import Database
+
 
 def at_once(action: Callable[[], None], times: int) -> list[BaseException]:
-    """Run the action in so many threads; what went wrong in any of them."""
-    faults: list[BaseException] = []
+    """Run the action in so many threads at once; returns the exceptions."""
+    errors: list[BaseException] = []
 
     def run() -> None:
         try:
             action()
-        except BaseException as fault:
-            faults.append(fault)
+        except BaseException as error:
+            errors.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(times)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    return faults
+    return errors
+
+
+def waiting_sessions(database: Database) -> int:
+    """The number of sessions that wait for a lock."""
+    with database.session() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar_one())

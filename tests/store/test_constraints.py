@@ -101,6 +101,8 @@ def refused(database: Database, table: str, match: str, **special: Any) -> None:
         ("ticks", {"trade_id": 8, "side": "x"}),
         ("ticks", {"trade_id": 8, "source": "x"}),
         ("ticks", {"trade_id": 8, "kind": "p"}),
+        ("ticks", {"trade_id": 8, "kind": "p", "side": None}),
+        ("ticks", {"trade_id": 8, "kind": "p", "size": None}),
         ("venue_candles", {"ts": "2026-01-01 00:01:00+00", "volume": -1}),
         ("bars", {"ts": "2026-01-01 00:01:00+00", "revision": -1}),
         ("bars", {"ts": "2026-01-01 00:01:00+00", "dropped": -1}),

@@ -1,4 +1,4 @@
-"""Ticks become bars: the only writer of bars, their revisions and their gaps."""
+"""Builds bars from ticks; the only writer of bars, their revisions and their gaps."""
 
 from strandline.bars.rollup import RollUp, roll_up
 from strandline.bars.watermark import WatermarkWait, wait_for_watermark

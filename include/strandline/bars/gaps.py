@@ -1,9 +1,9 @@
-"""The stretches without bars."""
+"""Records the gaps between bars."""
 
 from sqlalchemy import Connection, text
 
 # Each is looked up by its key: a join would read all gaps as soon as the planner takes the staged table for large.
-_END = text("""
+_DELETE = text("""
     DELETE FROM gaps WHERE ctid = ANY (ARRAY(
       SELECT ended.ctid FROM staged_rewrites r CROSS JOIN LATERAL (
         SELECT g.ctid FROM gaps g
@@ -22,7 +22,7 @@ _WRITE = text("""
 """)
 
 
-def keep_gaps(connection: Connection) -> int:
-    """End the gaps that start where a bar is now, write those before the rewritten bars; how many were written."""
-    connection.execute(_END)
+def update_gaps(connection: Connection) -> int:
+    """Delete gaps that start at a bar, and write those before rewritten bars; returns how many were written."""
+    connection.execute(_DELETE)
     return int(connection.execute(_WRITE).rowcount)

@@ -1,4 +1,4 @@
-"""Bars of more than a minute, from the bars of one minute."""
+"""Builds bars of more than a minute from the bars of one minute."""
 
 from datetime import datetime
 
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 # however many cycles were missed. A changed minute at or before the newest bar is built even if `until` lies before
 # the bar's end: a later rollup has already found it final.
 #
-# Whether part of the volume is unknown, decides about the whole: a sum over the rest would be too small.
+# If the volume of one minute is unknown, that of the whole bar is: a sum over the others would be too small.
 _STAGE = text("""
     WITH series AS (
       SELECT i.instrument_id, f.timeframe, f.length, newest.ts AS newest
@@ -34,7 +34,7 @@ _STAGE = text("""
       ) AS ended
     )
     INSERT INTO staged_bars
-    SELECT due.instrument_id, due.timeframe, due.ts, made.*
+    SELECT due.instrument_id, due.timeframe, due.ts, built.*
     FROM due CROSS JOIN LATERAL (
       SELECT (array_agg(open ORDER BY ts))[1], max(high), min(low), (array_agg(close ORDER BY ts))[count(*)],
              CASE WHEN bool_and(volume IS NOT NULL) THEN sum(volume ORDER BY ts) END,
@@ -48,7 +48,7 @@ _STAGE = text("""
       FROM bars b
       WHERE b.instrument_id = due.instrument_id AND b.timeframe = '1m'
         AND b.ts >= due.ts AND b.ts < due.ts + due.length
-    ) AS made
+    ) AS built
 """)
 
 

@@ -1,4 +1,4 @@
-"""Bars of one minute, from ticks or from the venue's candle."""
+"""Builds bars of one minute from ticks or from the venue's candle."""
 
 from datetime import datetime
 
@@ -11,22 +11,23 @@ _TAKE = text("""
 """)
 _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' AS last FROM staged_minutes")
 
-# A minute is made of its best source alone: 1 trades as they happened, 2 archived trades, 3 the venue's candle,
-# 4 polled prices. A candle of more trades than were heard comes before all: we listened for a part of that minute only.
+# A minute is built from its best source alone: 1 live trades, 2 archived trades, 3 the venue's candle,
+# 4 polled prices. A candle with more trades than we received comes before all: we were connected for a part of that
+# minute only.
 # Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
-# of other days out of the plan. A product that does not fit a double is nonsense: it becomes NaN, which the quality
-# gate finds, and not an error, which would stop the rollup for everybody.
+# of other days out of the plan. A product that does not fit a double becomes NaN, which the quality gate finds, and
+# not an error, which would stop the rollup of all instruments.
 _STAGE = text("""
     INSERT INTO staged_bars
-    WITH together AS (
+    WITH grouped AS (
       SELECT minute, array_agg(instrument_id) AS instruments FROM staged_minutes GROUP BY minute
     ), from_ticks AS (
-      SELECT made.instrument_id, together.minute, made.best, prices[1] AS open, high, low, prices[ticks] AS close,
-             volume, quote_volume, quote_volume / NULLIF(volume, 0) AS vwap, ticks, made.source
-      FROM together CROSS JOIN LATERAL (
+      SELECT built.instrument_id, grouped.minute, built.best, prices[1] AS open, high, low, prices[ticks] AS close,
+             volume, quote_volume, quote_volume / NULLIF(volume, 0) AS vwap, ticks, built.source
+      FROM grouped CROSS JOIN LATERAL (
         SELECT instrument_id, best, array_agg(price ORDER BY ts, trade_id) AS prices, max(price) AS high,
                min(price) AS low, sum(size ORDER BY ts, trade_id) AS volume,
-               sum(worth ORDER BY ts, trade_id) AS quote_volume, count(*)::integer AS ticks,
+               sum(quote_value ORDER BY ts, trade_id) AS quote_volume, count(*)::integer AS ticks,
                CASE WHEN bool_or(source = 's') THEN 's'::"char" ELSE min(source::text)::"char" END AS source
         FROM (
           SELECT *, min(rank) OVER (PARTITION BY instrument_id) AS best
@@ -35,16 +36,16 @@ _STAGE = text("""
                    CASE WHEN t.size > 1e100 THEN 'NaN' ELSE t.size END AS size,
                    CASE WHEN t.size = 0 THEN 0
                         WHEN t.size > 1e100 OR abs(t.price) > 1e100 OR abs(t.price) < 1e-100 OR t.size < 1e-100
-                        THEN 'NaN' ELSE t.price * t.size END AS worth,
+                        THEN 'NaN' ELSE t.price * t.size END AS quote_value,
                    CASE WHEN t.kind = 'p' THEN 4 WHEN t.source = 'a' THEN 2 ELSE 1 END AS rank
             FROM ticks t
-            WHERE t.ts >= together.minute AND t.ts < together.minute + interval '1 minute'
-              AND t.ts >= :first AND t.ts < :last AND t.instrument_id = ANY (together.instruments)
+            WHERE t.ts >= grouped.minute AND t.ts < grouped.minute + interval '1 minute'
+              AND t.ts >= :first AND t.ts < :last AND t.instrument_id = ANY (grouped.instruments)
           ) AS ranked
-        ) AS judged
+        ) AS best_ranked
         WHERE rank = best
         GROUP BY instrument_id, best
-      ) AS made
+      ) AS built
     ), from_candles AS (
       SELECT m.instrument_id, m.minute, 3, c.open, c.high, c.low, c.close, c.volume, NULL::double precision,
              NULL::double precision, COALESCE(c.trades, 0), 'r'::"char"
@@ -53,30 +54,30 @@ _STAGE = text("""
         WHERE v.instrument_id = m.instrument_id AND v.timeframe = '1m' AND v.ts = m.minute AND v.volume > 0 LIMIT 1
       ) AS c
     )
-    SELECT DISTINCT ON (made.instrument_id, made.minute)
-           made.instrument_id, '1m'::timeframe, made.minute, made.open, made.high, made.low, made.close, made.volume,
-           made.quote_volume, made.vwap, made.ticks, made.source,
+    SELECT DISTINCT ON (built.instrument_id, built.minute)
+           built.instrument_id, '1m'::timeframe, built.minute, built.open, built.high, built.low, built.close,
+           built.volume, built.quote_volume, built.vwap, built.ticks, built.source,
            COALESCE(b.outage, false), COALESCE(b.dropped, 0), COALESCE(b.repaired, false)
     FROM (
-      SELECT *, best = 3 AND ticks > max(ticks) FILTER (WHERE best < 3) OVER minute AS heard_in_part
+      SELECT *, best = 3 AND ticks > max(ticks) FILTER (WHERE best < 3) OVER minute AS partly_received
       FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
       WINDOW minute AS (PARTITION BY instrument_id, minute)
-    ) AS made
+    ) AS built
     LEFT JOIN LATERAL (
       SELECT outage, dropped, repaired FROM bars
-      WHERE bars.instrument_id = made.instrument_id AND timeframe = '1m' AND ts = made.minute LIMIT 1
+      WHERE bars.instrument_id = built.instrument_id AND timeframe = '1m' AND ts = built.minute LIMIT 1
     ) AS b ON true
-    ORDER BY made.instrument_id, made.minute, made.heard_in_part IS TRUE DESC, made.best
+    ORDER BY built.instrument_id, built.minute, built.partly_received IS TRUE DESC, built.best
 """)
 
 
-def take_touched(connection: Connection, until: datetime) -> int:
-    """Take the dirty minutes that are over at `until`; how many there were, each counted once."""
+def take_dirty_minutes(connection: Connection, until: datetime) -> int:
+    """Take the dirty minutes that are over at `until`; returns how many different ones there were."""
     return int(connection.execute(_TAKE, {"until": until}).rowcount)
 
 
 def stage(connection: Connection) -> None:
-    """Build the bars of the minutes that were taken. A minute without a trade, candle or price has none."""
+    """Stage the bars of the minutes that were taken. A minute without a trade, candle or price has none."""
     bounds = connection.execute(_BOUNDS).one()
     if bounds.first is not None:
         connection.execute(_STAGE, {"first": bounds.first, "last": bounds.last})

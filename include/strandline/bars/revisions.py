@@ -1,9 +1,9 @@
-"""Writes what was staged: a new bar, a new revision of a bar that changed, and nothing where nothing changed."""
+"""Writes the staged bars: new bars, and new revisions of bars that changed."""
 
 from sqlalchemy import Connection, text
 
 # The bar after each staged one is written again as well, because its gap may have changed; the bar before each is only
-# looked at.
+# read.
 _CHAIN = text("""
     INSERT INTO staged_rewrites
     WITH near AS (
@@ -65,7 +65,7 @@ _WRITE = text("""
 
 
 def write_staged(connection: Connection, known_seq: int) -> None:
-    """Chain the staged bars to those around them and write what differs from what is stored."""
+    """Find the gaps between the staged bars and their neighbours, and write the bars that differ from those stored."""
     connection.execute(text("TRUNCATE staged_rewrites"))
     connection.execute(_CHAIN)
     connection.execute(_WRITE, {"known_seq": known_seq})

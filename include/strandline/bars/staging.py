@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from strandline.model.timeframe import Timeframe
 
-_MAKE = text("""
+_CREATE = text("""
     CREATE TEMPORARY TABLE staged_frames (timeframe timeframe, length interval) ON COMMIT DROP;
     CREATE TEMPORARY TABLE staged_minutes (instrument_id integer, minute timestamptz) ON COMMIT DROP;
     CREATE TEMPORARY TABLE staged_bars ON COMMIT DROP AS
@@ -32,13 +32,13 @@ _COUNT = text("""
 """)
 
 
-def make_tables(connection: Connection) -> None:
-    """Empty tables that end with the transaction."""
-    connection.execute(_MAKE)
+def create_tables(connection: Connection) -> None:
+    """Create the staging tables, which are dropped at the end of the transaction."""
+    connection.execute(_CREATE)
     connection.execute(_FRAMES, {"timeframes": list(map(str, Timeframe)), "lengths": [t.length for t in Timeframe]})
 
 
 def count_written(connection: Connection) -> tuple[Mapping[Timeframe, int], Mapping[Timeframe, int]]:
-    """How many bars are new and how many were revised, by timeframe."""
+    """The number of new and of revised bars, by timeframe."""
     counts = [(Timeframe(row.timeframe), row.new, row.revised) for row in connection.execute(_COUNT)]
     return {t: new for t, new, _ in counts if new}, {t: revised for t, _, revised in counts if revised}

@@ -1,1 +1,1 @@
-"""Backfill: drives the venues' history and archive files."""
+"""Backfill: loads the venues' candles and recorded prices."""

@@ -1,4 +1,4 @@
-"""The venue's own candles: what there is of the time before we listened."""
+"""Loads the venue's own candles for the time before we received its trades."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -9,11 +9,11 @@ from strandline.store.connect_async import Connection
 from strandline.venues.history import Candle, History
 
 ENOUGH_BARS: Final = 666
-"""With fewer an instrument may not be bought."""
+"""An instrument with fewer bars may not be bought."""
 
 
 async def without_history(connection: Connection, instruments: Mapping[str, int]) -> dict[str, int]:
-    """Those of them that have neither candles of a minute nor enough bars."""
+    """The instruments that have neither candles of one minute nor enough bars."""
     lacking = await connection.fetch(
         """
         SELECT i.instrument_id FROM unnest($1::integer[]) AS i(instrument_id)
@@ -23,16 +23,16 @@ async def without_history(connection: Connection, instruments: Mapping[str, int]
         list(instruments.values()),
         ENOUGH_BARS,
     )
-    wanted = {row["instrument_id"] for row in lacking}
-    return {token: number for token, number in instruments.items() if number in wanted}
+    missing = {row["instrument_id"] for row in lacking}
+    return {token: number for token, number in instruments.items() if number in missing}
 
 
 async def load_candles(
     connection: Connection, history: History, token: str, instrument_id: int, since: datetime, as_of: datetime
 ) -> int:
-    """Fetch the minutes from `since` on that are over, and have their bars built; how many candles there were.
+    """Fetch and store the final candles from `since` on, and mark their minutes for the rollup; returns how many.
 
-    Doing it twice changes nothing.
+    Repeating it changes nothing.
     """
     candles = await history.candles(token, Timeframe.M1, since, as_of)
     if candles:

@@ -1,4 +1,4 @@
-"""Gives instruments that are watched for the first time a past."""
+"""Loads the history of instruments that are subscribed to for the first time."""
 
 import asyncio
 import logging
@@ -17,18 +17,18 @@ from strandline.venues.feed import FeedError
 from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
-_PAST: Final = timedelta(minutes=4_000)
-"""Enough for 666 bars of five minutes, and little enough that nine coins come at once within the venue's limits."""
+_LENGTH: Final = timedelta(minutes=4_000)
+"""Enough for 666 bars of five minutes, and little enough for nine coins at once within the venue's rate limits."""
 
-_A_MOMENT: Final = timedelta(seconds=5)
-_SEAM: Final = timedelta(minutes=10)
+_CANDLE_DELAY: Final = timedelta(seconds=5)
+_OVERLAP: Final = timedelta(minutes=10)
 _Result = TypeVar("_Result")
 
 
 class InitialBackfill:
-    """Loads the venue's candles when they come, and the minute in which the stream began once that is over.
+    """Loads the candles of new instruments at once, and those of the minute in which the stream began once it is over.
 
-    Of that minute the stream saw only a part; the venue's candle is whole.
+    The stream received only a part of that minute; the venue's candle has all of it.
     """
 
     def __init__(
@@ -40,38 +40,38 @@ class InitialBackfill:
         self._open = open_connection
         self._histories = {history.venue: history for history in histories}
         self._clock = clock
-        self._come: asyncio.Queue[tuple[History, Mapping[str, int]]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[History, Mapping[str, int]]] = asyncio.Queue()
 
     def add(self, venue: VenueKey, instruments: Mapping[str, int]) -> None:
-        """Whoever has a past already, or comes from a venue that keeps none, is left as it is."""
+        """Queue instruments; those that have history, or whose venue keeps none, are skipped."""
         if venue in self._histories:
-            self._come.put_nowait((self._histories[venue], instruments))
+            self._queue.put_nowait((self._histories[venue], instruments))
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Load what is queued, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                tasks.create_task(self._give_past(*await self._come.get()))
+                tasks.create_task(self._backfill(*await self._queue.get()))
 
-    async def _give_past(self, history: History, instruments: Mapping[str, int]) -> None:
-        began = self._clock()
-        lacking = await self._insist(lambda connection: without_history(connection, instruments))
-        for token, number in lacking.items():
-            loaded = await self._load(history, token, number, began - _PAST)
-            _log.info("%d candles of %s are there", loaded, token)
-        if lacking:
-            whole_at = Timeframe.M1.end_of(began + _A_MOMENT) + _A_MOMENT
-            await asyncio.sleep((whole_at - self._clock()).total_seconds())
-            for token, number in lacking.items():
-                await self._load(history, token, number, began - _SEAM)
+    async def _backfill(self, history: History, instruments: Mapping[str, int]) -> None:
+        started = self._clock()
+        missing = await self._retry(lambda connection: without_history(connection, instruments))
+        for token, number in missing.items():
+            loaded = await self._load(history, token, number, started - _LENGTH)
+            _log.info("loaded %d candles of %s", loaded, token)
+        if missing:
+            complete_at = Timeframe.M1.end_of(started + _CANDLE_DELAY) + _CANDLE_DELAY
+            await asyncio.sleep((complete_at - self._clock()).total_seconds())
+            for token, number in missing.items():
+                await self._load(history, token, number, started - _OVERLAP)
 
     async def _load(self, history: History, token: str, number: int, since: datetime) -> int:
-        return await self._insist(
+        return await self._retry(
             lambda connection: load_candles(connection, history, token, number, since, self._clock())
         )
 
-    async def _insist(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-        """Try until venue and database have done it; nothing is harmed by doing it twice."""
+    async def _retry(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
+        """Repeat the work until venue and database succeed; doing it twice is harmless."""
         for pause in pauses():
             try:
                 connection = await self._open()

@@ -1,4 +1,4 @@
-"""Recorded prices of tokens whose venue keeps no history."""
+"""Loads recorded prices of tokens whose venue keeps no history."""
 
 import io
 from collections.abc import Iterable
@@ -21,9 +21,9 @@ _STORE: Final = """
 
 
 def load_prices(engine: Engine, instrument_id: int, prices: Iterable[tuple[datetime, float]]) -> int:
-    """Add them as polled prices from an archive, and have their bars built; how many were not there before.
+    """Store them as polled prices from an archive, and mark their minutes for the rollup; returns how many were new.
 
-    A price's id is its time in milliseconds, as if it had been polled then. Doing it twice changes nothing.
+    The id of a price is its time in milliseconds, as if it had been polled then. Repeating it changes nothing.
     """
     recorded = io.StringIO()
     days = set()

@@ -1,4 +1,4 @@
-"""The gate: data is checked before anything is decided on it."""
+"""The quality gate: checks the data of a cycle before decisions are made on it."""
 
 from strandline.quality.blocks import Blocks, blocks
 from strandline.quality.gate import QualityResult, check, preload

@@ -1,12 +1,12 @@
-"""The suite of the bars: what the ticks became."""
+"""The checks of bars."""
 
 from strandline.model.strategy import Strategy
 from strandline.quality.severity import Severity
-from strandline.quality.suite import FRAMES, Check, Suite, filled
+from strandline.quality.suite import FRAMES, Check, Suite, with_literals
 from strandline.quality.window import Window
 
-# Besides the cycle's own bars these are all that the engine has not stepped yet, so that a bar at fault is found again
-# in every cycle in which it could still be stepped.
+# Besides the cycle's own bars the window has all that the engine has not stepped yet, so that a faulty bar is found
+# again in every cycle that could still step it.
 _WINDOW = """
     SELECT b.*, b.ts + f.length AS ends_at
     FROM instruments i
@@ -21,7 +21,7 @@ _WINDOW = """
     ) AS b
 """.replace("{frames}", FRAMES)
 
-# Found by its key for each bar: a join might read all the candles there are.
+# Looked up by key for each bar: a join might read all candles.
 _VENUE = """
     LATERAL (
       SELECT v.open, v.high, v.low, v.close, v.volume FROM venue_candles v
@@ -42,7 +42,7 @@ _VOLUME = """
     WHERE NOT (COALESCE(volume >= 0 AND volume < 'Infinity', true)
                AND COALESCE(quote_volume >= 0 AND quote_volume < 'Infinity', true))
 """
-_MADE_OF = """
+_BAD_TICKS = """
     WITH faulty AS (
       SELECT f.instrument_id, f.ts FROM quality_runs r JOIN quality_findings f USING (quality_run_id)
       WHERE r.suite = 'ticks' AND f.severity = 'block_all' AND r.cycle_t > (SELECT min(ts) FROM {batch})
@@ -53,21 +53,21 @@ _MADE_OF = """
     GROUP BY 1, 2, 3, 4
 """
 _JUMP = """
-    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.high, b.low, came.price AS came_from, atr.atr
+    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.high, b.low, previous.price AS previous_close, atr.atr
     FROM {batch} AS b
     LEFT JOIN LATERAL (
       SELECT p.close FROM bars p WHERE p.instrument_id = b.instrument_id AND p.timeframe = b.timeframe AND p.ts < b.ts
       ORDER BY p.ts DESC LIMIT 1
     ) AS before ON true
-    CROSS JOIN LATERAL (SELECT COALESCE(before.close, b.open) AS price) AS came
+    CROSS JOIN LATERAL (SELECT COALESCE(before.close, b.open) AS price) AS previous
     LEFT JOIN LATERAL (
       SELECT CAST(s.uptrend_engine_v4 -> 'indicators' ->> 'atr' AS double precision) AS atr FROM features s
       WHERE s.instrument_id = b.instrument_id AND s.timeframe = b.timeframe AND s.ts < b.ts
       ORDER BY s.ts DESC, s.generation DESC, s.bar_revision DESC LIMIT 1
     ) AS atr ON true
     LEFT JOIN {venue} ON true
-    CROSS JOIN LATERAL (SELECT GREATEST(b.high - came.price, came.price - b.low) AS far) AS move
-    WHERE (move.far > :max_move_pct / 100 * came.price OR (atr.atr > 0 AND move.far > :max_move_atr * atr.atr))
+    CROSS JOIN LATERAL (SELECT GREATEST(b.high - previous.price, previous.price - b.low) AS far) AS move
+    WHERE (move.far > :max_move_pct / 100 * previous.price OR (atr.atr > 0 AND move.far > :max_move_atr * atr.atr))
       AND NOT COALESCE(abs(b.high - c.high) <= :price_pct / 100 * c.high
                        AND abs(b.low - c.low) <= :price_pct / 100 * c.low, false)
 """.replace("{venue}", _VENUE)
@@ -83,23 +83,23 @@ _CANDLE = """
 
 
 def bars_suite(window: Window, strategy: Strategy) -> Suite:
-    """The bars that ended lately or wait for the engine, of all series."""
+    """The checks of all bars that ended in the window or that the engine has not stepped yet."""
     limits = strategy.quality
     price_pct, volume_pct = limits.candle_price_pct, limits.candle_volume_pct
-    jump = filled(_JUMP, max_move_pct=limits.max_move_pct, max_move_atr=limits.max_move_atr, price_pct=price_pct)
+    jump = with_literals(_JUMP, max_move_pct=limits.max_move_pct, max_move_atr=limits.max_move_atr, price_pct=price_pct)
     return Suite(
         "bars",
-        filled(_WINDOW, bars_after=window.bars_after, cycle=window.cycle),
+        with_literals(_WINDOW, bars_after=window.bars_after, cycle=window.cycle),
         (
             Check("bad_bar_price", Severity.BLOCK_ALL, _PRICES),
             Check("bar_out_of_order", Severity.BLOCK_ALL, _ORDER),
             Check("bad_bar_volume", Severity.BLOCK_ALL, _VOLUME),
-            Check("bad_ticks_inside", Severity.BLOCK_ALL, filled(_MADE_OF, cycle=window.cycle)),
+            Check("bad_ticks_inside", Severity.BLOCK_ALL, with_literals(_BAD_TICKS, cycle=window.cycle)),
             Check("unconfirmed_jump", Severity.BLOCK_ENTRIES, jump),
             Check(
                 "unlike_venue_candle",
                 Severity.BLOCK_ENTRIES,
-                filled(_CANDLE, price_pct=price_pct, volume_pct=volume_pct),
+                with_literals(_CANDLE, price_pct=price_pct, volume_pct=volume_pct),
             ),
         ),
     )

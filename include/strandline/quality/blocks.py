@@ -1,4 +1,4 @@
-"""What the findings of a cycle forbid."""
+"""What the findings of a cycle block."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -21,11 +21,11 @@ _FINDINGS = text("""
 """)
 
 Series: TypeAlias = tuple[int, Timeframe | None]
-"""An instrument and a timeframe; None is every timeframe of it."""
+"""An instrument and a timeframe; None stands for all of its timeframes."""
 
 
 class Blocks(NamedTuple):
-    """Why nothing may be entered at all, what is wrong with which series, and the bars that must not be used.
+    """Reasons that block all entries, those that block a series, and the bars that must not be used.
 
     A series with block_all may not be trimmed either. A withheld bar is (instrument_id, timeframe, start).
     """
@@ -35,23 +35,25 @@ class Blocks(NamedTuple):
     withheld: frozenset[tuple[int, Timeframe, datetime]]
 
     def of(self, instrument_id: int, timeframe: Timeframe) -> tuple[tuple[Severity, str], ...]:
-        """What blocks this series: its own findings and those of its whole instrument."""
+        """The findings that block this series: its own, and those of its instrument as a whole."""
         return self.by_series.get((instrument_id, None), ()) + self.by_series.get((instrument_id, timeframe), ())
 
 
 def blocks(connection: Connection, cycle: datetime) -> Blocks:
-    """By the newest run of each suite. A suite that failed or did not run blocks all entries: the gate fails closed."""
+    """Read the newest run of each suite. The gate fails closed: one that failed or did not run blocks all entries."""
     runs = {run.suite: run for run in connection.execute(_NEWEST_RUNS, {"cycle": cycle})}
     all_entries = [f"not_checked:{suite}" for suite in _SUITES if suite not in runs]
     all_entries += [f"check_failed:{suite}" for suite in _SUITES if suite in runs and not runs[suite].succeeded]
     by_series: defaultdict[Series, dict[tuple[Severity, str], None]] = defaultdict(dict)
     withheld = set()
-    for found in connection.execute(_FINDINGS, {"runs": [run.quality_run_id for run in runs.values()]}):
-        severity, timeframe = Severity(found.severity), Timeframe(found.timeframe) if found.timeframe else None
-        if found.instrument_id is None:
-            all_entries.append(found.check_name)
+    for finding in connection.execute(_FINDINGS, {"runs": [run.quality_run_id for run in runs.values()]}):
+        severity, timeframe = Severity(finding.severity), Timeframe(finding.timeframe) if finding.timeframe else None
+        if finding.instrument_id is None:
+            all_entries.append(finding.check_name)
             continue
-        by_series[found.instrument_id, timeframe][severity, found.check_name] = None
-        if severity is Severity.BLOCK_ALL and timeframe and found.ts:
-            withheld.add((found.instrument_id, timeframe, found.ts))
-    return Blocks(tuple(all_entries), {key: tuple(found) for key, found in by_series.items()}, frozenset(withheld))
+        by_series[finding.instrument_id, timeframe][severity, finding.check_name] = None
+        if severity is Severity.BLOCK_ALL and timeframe and finding.ts:
+            withheld.add((finding.instrument_id, timeframe, finding.ts))
+    return Blocks(
+        tuple(all_entries), {key: tuple(findings) for key, findings in by_series.items()}, frozenset(withheld)
+    )

@@ -1,4 +1,4 @@
-"""Runs the suites of a cycle and stores what they found."""
+"""Runs the check suites of a cycle and stores their findings."""
 
 import json
 from collections import Counter
@@ -33,14 +33,14 @@ _FINDINGS = text("""
 
 
 class QualityResult(NamedTuple):
-    """How many findings of each severity, and why a suite could not be run, by its name."""
+    """The number of findings by severity, and the error of each suite that could not be run."""
 
     findings: Mapping[Severity, int]
     errors: Mapping[str, str]
 
 
 def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) -> QualityResult:
-    """Check the data of a cycle and store the findings. Run again, it is another run, and the newest counts.
+    """Check the data of a cycle and store the findings. If it is repeated, the newest run counts.
 
     A suite that cannot be run is stored as failed, which blocks all entries of the cycle; so does no run at all.
     """
@@ -48,7 +48,7 @@ def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) 
         window = window_of(connection, strategy, cycle, as_of)
     findings: Counter[Severity] = Counter()
     errors = {}
-    # The ticks come first: the suite of the bars reads what was found in them.
+    # Ticks first: the suite of the bars reads their findings.
     for suite in (ticks_suite(window), bars_suite(window, strategy), rows_suite(window, strategy)):
         run = _run(engine, suite)
         _store(engine, window, suite.name, run)
@@ -59,30 +59,30 @@ def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) 
 
 
 def preload() -> None:
-    """Import what takes seconds, so that a process forked later has it. Opens no connection."""
-    import_module("strandline.quality.judge")
+    """Import Great Expectations, which takes seconds, so that forked processes have it. Opens no connection."""
+    import_module("strandline.quality.expectations")
 
 
-class _Run(NamedTuple):
-    """What running a suite gave."""
+class _SuiteRun(NamedTuple):
+    """The result of a suite, or its error."""
 
     findings: list[dict[str, Any]]
     statistics: Mapping[str, Any]
     error: str | None
 
 
-def _run(engine: Engine, suite: Suite) -> _Run:
+def _run(engine: Engine, suite: Suite) -> _SuiteRun:
     try:
-        from strandline.quality.judge import judge
+        from strandline.quality.expectations import run_suite
 
-        findings, statistics = judge(engine, suite)
-    except Exception as error:  # noqa: BLE001  whatever it is, nothing is known about the data: the gate closes
-        return _Run([], {}, " ".join(f"{type(error).__name__}: {error}".split()))
-    return _Run(findings, statistics, None)
+        findings, statistics = run_suite(engine, suite)
+    except Exception as error:  # noqa: BLE001  the gate fails closed, whatever went wrong
+        return _SuiteRun([], {}, " ".join(f"{type(error).__name__}: {error}".split()))
+    return _SuiteRun(findings, statistics, None)
 
 
-def _store(engine: Engine, window: Window, suite: str, run: _Run) -> None:
-    """The run and its findings, in one transaction."""
+def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> None:
+    """Store the run and its findings in one transaction."""
     findings = [{"no": number, **finding} for number, finding in enumerate(run.findings, 1)]
     with engine.begin() as connection:
         run_id = connection.scalar(

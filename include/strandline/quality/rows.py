@@ -1,8 +1,8 @@
-"""The suite of the rows: whether there is enough data behind each that may be traded."""
+"""The checks of rows: whether there is enough recent data for each that may be traded."""
 
 from strandline.model.strategy import Strategy
 from strandline.quality.severity import Severity
-from strandline.quality.suite import FRAMES, Check, Suite, filled
+from strandline.quality.suite import FRAMES, Check, Suite, with_literals
 from strandline.quality.window import Window
 
 _WINDOW = """
@@ -45,16 +45,22 @@ _OUTAGE = """
 
 
 def rows_suite(window: Window, strategy: Strategy) -> Suite:
-    """Every row that is not archived."""
-    fresh = filled(_FRESH, stale_before=window.stale_before, future=window.future, as_of=window.as_of)
+    """The checks of every row that is not archived."""
+    fresh = with_literals(_FRESH, stale_before=window.stale_before, future=window.future, as_of=window.as_of)
     return Suite(
         "rows",
-        filled(_WINDOW, cycle=window.cycle),
+        with_literals(_WINDOW, cycle=window.cycle),
         (
             Check("stale_ticks", Severity.BLOCK_ENTRIES, fresh),
             Check(
-                "short_history", Severity.BLOCK_ENTRIES, filled(_ENOUGH, bars_needed=strategy.history.bars_for_flags)
+                "short_history",
+                Severity.BLOCK_ENTRIES,
+                with_literals(_ENOUGH, bars_needed=strategy.history.bars_for_flags),
             ),
-            Check("recent_outage", Severity.BLOCK_ENTRIES, filled(_OUTAGE, outage_bars=strategy.quality.outage_bars)),
+            Check(
+                "recent_outage",
+                Severity.BLOCK_ENTRIES,
+                with_literals(_OUTAGE, outage_bars=strategy.quality.outage_bars),
+            ),
         ),
     )

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """From nothing, over entries, to everything but exits. The same words as in the schema."""
+    """Blocks nothing, entries, or everything but exits; the same labels as in the database."""
 
     WARN = "warn"
     BLOCK_ENTRIES = "block_entries"

@@ -1,4 +1,4 @@
-"""What a suite is: a window of data, and the checks that run over it."""
+"""A suite: checks that run over one window of data."""
 
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -15,9 +15,9 @@ FRAMES: Final = ", ".join(
 
 
 class Check(NamedTuple):
-    """Selects what is wrong: instrument_id, timeframe and ts (null where they do not apply), then the values at fault.
+    """Selects the faults: instrument_id, timeframe and ts (null where they do not apply), then the faulty values.
 
-    The window is written as {batch}. Any other brace would be misread on its way.
+    The window is written as {batch}; Great Expectations would misread any other brace.
     """
 
     name: str
@@ -26,15 +26,15 @@ class Check(NamedTuple):
 
 
 class Suite(NamedTuple):
-    """Checks over one window, which is a query."""
+    """Checks over one window, given as a query."""
 
     name: str
     window: str
     checks: tuple[Check, ...]
 
 
-def filled(sql: str, **values: datetime | float) -> str:
-    """The statement with its parameters written out: Great Expectations takes text alone."""
+def with_literals(sql: str, **values: datetime | float) -> str:
+    """The statement with its parameters as literals: Great Expectations takes no parameters."""
     parameters = [
         bindparam(name, value, type_=DateTime(timezone=True) if isinstance(value, datetime) else None)
         for name, value in values.items()

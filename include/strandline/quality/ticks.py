@@ -1,7 +1,7 @@
-"""The suite of the ticks: what the venues said."""
+"""The checks of ticks."""
 
 from strandline.quality.severity import Severity
-from strandline.quality.suite import Check, Suite, filled
+from strandline.quality.suite import Check, Suite, with_literals
 from strandline.quality.window import Window
 
 _WINDOW = """
@@ -12,8 +12,8 @@ _WINDOW = """
     WHERE ts >= :cycle AND ts > :future
 """
 
-# What is wrong with a tick is wrong with its instrument, whatever the timeframe. It is told once for each minute, with
-# the first tick at fault; `bars` finds the bars that were made of it.
+# A faulty tick concerns its instrument, on all timeframes. There is one finding for each minute, with the first faulty
+# tick; the checks of bars find the bars that were built from it.
 _PRICE = """
     SELECT instrument_id, NULL AS timeframe, date_trunc('minute', ts) AS ts, count(*) AS ticks,
            (array_agg(trade_id ORDER BY ts, trade_id))[1] AS trade_id,
@@ -34,13 +34,13 @@ _FUTURE = """
 
 
 def ticks_suite(window: Window) -> Suite:
-    """The cycle's ticks, and whatever claims to come from the future."""
+    """The checks of the ticks of the cycle, and of ticks that are dated in the future."""
     return Suite(
         "ticks",
-        filled(_WINDOW, ticks_from=window.ticks_from, cycle=window.cycle, future=window.future),
+        with_literals(_WINDOW, ticks_from=window.ticks_from, cycle=window.cycle, future=window.future),
         (
             Check("bad_tick_price", Severity.BLOCK_ALL, _PRICE),
             Check("incomplete_trade", Severity.BLOCK_ALL, _TRADE),
-            Check("tick_from_the_future", Severity.WARN, filled(_FUTURE, future=window.future)),
+            Check("tick_from_the_future", Severity.WARN, with_literals(_FUTURE, future=window.future)),
         ),
     )

@@ -108,6 +108,31 @@ def test_after_an_outage_nothing_counts_as_heard_until_the_replay_has_come() -> 
     play(tell)
 
 
+def test_a_pong_from_before_the_acknowledgement_does_not_end_the_replay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers an earlier ping; only that to the ping after the acknowledgements comes after the replay."""
+    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 60)
+
+    async def tell(one: Scene) -> None:
+        one.server.answers = lambda message: [PONG] if message["method"] == "ping" else []
+        one.feed.subscribe(BTC)
+        await until(lambda: one.server.subscriptions == [("subscribe", "BTC")])
+        one.server.answers = lambda _: []
+        await one.server.say(PONG)
+        await one.server.say(trades(1))
+        await until(lambda: len(one.heard.rows) == 1)
+        assert not one.feed.status.connected
+        before = len(one.server.messages)
+        await one.server.say(acknowledged(one.server.messages[-1]))
+        await until(lambda: one.server.messages[before:] == [{"method": "ping"}])
+        await one.server.say(trades(2))
+        await until(lambda: len(one.heard.rows) == 2)
+        assert not one.feed.status.connected
+        await one.server.say(PONG)
+        await until(lambda: one.feed.status.connected)
+
+    play(tell)
+
+
 def test_a_quiet_market_is_told_from_a_dead_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
 

@@ -1,6 +1,6 @@
-"""Runs a suite with Great Expectations, which does the checking in SQL and is the judge.
+"""Runs a suite with Great Expectations, which checks in SQL.
 
-Importing this module takes seconds: only the gate does so, and only when it checks.
+Importing this module takes seconds, so only the gate does, when it first checks.
 """
 
 import logging
@@ -17,7 +17,7 @@ from strandline.store.roles import Role
 
 logging.getLogger("great_expectations").setLevel(logging.WARNING)
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # of the imports of its imports
+    warnings.simplefilter("ignore")  # from packages that it imports
     import great_expectations as gx
     from great_expectations.core import ExpectationValidationResult
     from great_expectations.data_context.types.base import (
@@ -28,39 +28,39 @@ with warnings.catch_warnings():
     from great_expectations.datasource.fluent.postgres_datasource import PostgresDatasource
     from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
 
-# Great Expectations hands over 200 rows at most, and no finding may be lost: all of them travel in one.
+# Great Expectations returns 200 rows at most, so all findings are packed into one.
 _PACKED: Final = "SELECT json_agg(found) AS found FROM ({sql}) AS found HAVING count(*) > 0"
 
 
-class Verdict(NamedTuple):
-    """What a suite found, in the order of its checks, and what Great Expectations counted."""
+class SuiteResult(NamedTuple):
+    """The findings of a suite in the order of its checks, and the statistics of Great Expectations."""
 
     findings: list[dict[str, Any]]
     statistics: Mapping[str, Any]
 
 
 class SuiteError(Exception):
-    """A check could not be made; nothing is known about the data."""
+    """A check could not be run."""
 
 
-def judge(engine: Engine, suite: Suite) -> Verdict:
+def run_suite(engine: Engine, suite: Suite) -> SuiteResult:
     """Run every check of the suite over one snapshot of its window."""
     with _source(engine) as source:
         window = source.add_query_asset(suite.name, query=suite.window.strip())
         batch = window.add_batch_definition_whole_table(suite.name).get_batch()
         expectations = gx.ExpectationSuite(suite.name, expectations=[_expectation(check) for check in suite.checks])
-        verdict = batch.validate(expectations, result_format="COMPLETE")
-    results = {result["expectation_config"]["meta"]["check"]: result for result in verdict.results}
+        validation = batch.validate(expectations, result_format="COMPLETE")
+    results = {result["expectation_config"]["meta"]["check"]: result for result in validation.results}
     findings = [finding for check in suite.checks for finding in _findings(check, results[check.name])]
-    return Verdict(findings, dict(verdict.statistics))
+    return SuiteResult(findings, dict(validation.statistics))
 
 
 @contextmanager
 def _source(engine: Engine) -> Iterator[PostgresDatasource]:
-    """Our database as Great Expectations sees it, through connections of its own that end with it.
+    """A Great Expectations data source for our database, with connections of its own that are closed at the end.
 
-    The address is only for its validator, which wants a user and a host and reads a $ as a variable: the driver gets
-    the engine's own parameters instead. One connection, because the window is a temporary table.
+    The connection string only satisfies its validator, which wants a user and a host and reads a $ as a variable: the
+    driver gets the engine's own parameters. One connection, because the window is a temporary table.
     """
     context = gx.get_context(
         mode="ephemeral",
@@ -71,8 +71,8 @@ def _source(engine: Engine) -> Iterator[PostgresDatasource]:
         ),
     )
     _, parameters = engine.dialect.create_connect_args(engine.url)
-    nobody = {"host": None, "user": None}
-    connect_args = {**nobody, **parameters, "options": f"{session_options(Role.APP)} -c jit=off"}
+    no_host_or_user = {"host": None, "user": None}
+    connect_args = {**no_host_or_user, **parameters, "options": f"{session_options(Role.APP)} -c jit=off"}
     options: dict[str, Any] = {"kwargs": {"pool_size": 1, "max_overflow": 0, "connect_args": connect_args}}
     source = context.data_sources.add_postgres(
         "postgres", connection_string="postgresql+psycopg2://user@host/database", create_temp_table=True, **options
@@ -91,7 +91,7 @@ def _expectation(check: Check) -> UnexpectedRowsExpectation:
 
 
 def _findings(check: Check, result: ExpectationValidationResult) -> Iterator[dict[str, Any]]:
-    """One per row that the check selected; what is not part of the key are the values at fault."""
+    """A finding for each row that the check selected; columns outside of the key are its details."""
     if result.success:
         return
     details = result.result.get("details")
@@ -105,5 +105,6 @@ def _findings(check: Check, result: ExpectationValidationResult) -> Iterator[dic
 def _reason(exceptions: Mapping[str, Any]) -> str:
     """The message of the first exception."""
     return next(
-        (str(told["exception_message"]) for told in exceptions.values() if isinstance(told, Mapping)), "no result"
+        (str(exception["exception_message"]) for exception in exceptions.values() if isinstance(exception, Mapping)),
+        "no result",
     )

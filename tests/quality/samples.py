@@ -1,4 +1,4 @@
-"""Three instruments that trade once a minute at about 100, each with a row of 1m, and how to spoil one of them."""
+"""Faultless data of three instruments that trade once a minute at about 100; and faults for one of them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -13,9 +13,9 @@ from strandline.strategy import load_strategy
 T = datetime(2026, 1, 5, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 STRATEGY = load_strategy(Settings())
-SPOILED = 2
+FAULTY = 2
 
-FLAWLESS = """
+FAULTLESS_DATA = """
     INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
       SELECT 'hyperliquid', 'perps', 'C' || n, 'C', 1, 1 FROM generate_series(1, 3) AS n;
     INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)
@@ -31,8 +31,8 @@ FLAWLESS = """
 """
 
 
-class Found(NamedTuple):
-    """What a finding is about."""
+class Finding(NamedTuple):
+    """A finding, without its bar and values."""
 
     instrument_id: int | None
     timeframe: str | None
@@ -40,15 +40,15 @@ class Found(NamedTuple):
     severity: str
 
 
-def checked(engine: Engine, cycle: datetime = T, late: timedelta = timedelta(seconds=8)) -> QualityResult:
-    """Check the cycle, some seconds after it ended."""
+def run_checks(engine: Engine, cycle: datetime = T, late: timedelta = timedelta(seconds=8)) -> QualityResult:
+    """Check the cycle, seconds after its end."""
     return check(engine, STRATEGY, cycle, cycle + late)
 
 
-def found(connection: Connection) -> set[Found]:
-    """What the newest run of each suite found."""
+def findings(connection: Connection) -> set[Finding]:
+    """The findings of the newest run of each suite."""
     return {
-        Found(*row)
+        Finding(*row)
         for row in connection.execute(
             text("""
                 SELECT instrument_id, timeframe, check_name, severity FROM quality_findings
@@ -58,8 +58,8 @@ def found(connection: Connection) -> set[Found]:
     }
 
 
-def details(connection: Connection, check_name: str) -> list[Any]:
-    """Key and values of what a check found."""
+def finding_details(connection: Connection, check_name: str) -> list[Any]:
+    """The findings of a check with their bars and values."""
     return list(
         connection.execute(
             text("""
@@ -71,8 +71,8 @@ def details(connection: Connection, check_name: str) -> list[Any]:
     )
 
 
-def add_tick(connection: Connection, engine: Engine, **special: object) -> None:
-    """One more tick of the spoiled instrument within the cycle, and its bars."""
+def add_tick(connection: Connection, engine: Engine, **values: object) -> None:
+    """Insert a tick of the faulty instrument into the cycle, and roll up."""
     tick = {
         "ts": T - 2 * MINUTE,
         "trade_id": 1_000_000,
@@ -81,7 +81,7 @@ def add_tick(connection: Connection, engine: Engine, **special: object) -> None:
         "side": "b",
         "kind": "t",
         "source": "s",
-    } | special
+    } | values
     connection.execute(text("INSERT INTO ticks VALUES (:ts, 2, :trade_id, :price, :size, :side, :kind, :source)"), tick)
     connection.execute(
         text("INSERT INTO dirty_minutes VALUES (2, date_trunc('minute', CAST(:ts AS timestamptz)))"), tick
@@ -90,8 +90,8 @@ def add_tick(connection: Connection, engine: Engine, **special: object) -> None:
     roll_up(engine, T)
 
 
-def spoil_bar(connection: Connection, start: datetime = T - MINUTE, **values: float | None) -> None:
-    """A revision of a minute of the spoiled instrument with other values."""
+def revise_bar(connection: Connection, start: datetime = T - MINUTE, **values: float | None) -> None:
+    """Revise a minute bar of the faulty instrument with other values."""
     changes = ", ".join(f"{column} = :{column}" for column in values)
     connection.execute(
         text(f"""

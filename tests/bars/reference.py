@@ -1,0 +1,96 @@
+"""A reference implementation of the rollup without SQL, as the design describes it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from strandline.model.timeframe import Timeframe
+from tests.bars.rows import MINUTE, Bar, Candle, Key, Tick
+
+
+def expected_bars(ticks: Iterable[Tick], candles: Iterable[Candle], until: datetime) -> dict[Key, Bar]:
+    """Every bar that is final at `until`."""
+    bars = {key: bar for key, bar in expected_minutes(ticks, candles).items() if key[2] + MINUTE <= until}
+    minutes = sorted(bars.items(), key=lambda item: (item[0][0], item[0][2]))
+    for timeframe in list(Timeframe)[1:]:
+        parts: dict[Key, list[Bar]] = {}
+        for (instrument_id, _, start), bar in minutes:
+            parts.setdefault((instrument_id, timeframe, timeframe.start_of(start)), []).append(bar)
+        bars |= {key: combined(part) for key, part in parts.items() if key[2] + timeframe.length <= until}
+    return with_gaps(bars)
+
+
+def expected_minutes(ticks: Iterable[Tick], candles: Iterable[Candle]) -> dict[Key, Bar]:
+    """Each minute from its best source."""
+    ranked: dict[Key, dict[int, list[Tick]]] = {}
+    for tick in ticks:
+        key = (tick.instrument_id, Timeframe.M1, Timeframe.M1.start_of(tick.ts))
+        rank = 4 if tick.kind == "p" else 2 if tick.source == "a" else 1
+        ranked.setdefault(key, {}).setdefault(rank, []).append(tick)
+    bars = {key: from_ticks(by_rank[min(by_rank)]) for key, by_rank in ranked.items()}
+    for candle in candles:
+        key = (candle.instrument_id, Timeframe.M1, candle.ts)
+        by_rank = ranked.get(key, {4: []})
+        received = len(by_rank[min(by_rank)]) if min(by_rank) < 3 else 0
+        if candle.volume > 0 and (min(by_rank) > 3 or (candle.trades or 0) > received):
+            bars[key] = Bar(*candle[2:6], candle.volume, None, None, candle.trades or 0, "r")
+    return bars
+
+
+def from_ticks(ticks: Iterable[Tick]) -> Bar:
+    """One minute's bar."""
+    ordered = sorted(ticks, key=lambda tick: (tick.ts, tick.trade_id))
+    prices = [tick.price for tick in ordered]
+    sizes = [tick.size for tick in ordered if tick.size is not None]
+    volume = sum_in_order(sizes)
+    quote = sum_in_order([tick.price * tick.size for tick in ordered if tick.size is not None])
+    vwap = quote / volume if quote is not None and volume else None
+    sources = sorted({tick.source for tick in ordered})
+    source = "s" if "s" in sources else sources[0]
+    return Bar(prices[0], max(prices), min(prices), prices[-1], volume, quote, vwap, len(prices), source)
+
+
+def combined(minutes: Sequence[Bar]) -> Bar:
+    """The bar over these minutes."""
+    volumes, quotes = [bar.volume for bar in minutes], [bar.quote_volume for bar in minutes]
+    volume = None if None in volumes else sum_in_order([v for v in volumes if v is not None])
+    quote = None if None in quotes else sum_in_order([q for q in quotes if q is not None])
+    return Bar(
+        minutes[0].open,
+        max(bar.high for bar in minutes),
+        min(bar.low for bar in minutes),
+        minutes[-1].close,
+        volume,
+        quote,
+        quote / volume if quote is not None and volume else None,
+        sum(bar.ticks for bar in minutes),
+        max((bar.source for bar in minutes), key="sar".index),
+    )
+
+
+def with_gaps(bars: Mapping[Key, Bar]) -> dict[Key, Bar]:
+    """The bars with the gap before each."""
+    result = dict(bars)
+    for (before, bar), (after, next_bar) in pairwise(sorted(bars.items(), key=lambda item: item[0])):
+        if before[:2] == after[:2] and before[2] + before[1].length < after[2]:
+            magnitude = (next_bar.open / bar.close - 1) * 100
+            result[after] = next_bar._replace(gap_magnitude_pct=magnitude, gap_type="quiet")
+    return result
+
+
+def expected_gaps(bars: Mapping[Key, Bar]) -> set[tuple[Any, ...]]:
+    """The gaps between bars that do not touch."""
+    return {
+        (*after[:2], before[2] + before[1].length, after[2], bars[after].gap_magnitude_pct)
+        for before, after in pairwise(sorted(bars))
+        if before[:2] == after[:2] and before[2] + before[1].length < after[2]
+    }
+
+
+def sum_in_order(values: Sequence[float]) -> float | None:
+    """The sum from left to right, rounded at each step as the database does."""
+    total: float | None = None
+    for value in values:
+        total = value if total is None else total + value
+    return total
