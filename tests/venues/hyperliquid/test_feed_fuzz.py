@@ -6,7 +6,7 @@ import math
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.venues.hyperliquid.wire import Answer, Noise, Pong, Trades, read_frame
+from strandline.venues.hyperliquid.wire import OtherFrame, Pong, SubscriptionReply, Trades, read_frame
 from tests.venues.hyperliquid.server import PONG, acknowledged, trades
 
 GOOD = [json.dumps(message).encode() for message in (trades(1), trades(1, 2, 3), PONG, acknowledged({"method": "x"}))]
@@ -20,15 +20,15 @@ def judge(frame: bytes) -> None:
     """What holds for all frames."""
     message = read_frame(frame)
     if isinstance(message, Trades):
-        for trade in message.read:
+        for trade in message.parsed:
             assert math.isfinite(trade.px)
             assert 0 <= trade.sz < math.inf
             assert -(2**63) <= trade.tid < 2**63
-        assert all(payload and reason for payload, reason in message.unread)
-    elif isinstance(message, Noise):
+        assert all(payload and reason for payload, reason in message.rejected)
+    elif isinstance(message, OtherFrame):
         assert message.reason or frame == b"Websocket connection established."
     else:
-        assert isinstance(message, Answer | Pong)
+        assert isinstance(message, SubscriptionReply | Pong)
 
 
 @given(st.binary(max_size=200))
@@ -63,11 +63,11 @@ def test_every_trade_is_read_or_told_apart(special: dict[str, object], good: int
     frame["data"][-1].update(special)
     message = read_frame(json.dumps(frame).encode())
     if isinstance(message, Trades):
-        assert len(message.read) + len(message.unread) == good + 1
-        assert len(message.read) >= good
+        assert len(message.parsed) + len(message.rejected) == good + 1
+        assert len(message.parsed) >= good
     else:
         # JSON has no way to say NaN or infinity: Python's is no JSON.
-        assert isinstance(message, Noise)
+        assert isinstance(message, OtherFrame)
         assert "NaN" in json.dumps(frame) or "Infinity" in json.dumps(frame)
 
 

@@ -211,7 +211,7 @@ def test_without_a_mid_the_mark_counts(box: Box) -> None:
     change(box, "metaAndAssetCtxs", context_row(1, midPx=None))
     with box.executor(box.key()) as executor:
         assert (
-            executor.prepare(box.buy(), row(), 1).details["price_then"]
+            executor.prepare(box.buy(), row(), 1).details["venue_price"]
             == box.answers["metaAndAssetCtxs"]({})[1][1]["markPx"]
         )
 

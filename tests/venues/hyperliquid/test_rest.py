@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from strandline.model.order import SignedOrder
 from strandline.model.result import OrderStatus, StillUnknown
-from strandline.venues.hyperliquid.answers import Market, Status
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
+from strandline.venues.hyperliquid.responses import Market, Status
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from tests.venues.hyperliquid.box import Box
 
-AT_ONCE = Timeouts(answer=2, order=2, tries=1, looks=1, pause=0)
+AT_ONCE = Timeouts(request=2, order=2, attempts=1, fill_polls=1, pause=0)
 
 
 class Parrot(ThreadingHTTPServer):
@@ -76,7 +76,7 @@ def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> Non
     parrot.status, parrot.body = status, body
     with asking(parrot.url) as rest:
         with pytest.raises(HyperliquidError):
-            rest.ask(Status, type="exchangeStatus")
+            rest.request(Status, type="exchangeStatus")
         with pytest.raises(HyperliquidError):
             rest.send(b"{}")
 
@@ -92,7 +92,7 @@ def test_bytes_are_sent_once(parrot: Parrot, status: int) -> None:
 def test_nobody_there() -> None:
     with asking("http://127.0.0.1:1") as rest:
         with pytest.raises(HyperliquidError):
-            rest.ask(Status, type="exchangeStatus")
+            rest.request(Status, type="exchangeStatus")
         with pytest.raises(HyperliquidError):
             rest.send(b"{}")
 
@@ -103,7 +103,7 @@ def test_numbers_that_are_none(parrot: Parrot, price: str) -> None:
     context = {"markPx": price, "funding": "0.0", "midPx": "1.0"}
     parrot.status, parrot.body = 200, msgspec.json.encode([{"universe": [asset]}, [context]])
     with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
-        rest.ask(Market, type="metaAndAssetCtxs")
+        rest.request(Market, type="metaAndAssetCtxs")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from solders.transaction import VersionedTransaction
 from strandline.model.plan import ExecutionPlan
 from strandline.venues.solana import simulation
 from strandline.venues.solana.addresses import JUPITER_PROGRAM
-from strandline.venues.solana.checks import MOST_PRIORITY_FEE, UnsafeTransactionError, checked
+from strandline.venues.solana.checks import MAX_PRIORITY_FEE, UnsafeTransactionError, checked
 from strandline.venues.solana.compute_budget import made_unique, priority_fee
 from strandline.venues.solana.jupiter import Jupiter, JupiterError, Quote, Swap
 from strandline.venues.solana.plan_details import PlanDetails
@@ -60,10 +60,10 @@ ANOTHER_SIGNS = Instruction(JUPITER_PROGRAM, b"route", [AccountMeta(OTHER, is_si
         (composed([LIMIT, PRICE, SWAP, ANOTHER_SIGNS]), "signed by"),
         (composed([LIMIT, PRICE, SWAP, PAY]), "calls 1111"),
         (composed([LIMIT, PRICE, Instruction(OTHER, b"", [])]), f"calls {OTHER}"),
-        (composed([PRICE, SWAP]), "does not say what it bids"),
-        (composed([LIMIT, SWAP]), "does not say what it bids"),
-        (composed([LIMIT, set_compute_unit_limit(1), PRICE, SWAP]), "does not say what it bids"),
-        (composed([LIMIT, set_compute_unit_price(MOST_PRIORITY_FEE), SWAP]), "bids 14000000 lamports"),
+        (composed([PRICE, SWAP]), "does not set its priority fee"),
+        (composed([LIMIT, SWAP]), "does not set its priority fee"),
+        (composed([LIMIT, set_compute_unit_limit(1), PRICE, SWAP]), "does not set its priority fee"),
+        (composed([LIMIT, set_compute_unit_price(MAX_PRIORITY_FEE), SWAP]), "bids 14000000 lamports"),
         (composed([LIMIT, PRICE, SWAP], kind=Message.new_with_blockhash), "not of version 0"),
         ("AAAA", "cannot be read"),
         ("not base 64", "cannot be read"),
@@ -122,20 +122,20 @@ def test_a_swap_that_brings_less_than_it_promised_is_not_signed(town: Town, monk
         prepare(town)
 
 
-def test_a_swap_that_takes_sol_besides_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(simulation, "MOST_BESIDES", 2_000_000)  # less than the rent of one account
-    with pytest.raises(UnsafeTransactionError, match="lamports besides"):
+def test_a_swap_that_costs_too_much_sol_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulation, "MAX_OTHER_LAMPORTS", 2_000_000)  # less than the rent of one account
+    with pytest.raises(UnsafeTransactionError, match="it costs"):
         prepare(town)
 
 
-def test_a_quote_for_another_question_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = Jupiter._ask
+def test_a_quote_for_another_swap_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Jupiter._request
 
     async def mixed_up(self: Jupiter, *args: Any, **options: Any) -> bytes:
         return (await honest(self, *args, **options)).replace(b"100000000", b"100000001")
 
-    monkeypatch.setattr(Jupiter, "_ask", mixed_up)
-    with pytest.raises(JupiterError, match="another question"):
+    monkeypatch.setattr(Jupiter, "_request", mixed_up)
+    with pytest.raises(JupiterError, match="another swap"):
         prepare(town)
 
 

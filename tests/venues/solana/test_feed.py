@@ -128,6 +128,6 @@ def test_listings_are_what_was_asked_for_and_nothing_that_is_called_like_it() ->
 def test_any_answer_is_read_or_told_apart(answer: object) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     prices = read_prices(body)
-    assert all(math.isfinite(price.usd) for price in prices.read.values())
-    assert all(reason for _, reason in prices.unread)
-    assert prices.read or prices.unread or json.loads(body) == {}
+    assert all(math.isfinite(price.usd) for price in prices.parsed.values())
+    assert all(reason for _, reason in prices.rejected)
+    assert prices.parsed or prices.rejected or json.loads(body) == {}

@@ -105,7 +105,7 @@ class Town:
     @contextmanager
     def executor(self, key: Keypair, *, waits: float = 30, **changes: Any) -> Iterator[SolanaExecutor]:
         """Of this wallet. It waits for an order in the venue's time, which takes none of ours."""
-        timeouts = Timeouts(for_order=waits, sleep=self.pause, elapsed=lambda: self.clock.now() / 1000)
+        timeouts = Timeouts(order=waits, sleep=self.pause, elapsed=lambda: self.clock.now() / 1000)
         executor = SolanaExecutor(self.access(key=str(key), **changes), timeouts)
         try:
             yield executor

@@ -1,7 +1,7 @@
-"""Money that came into the perpetuals account or left it, as Hyperliquid's ledger tells it.
+"""Deposits, withdrawals, transfers and funding of the perpetuals account, from Hyperliquid's ledger.
 
-A transfer is told to both its sides. What moves spot balances only, and kinds that are not known here, change nothing:
-if one moved money all the same, it shows as a difference when the account is reconciled.
+A transfer is listed for both accounts. Entries that move spot balances only, and unknown kinds of entries, count as
+nothing: if one did move money, reconciliation reports the difference.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,8 @@ from typing import Final
 
 from strandline.model.exact import Amount, Money
 from strandline.model.fill import CashCause, CashEvent
-from strandline.venues.hyperliquid.answers import FundingRow, LedgerDelta, LedgerRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.hyperliquid.responses import FundingRow, LedgerDelta, LedgerRow
 from strandline.venues.hyperliquid.wire import instant
 
 USDC: Final = "USDC"
@@ -19,13 +19,13 @@ _PERPS: Final = ""
 
 
 def funding(address: str, row: FundingRow) -> CashEvent:
-    """An hour's funding of one position; the venue gives it no hash."""
+    """Convert an hour's funding of one position; the venue gives it no hash, so the id is made of hour and coin."""
     event_id = f"funding:{address}:{row.time}:{row.delta.coin}"
     return cash_event(event_id, CashCause.FUNDING, Decimal(row.delta.usdc), row.time)
 
 
 def transfer(address: str, row: LedgerRow) -> CashEvent | None:
-    """A deposit or a withdrawal; None if the account has as much as before."""
+    """Convert a ledger row to a deposit or a withdrawal; None if it does not change the account's cash."""
     moved = _MOVES.get(row.delta.type, _nothing)(row.delta, address.lower())
     if not moved:
         return None
@@ -34,7 +34,7 @@ def transfer(address: str, row: LedgerRow) -> CashEvent | None:
 
 
 def cash_event(event_id: str, cause: CashCause, usdc: Decimal, time: int) -> CashEvent:
-    """All cash here is USDC."""
+    """Make an event in USDC, the only cash of the account."""
     return CashEvent(
         venue=HYPERLIQUID_PERPS,
         venue_event_id=event_id,
@@ -50,20 +50,20 @@ def _nothing(_: LedgerDelta, __: str) -> Decimal:
     return Decimal(0)
 
 
-def _came(delta: LedgerDelta, _: str) -> Decimal:
+def _incoming(delta: LedgerDelta, _: str) -> Decimal:
     return Decimal(delta.usdc)
 
 
-def _went(delta: LedgerDelta, _: str) -> Decimal:
+def _outgoing(delta: LedgerDelta, _: str) -> Decimal:
     return -Decimal(delta.usdc) - Decimal(delta.fee)
 
 
 def _between_accounts(delta: LedgerDelta, address: str) -> Decimal:
     moved = Decimal(0)
     if delta.user.lower() == address:
-        moved += _went(delta, address)
+        moved += _outgoing(delta, address)
     if delta.destination.lower() == address:
-        moved += _came(delta, address)
+        moved += _incoming(delta, address)
     return moved
 
 
@@ -71,8 +71,8 @@ def _between_classes(delta: LedgerDelta, _: str) -> Decimal:
     return Decimal(delta.usdc) if delta.to_perp else -Decimal(delta.usdc)
 
 
-def _sent(delta: LedgerDelta, address: str) -> Decimal:
-    """From any of somebody's balances to any of somebody's; each has its fee taken from where it came."""
+def _send(delta: LedgerDelta, address: str) -> Decimal:
+    """A `send` moves between any two balances of any two accounts; its fee is taken from the source."""
     if delta.token != USDC:
         return Decimal(0)
     moved = Decimal(0)
@@ -88,15 +88,15 @@ def _out_of_vault(delta: LedgerDelta, address: str) -> Decimal:
 
 
 _MOVES: Final[Mapping[str, Callable[[LedgerDelta, str], Decimal]]] = {
-    "deposit": _came,
-    "withdraw": _went,
+    "deposit": _incoming,
+    "withdraw": _outgoing,
     "internalTransfer": _between_accounts,
     "subAccountTransfer": _between_accounts,
     "accountClassTransfer": _between_classes,
-    "send": _sent,
-    "vaultCreate": _went,
-    "vaultDeposit": _went,
+    "send": _send,
+    "vaultCreate": _outgoing,
+    "vaultDeposit": _outgoing,
     "vaultWithdraw": _out_of_vault,
-    "vaultDistribution": _came,
-    "vaultLeaderCommission": _came,
+    "vaultDistribution": _incoming,
+    "vaultLeaderCommission": _incoming,
 }

@@ -1,4 +1,4 @@
-"""Trades on Hyperliquid: orders that trade at once within a limit, or not at all."""
+"""Executes on Hyperliquid with immediate-or-cancel limit orders."""
 
 from strandline.model.intent import ExecutionIntent
 from strandline.model.order import SignedOrder
@@ -25,9 +25,9 @@ class HyperliquidExecutor:
 
     def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
         self._config = config
-        self._patience = timeouts or Timeouts()
+        self._timeouts = timeouts or Timeouts()
         self._signer = Signer(wallet(config.get(PRIVATE_KEY.name)), config.mainnet)
-        self._rest = Rest(config.require(URL.name), self._patience)
+        self._rest = Rest(config.require(URL.name), self._timeouts)
 
     @property
     def venue(self) -> VenueKey:
@@ -36,7 +36,7 @@ class HyperliquidExecutor:
 
     @property
     def address(self) -> str:
-        """The account's; an API wallet's own is never asked about."""
+        """The account's address, which is not the API wallet's."""
         return self._config.address or self._signer.wallet.address
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
@@ -45,7 +45,7 @@ class HyperliquidExecutor:
         return preparation.plan(intent, position, attempt)
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
-        """The body of the request, which the venue takes once and not after the plan's deadline."""
+        """Sign the request; the venue accepts it once, and not after the plan's deadline."""
         if nonce is None:
             raise ValueError("an order on Hyperliquid needs a nonce")
         action = order_action(plan, PlanDetails.of(plan.details).asset)
@@ -60,16 +60,16 @@ class HyperliquidExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Submission.see_through`."""
-        return self._delivery(order).see_through()
+        """See `Submission.submit`."""
+        return self._submission(order).submit()
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
         """See `Submission.recover`."""
-        return self._delivery(order).recover()
+        return self._submission(order).recover()
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._rest.close()
 
-    def _delivery(self, order: SignedOrder) -> Submission:
-        return Submission(self._rest, self._signer, order, self._patience, self._config.clock)
+    def _submission(self, order: SignedOrder) -> Submission:
+        return Submission(self._rest, self._signer, order, self._timeouts, self._config.clock)

@@ -1,4 +1,4 @@
-"""Hyperliquid's past: the newest five thousand candles of each timeframe."""
+"""Reads Hyperliquid's candles: the newest five thousand of each timeframe."""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -8,7 +8,7 @@ from strandline.venues.feed import FeedError
 from strandline.venues.history import Candle
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.limits import HISTORY_LIMITS
-from strandline.venues.hyperliquid.public import ask
+from strandline.venues.hyperliquid.public import request
 from strandline.venues.hyperliquid.wire import milliseconds, read_candles
 from strandline.venues.rate_limiter import RateLimiter
 
@@ -17,7 +17,7 @@ _SETTLED: Final = timedelta(seconds=2)
 
 
 class HyperliquidHistory:
-    """Asks within the venue's limits, so that the first candles come at once and hundreds of coins take their time."""
+    """Requests candles within the venue's rate limit."""
 
     venue = HYPERLIQUID_PERPS
 
@@ -26,7 +26,7 @@ class HyperliquidHistory:
         self._rate_limiter = RateLimiter(HISTORY_LIMITS.rate)
 
     async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
-        """Minutes without trades are left out, as they are among bars."""
+        """Read the final candles that have trades; bars without trades do not exist here either."""
         newest = timeframe.last_final(as_of - _SETTLED)
         first = max(since, newest - (HISTORY_LIMITS.candles - 1) * timeframe.length)
         if newest < first:
@@ -38,7 +38,7 @@ class HyperliquidHistory:
             "startTime": milliseconds(first),
             "endTime": milliseconds(newest),
         }
-        body = await ask(self._url, {"type": "candleSnapshot", "req": wanted})
+        body = await request(self._url, {"type": "candleSnapshot", "req": wanted})
         try:
             found = read_candles(body)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""How much the account may borrow on a coin: decided for entries, and set at the venue where it differs."""
+"""Decides the leverage of entries, and sets it at the venue where it differs."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from strandline.model.plan import SkipExecution
 from strandline.model.strategy import Execution
-from strandline.venues.hyperliquid.answers import ActiveAsset, Asset, Leverage, Refused
+from strandline.venues.hyperliquid.responses import ActiveAsset, Asset, Leverage, Refused
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.signing import Signer, leverage_action
 from strandline.venues.hyperliquid.wire import milliseconds
@@ -15,8 +15,8 @@ _CROSS: Final = "cross"
 _BEFORE: Final = timedelta(seconds=1)
 
 
-def wanted_leverage(limits: Execution, funding_pct: Decimal, asset: Asset) -> int:
-    """What the limits say; less while funding is dear. The venue knows whole numbers only."""
+def target_leverage(limits: Execution, funding_pct: Decimal, asset: Asset) -> int:
+    """Limit the leverage, more so while funding is expensive; rounded down, as the venue takes whole numbers only."""
     if asset.only_isolated:
         raise SkipExecution("leverage", f"{asset.name} has no cross margin")
     leverage = limits.leverage
@@ -26,7 +26,7 @@ def wanted_leverage(limits: Execution, funding_pct: Decimal, asset: Asset) -> in
 
 
 class LeverageSetting(NamedTuple):
-    """One account's, for one coin."""
+    """The leverage setting of one account for one coin."""
 
     rest: Rest
     signer: Signer
@@ -34,14 +34,14 @@ class LeverageSetting(NamedTuple):
     coin: str
     asset: int
 
-    def make(self, leverage: int, now: datetime, deadline: datetime) -> None:
-        """Set it before the order is made, unless it is so already.
+    def set(self, leverage: int, now: datetime, deadline: datetime) -> None:
+        """Set it before the order is placed, unless it is set already.
 
-        This is a request of its own, of which nothing has to be written down: it opens no risk, and done twice or late
-        it is the same. Without an answer the entry is not made. Its nonce lies a second in the past, where no order
-        takes one any more: should it still meet one, one of the two is refused.
+        The request need not be recorded first: it opens no risk, and repeating it changes nothing. If it is not
+        answered, the entry is not made. Its nonce lies a second in the past, where orders no longer take nonces; if
+        it equals an order's nonce all the same, the venue refuses one of the two.
         """
-        active = self.rest.ask(ActiveAsset, type="activeAssetData", user=self.address, coin=self.coin)
+        active = self.rest.request(ActiveAsset, type="activeAssetData", user=self.address, coin=self.coin)
         if active.leverage == Leverage(_CROSS, leverage):
             return
         action = leverage_action(self.asset, leverage)

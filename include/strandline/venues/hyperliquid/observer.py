@@ -1,4 +1,4 @@
-"""Reads Hyperliquid by public address: prices, and how an account's cash came about."""
+"""Reads prices and the cash events of an account, by public address."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -10,15 +10,15 @@ from strandline.model.exact import Price
 from strandline.model.fill import CashCause, CashEvent
 from strandline.model.mark import Mark, Quote
 from strandline.venues.config import VenueConfig
-from strandline.venues.hyperliquid.answers import Account, Book, FundingRow, LedgerRow, Market
 from strandline.venues.hyperliquid.cash import cash_event, funding, transfer
+from strandline.venues.hyperliquid.responses import Account, Book, FundingRow, LedgerRow, Market
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.settings import URL
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant, milliseconds
 
 _SOURCE: Final = "hyperliquid"
-_MOST_AT_ONCE: Final = 500
+_PAGE_SIZE: Final = 500
 
 
 class HyperliquidObserver:
@@ -29,8 +29,8 @@ class HyperliquidObserver:
         self._rest = Rest(config.require(URL.name), timeouts or Timeouts())
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """The prices that positions are margined and liquidated at."""
-        market = self._rest.ask(Market, type="metaAndAssetCtxs")
+        """Read mark prices, at which positions are margined and liquidated."""
+        market = self._rest.request(Market, type="metaAndAssetCtxs")
         now = self._clock()
         return {
             asset.name: Mark(price=Price(context.mark_px), source=_SOURCE, observed_at=now)
@@ -39,8 +39,8 @@ class HyperliquidObserver:
         }
 
     def quote(self, token_contract: str) -> Quote:
-        """The top of the book."""
-        book = self._rest.ask(Book, type="l2Book", coin=token_contract)
+        """Read the top of the book."""
+        book = self._rest.request(Book, type="l2Book", coin=token_contract)
         bids, asks = book.levels
         if not bids or not asks:
             raise HyperliquidError(f"a side of the book of {token_contract} is empty")
@@ -52,8 +52,8 @@ class HyperliquidObserver:
         )
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """Its cash, which is all that it is worth: what it holds from before would be nobody's position."""
-        account = self._rest.ask(Account, type="clearinghouseState", user=address)
+        """Read the cash to open the ledger with; raise if the account holds positions already."""
+        account = self._rest.request(Account, type="clearinghouseState", user=address)
         held = ", ".join(f"{one.position.szi} {one.position.coin}" for one in account.asset_positions)
         if held:
             raise StrandlineError(
@@ -64,15 +64,15 @@ class HyperliquidObserver:
         return (cash_event(f"opening:{address}", CashCause.DEPOSIT, value, account.time),) if value else ()
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """Funding, deposits, withdrawals and transfers; the venue tells each as long as one asks."""
+        """Read funding, deposits, withdrawals and transfers since then."""
         start = milliseconds(since)
-        paid = self._rest.since(list[FundingRow], start, _MOST_AT_ONCE, type="userFunding", user=address)
-        moved = self._rest.since(
-            list[LedgerRow], start, _MOST_AT_ONCE, type="userNonFundingLedgerUpdates", user=address
+        paid = self._rest.request_since(list[FundingRow], start, _PAGE_SIZE, type="userFunding", user=address)
+        moved = self._rest.request_since(
+            list[LedgerRow], start, _PAGE_SIZE, type="userNonFundingLedgerUpdates", user=address
         )
         events = [*(funding(address, row) for row in paid), *(transfer(address, row) for row in moved)]
         return tuple(event for event in events if event is not None)
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._rest.close()

@@ -1,4 +1,4 @@
-"""Asks Hyperliquid what needs no account."""
+"""Requests public data from Hyperliquid's `/info`."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -7,19 +7,19 @@ import aiohttp
 
 from strandline.venues.feed import FeedError
 
-_PATIENCE: Final = aiohttp.ClientTimeout(total=20)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
 
 
-async def ask(url: str, request: Mapping[str, Any]) -> bytes:
-    """The answer of `/info` as it came; raises `FeedError`."""
+async def request(url: str, query: Mapping[str, Any]) -> bytes:
+    """Return the response as received; raise `FeedError`."""
     try:
         async with (
-            aiohttp.ClientSession(timeout=_PATIENCE) as session,
-            session.post(f"{url.rstrip('/')}/info", json=request) as answer,
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.post(f"{url.rstrip('/')}/info", json=query) as response,
         ):
-            body = await answer.read()
+            body = await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise FeedError(f"Hyperliquid cannot be asked for {request['type']}: {error!r}") from error
-    if answer.status != 200:
-        raise FeedError(f"Hyperliquid answers {answer.status} to {request['type']}")
+        raise FeedError(f"Hyperliquid cannot be reached for {query['type']}: {error!r}") from error
+    if response.status != 200:
+        raise FeedError(f"Hyperliquid answers {response.status} to {query['type']}")
     return body

@@ -1,4 +1,4 @@
-"""The line to Hyperliquid's REST API, through the official SDK."""
+"""Client of Hyperliquid's REST API, on top of the official SDK."""
 
 from typing import Final, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -8,12 +8,12 @@ import requests
 from hyperliquid.api import API  # type: ignore[import-untyped]
 from hyperliquid.utils.error import Error as SdkError  # type: ignore[import-untyped]
 
-from strandline.venues.hyperliquid.answers import Reply
+from strandline.venues.hyperliquid.responses import Reply
 from strandline.venues.hyperliquid.timeouts import Timeouts
 
 _THIS_MACHINE: Final = frozenset({"127.0.0.1", "::1", "localhost"})
-# The SDK trips over refusals that are not of the form it expects, which is how `KeyError` and the like come here.
-_NO_ANSWER: Final = (
+# The SDK raises KeyError and the like on error responses that have another form than it expects.
+_NO_RESPONSE: Final = (
     requests.RequestException,
     SdkError,
     msgspec.ValidationError,
@@ -25,7 +25,7 @@ _NO_ANSWER: Final = (
 
 
 class HyperliquidError(Exception):
-    """It could not be asked, or its answer makes no sense."""
+    """The venue could not be reached, or its response is invalid."""
 
 
 class _Timed(Protocol):
@@ -37,54 +37,54 @@ Row = TypeVar("Row", bound=_Timed)
 
 
 class Rest:
-    """Asks, and sends."""
+    """Sends requests to `/info` and signed actions to `/exchange`."""
 
     def __init__(self, url: str, timeouts: Timeouts) -> None:
-        self._api = API(url.rstrip("/"), timeouts.answer)
-        self._patience = timeouts
+        self._api = API(url.rstrip("/"), timeouts.request)
+        self._timeouts = timeouts
         if urlsplit(url).hostname in _THIS_MACHINE:
             self._api.session.trust_env = False  # a proxy does not know the simulated venues
 
-    def ask(self, kind: type[T], **query: object) -> T:
-        """A question changes nothing, so that it is asked again when there is no sensible answer."""
-        for tries_left in reversed(range(self._patience.tries)):
+    def request(self, kind: type[T], **query: object) -> T:
+        """Read from `/info`, again if there is no valid response: reading changes nothing."""
+        for attempts_left in reversed(range(self._timeouts.attempts)):
             try:
                 return msgspec.convert(self._api.post("/info", query), kind)
-            except _NO_ANSWER as error:
-                if not tries_left:
-                    raise HyperliquidError(f"no answer to {query['type']}: {type(error).__name__}") from error
-                self._patience.sleep(self._patience.pause)
+            except _NO_RESPONSE as error:
+                if not attempts_left:
+                    raise HyperliquidError(f"no response to {query['type']}: {type(error).__name__}") from error
+                self._timeouts.sleep(self._timeouts.pause)
         raise AssertionError("unreachable")
 
-    def since(self, kind: type[list[Row]], start: int, most: int, **query: object) -> list[Row]:
-        """All rows from `start` on; the venue gives `most` at a time. Those of one instant may come twice."""
+    def request_since(self, kind: type[list[Row]], start: int, page_size: int, **query: object) -> list[Row]:
+        """Read all rows from `start` on, page by page. Rows of one instant may be repeated."""
         found: list[Row] = []
         while True:
-            page = self.ask(kind, **query, startTime=start)
+            page = self.request(kind, **query, startTime=start)
             found += page
-            if len(page) < most:
+            if len(page) < page_size:
                 return found
             newest = max(row.time for row in page)
             if newest == start:
-                raise HyperliquidError(f"more than {most} rows of {query['type']} at {start}")
+                raise HyperliquidError(f"more than {page_size} rows of {query['type']} at {start}")
             start = newest
 
     def send(self, body: bytes) -> Reply:
-        """Exactly these bytes, once. An error means that nobody knows whether they were taken."""
+        """Send exactly these bytes once. After an error it is unknown whether the venue accepted them."""
         try:
-            answer = self._api.session.post(
-                f"{self._api.base_url}/exchange", data=body, timeout=self._patience.order, allow_redirects=False
+            response = self._api.session.post(
+                f"{self._api.base_url}/exchange", data=body, timeout=self._timeouts.order, allow_redirects=False
             )
         except requests.RequestException as error:
-            raise HyperliquidError(f"no answer to what was sent: {type(error).__name__}") from error
-        if answer.status_code != requests.codes.ok:
-            raise HyperliquidError(f"what was sent was answered with {answer.status_code}")
+            raise HyperliquidError(f"no response to the action: {type(error).__name__}") from error
+        if response.status_code != requests.codes.ok:
+            raise HyperliquidError(f"the action was answered with {response.status_code}")
         try:
-            reply: Reply = msgspec.json.decode(answer.content, type=Reply)
+            reply: Reply = msgspec.json.decode(response.content, type=Reply)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise HyperliquidError("the answer to what was sent cannot be read") from error
+            raise HyperliquidError("the response to the action cannot be read") from error
         return reply
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         self._api.session.close()

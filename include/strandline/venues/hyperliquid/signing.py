@@ -1,4 +1,4 @@
-"""Actions as Hyperliquid takes them, and signing them. Pure: no request, no clock."""
+"""Builds and signs actions. Pure: no request, no clock."""
 
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -17,11 +17,11 @@ from strandline.model.plan import ExecutionPlan
 from strandline.model.side import Side
 
 NOOP: Final[Mapping[str, Any]] = {"type": "noop"}
-"""Uses its nonce and does nothing: whatever else was signed with that nonce can never act any more."""
+"""Uses up its nonce and does nothing else: any other action with that nonce is refused from then on."""
 
 
 def wallet(secret: str | None) -> LocalAccount:
-    """The key that signs: the account's own, or that of an API wallet. The secret is never repeated."""
+    """Read the signing key, the account's own or an API wallet's. Errors never contain the secret."""
     if secret is None:
         raise StrandlineError("there is no key for Hyperliquid", "set STRANDLINE_HYPERLIQUID_KEY")
     try:
@@ -34,12 +34,12 @@ def wallet(secret: str | None) -> LocalAccount:
 
 
 def client_order_id(order_id: UUID) -> str:
-    """Ours and the venue's ids are both 128 bits."""
+    """Convert our order id; the venue's ids have 128 bits too."""
     return f"0x{order_id.hex}"
 
 
 def order_action(plan: ExecutionPlan, asset: int) -> Mapping[str, Any]:
-    """One order that trades at once as much as it can within its limit, and never rests. The keys' order is signed."""
+    """Build an immediate-or-cancel limit order. The order of the keys is part of what is signed."""
     wire = {
         "a": asset,
         "b": plan.side is Side.BUY,
@@ -54,18 +54,18 @@ def order_action(plan: ExecutionPlan, asset: int) -> Mapping[str, Any]:
 
 
 def leverage_action(asset: int, leverage: int) -> Mapping[str, Any]:
-    """The account's setting for a coin. Done twice it is the same."""
+    """Build the action that sets cross leverage for a coin; repeating it changes nothing."""
     return {"type": "updateLeverage", "asset": asset, "isCross": True, "leverage": leverage}
 
 
 class Signer(NamedTuple):
-    """A key, and the network that its signatures hold on."""
+    """A key, and the network that its signatures are valid on."""
 
     wallet: LocalAccount
     mainnet: bool
 
     def body(self, action: Mapping[str, Any], nonce: int, expires_after: int | None = None) -> bytes:
-        """What goes over the wire. The same arguments give the same bytes."""
+        """Build the request body; the same arguments give the same bytes."""
         signature = sign_l1_action(self.wallet, action, None, nonce, expires_after, self.mainnet)
         return msgspec.json.encode(
             {

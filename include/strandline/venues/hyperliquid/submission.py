@@ -1,7 +1,7 @@
-"""Sending a signed order, and finding out what became of it.
+"""Submits a signed order and determines its outcome.
 
-The venue takes a nonce once, and no order after its `expiresAfter`: that is what makes it harmless to send the same
-bytes again, and what a doubtful order is killed with. The client order id only finds it.
+The venue accepts a nonce once, and no order after its `expiresAfter`. So the same bytes can safely be sent again, and
+an order in doubt is invalidated by using up its nonce. The client order id only serves to find it.
 """
 
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from strandline.model.exact import Money, Price, Quantity
 from strandline.model.fill import Fill
 from strandline.model.order import SignedOrder
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.venues.hyperliquid.answers import Historical, OrderAnswer, OrderState, Refused, Reply, Status
 from strandline.venues.hyperliquid.fills import fills_of, total
 from strandline.venues.hyperliquid.plan_details import PlanDetails
+from strandline.venues.hyperliquid.responses import Historical, OrderState, OrderStatusResponse, Refused, Reply, Status
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.signing import NOOP, Signer
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from strandline.venues.hyperliquid.wire import instant
 from strandline.venues.slippage import slippage_bps
 
-_CERTAINLY_LATE: Final = timedelta(seconds=10)
+_EXPIRY_MARGIN: Final = timedelta(seconds=10)
 _OPEN: Final = frozenset({"open", "triggered"})
 _REJECTED: Final = "rejected"
 _UNMATCHED: Final = frozenset({"iocCancelRejected", "marketOrderNoLiquidityRejected"})
@@ -29,7 +29,7 @@ _UNMATCHED_TEXTS: Final = ("could not immediately match", "No liquidity availabl
 
 
 class Submission(NamedTuple):
-    """Of one order."""
+    """The submission of one order."""
 
     rest: Rest
     signer: Signer
@@ -37,14 +37,14 @@ class Submission(NamedTuple):
     timeouts: Timeouts
     clock: Callable[[], datetime]
 
-    def see_through(self) -> ExecutionResult:
-        """Send it; where the answer leaves a doubt, find out, and kill it if it has not acted yet."""
+    def submit(self) -> ExecutionResult:
+        """Send it; if the response leaves a doubt, recover it."""
         try:
-            state = _state(self.rest.send(self.order.signed_bytes))
+            state = _order_state(self.rest.send(self.order.signed_bytes))
             if isinstance(state, OrderState):
-                return self._told(state)
+                return self._from_response(state)
             doubt = state
-        except Exception as error:  # noqa: BLE001  the bytes may have left, and that is what must be told
+        except Exception as error:  # noqa: BLE001  the order may have been sent, so its outcome is in doubt
             doubt = f"{type(error).__name__}: {error}"
         found = self.recover()
         if isinstance(found, StillUnknown):
@@ -52,42 +52,43 @@ class Submission(NamedTuple):
         return found
 
     def recover(self) -> ExecutionResult | StillUnknown:
-        """Look for it; while nobody knows it, see to it that it can never act, and look again."""
+        """Look the order up; if the venue does not know it, make sure that it can never act, and look it up again."""
         try:
-            known = self._look()
+            known = self._order_status()
             if known is not None:
-                return self._became(known)
-            may_act = self._may_still_act()
-            known = self._look()
+                return self._from_status(known)
+            doubt = self._invalidate()
+            known = self._order_status()
             if known is not None:
-                return self._became(known)
-            return self._vanished() if may_act is None else self._unknown(may_act)
-        except Exception as error:  # noqa: BLE001  whatever it was, nothing is known
+                return self._from_status(known)
+            return self._from_fills() if doubt is None else self._unknown(doubt)
+        except Exception as error:  # noqa: BLE001  after any error the outcome is unknown
             return self._unknown(f"{type(error).__name__}: {error}")
 
-    def _told(self, state: OrderState) -> ExecutionResult:
-        """What the answer says for certain: the order acted or was refused, and its nonce is used either way."""
+    def _from_response(self, state: OrderState) -> ExecutionResult:
+        """Read a response that is certain: the order acted or was refused, and its nonce is used either way."""
         if state.filled is not None:
             return self._filled(state.filled.oid, Quantity(state.filled.total_sz))
         unmatched = any(text in (state.error or "") for text in _UNMATCHED_TEXTS)
         return self._result(OrderStatus.UNFILLED if unmatched else OrderStatus.REJECTED, error=state.error)
 
-    def _look(self) -> Historical | None:
-        answer = self.rest.ask(OrderAnswer, type="orderStatus", user=self.order.address, oid=self.order.client_order_id)
-        return answer.order
+    def _order_status(self) -> Historical | None:
+        return self.rest.request(
+            OrderStatusResponse, type="orderStatus", user=self.order.address, oid=self.order.client_order_id
+        ).order
 
-    def _may_still_act(self) -> str | None:
-        """Why it may; None when it is too late for it by both clocks, or when its nonce was free until just now."""
-        venue_time = instant(self.rest.ask(Status, type="exchangeStatus").time)
-        if min(venue_time, self.clock()) > self.order.plan.deadline + _CERTAINLY_LATE:
+    def _invalidate(self) -> str | None:
+        """Make sure that it can never act: it expired by both clocks, or its nonce was free. Else return why not."""
+        venue_time = instant(self.rest.request(Status, type="exchangeStatus").time)
+        if min(venue_time, self.clock()) > self.order.plan.deadline + _EXPIRY_MARGIN:
             return None
         if self.order.nonce is None:
             raise ValueError("an order on Hyperliquid has a nonce")
         reply = self.rest.send(self.signer.body(NOOP, self.order.nonce))
         return reply.response if isinstance(reply, Refused) else None
 
-    def _became(self, known: Historical) -> ExecutionResult | StillUnknown:
-        """An order that trades at once or never has come to its end; how much it traded shows in what it left."""
+    def _from_status(self, known: Historical) -> ExecutionResult | StillUnknown:
+        """Read the status of an IOC order, which is final; it traded what is missing from its original size."""
         if known.status in _OPEN:
             return self._unknown("it is still open")
         rejected = known.status.lower().endswith(_REJECTED)
@@ -99,18 +100,18 @@ class Submission(NamedTuple):
         return self._result(status, oid=known.order.oid, error=known.status)
 
     def _filled(self, oid: int, quantity: Quantity) -> ExecutionResult:
-        """The venue lists fills a moment after it has told of them."""
+        """Wait until the fills are listed, which takes the venue a moment."""
         fills: tuple[Fill, ...] = ()
-        for look in range(self.timeouts.looks):
-            if look:
+        for poll in range(self.timeouts.fill_polls):
+            if poll:
                 self.timeouts.sleep(self.timeouts.pause)
             fills = fills_of(self.rest, self.order, oid)
             if total(fills) == quantity:
                 return self._result(OrderStatus.FILLED, oid=oid, fills=fills)
         raise HyperliquidError(f"{quantity} was traded, and fills of {total(fills)} are listed")
 
-    def _vanished(self) -> ExecutionResult:
-        """The venue may forget an order sooner than its fills."""
+    def _from_fills(self) -> ExecutionResult:
+        """Decide by the fills alone: the venue may forget an order sooner than its fills."""
         fills = fills_of(self.rest, self.order)
         if fills:
             return self._result(OrderStatus.FILLED, fills=fills)
@@ -143,10 +144,10 @@ class Submission(NamedTuple):
         )
 
 
-def _state(reply: Reply) -> OrderState | str:
-    """What became of the one order, or what was said instead.
+def _order_state(reply: Reply) -> OrderState | str:
+    """Return the state of the one order, or the text of a reply without one.
 
-    A request that was refused as a whole has not used its nonce for certain, so that it could be taken another time.
+    A request that was refused as a whole may not have used its nonce, so it could still be accepted later.
     """
     if isinstance(reply, Refused):
         return reply.response

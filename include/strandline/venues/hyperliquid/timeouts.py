@@ -1,4 +1,4 @@
-"""How long to wait for what."""
+"""Timeouts and retries of requests to Hyperliquid."""
 
 import time
 from collections.abc import Callable
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Timeouts(NamedTuple):
-    """In seconds. A question is asked so often; so often one looks for fills that were announced already."""
+    """Timeouts in seconds; how often to try a reading request, and to poll for fills that are not listed yet."""
 
-    answer: float = 5.0
+    request: float = 5.0
     order: float = 10.0
-    tries: int = 3
-    looks: int = 6
+    attempts: int = 3
+    fill_polls: int = 6
     pause: float = 0.5
     sleep: Callable[[float], None] = time.sleep

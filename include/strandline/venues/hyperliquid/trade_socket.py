@@ -1,12 +1,13 @@
-"""One WebSocket to Hyperliquid, from its opening to its end."""
+"""One WebSocket connection to Hyperliquid: receives trades, subscribes, and keeps itself alive."""
 
 import asyncio
-from collections.abc import Callable, Set
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from strandline.venues.hyperliquid.wire import Answer, Message, Pong, read_frame, subscription
+from strandline.venues.hyperliquid.wire import Message, Pong, SubscriptionReply, read_frame, subscription
 from strandline.venues.rate_limiter import RateLimiter
 
 _PING: Final = '{"method":"ping"}'
@@ -15,89 +16,91 @@ _SILENT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 30.0
 
 
-class Wanted:
-    """The coins that shall be heard."""
+class Subscriptions:
+    """The coins to subscribe to; they may change at any time."""
 
     def __init__(self) -> None:
-        self.coins: Set[str] = frozenset()
+        self.coins: AbstractSet[str] = frozenset()
         self.changed = asyncio.Event()
 
-    def be(self, coins: Set[str]) -> None:
-        """From now on these."""
+    def set(self, coins: AbstractSet[str]) -> None:
+        """Replace them."""
         if coins != self.coins:
             self.coins = coins
             self.changed.set()
 
 
 class TradeSocket:
-    """Hears, keeps the connection alive, and subscribes to what is wanted and to nothing else."""
+    """Keeps the connection's subscriptions equal to `Subscriptions`, and passes on every message."""
 
     def __init__(
         self,
         socket: ClientConnection,
-        wanted: Wanted,
+        subscriptions: Subscriptions,
         rate_limiter: RateLimiter,
-        tell: Callable[[bytes, Message], None],
+        on_message: Callable[[bytes, Message], None],
     ) -> None:
         self._socket = socket
-        self._wanted = wanted
+        self._subscriptions = subscriptions
         self._rate_limiter = rate_limiter
-        self._tell = tell
+        self._on_message = on_message
         self._unanswered = 0
         self._answered = asyncio.Event()
         self._settling = False
         self._settled = asyncio.Event()
-        self._heard_at = asyncio.get_running_loop().time()
+        self._received_at = asyncio.get_running_loop().time()
 
     @property
     def settled(self) -> bool:
-        """All that is wanted has been answered and replayed: nothing that the venue has told is missing."""
-        return self._settled.is_set() and not self._wanted.changed.is_set()
+        """Whether every subscription is confirmed and replayed, so that no trade is missing."""
+        return self._settled.is_set() and not self._subscriptions.changed.is_set()
 
     async def run(self) -> None:
-        """Ends with an error in any case: connections only ever break."""
+        """Run until the connection breaks, which raises."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._hear())
-            tasks.create_task(self._stay_alive())
-            tasks.create_task(self._follow())
+            tasks.create_task(self._receive())
+            tasks.create_task(self._keep_alive())
+            tasks.create_task(self._follow_subscriptions())
 
-    async def _hear(self) -> None:
+    async def _receive(self) -> None:
         clock = asyncio.get_running_loop().time
         while True:
             frame = await self._socket.recv(decode=False)
-            self._heard_at = clock()
+            self._received_at = clock()
             message = read_frame(frame)
-            if isinstance(message, Answer):
+            if isinstance(message, SubscriptionReply):
                 self._unanswered = max(0, self._unanswered - 1)
                 if not self._unanswered:
                     self._answered.set()
             elif isinstance(message, Pong) and self._settling:
                 self._settled.set()
-            self._tell(frame, message)
+            self._on_message(frame, message)
 
-    async def _stay_alive(self) -> None:
-        """A ping whenever it is quiet: its answer proves that nothing is missing, and the venue does not hang up."""
+    async def _keep_alive(self) -> None:
+        """Ping whenever it is quiet: the pong proves that nothing is missing, and the venue does not disconnect."""
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(_QUIET_SECONDS)
-            silence = clock() - self._heard_at
+            silence = clock() - self._received_at
             if silence > _SILENT_SECONDS:
-                raise TimeoutError(f"nothing heard for {silence:.0f} seconds")
+                raise TimeoutError(f"nothing received for {silence:.0f} seconds")
             if silence > _QUIET_SECONDS:
                 await self._send(_PING)
 
-    async def _follow(self) -> None:
-        heard: frozenset[str] = frozenset()
+    async def _follow_subscriptions(self) -> None:
+        current: frozenset[str] = frozenset()
         while True:
-            self._wanted.changed.clear()
-            wanted = frozenset(self._wanted.coins)
-            await self._change(heard, wanted)
-            heard = wanted
-            await self._wanted.changed.wait()
+            self._subscriptions.changed.clear()
+            wanted = frozenset(self._subscriptions.coins)
+            await self._change(current, wanted)
+            current = wanted
+            await self._subscriptions.changed.wait()
 
-    async def _change(self, heard: frozenset[str], wanted: frozenset[str]) -> None:
-        """Only what differs is said; then a ping, whose answer comes after all that the subscriptions replay."""
-        changes = [(coin, False) for coin in sorted(heard - wanted)] + [(coin, True) for coin in sorted(wanted - heard)]
+    async def _change(self, current: frozenset[str], wanted: frozenset[str]) -> None:
+        """Send the differences, then a ping: its pong comes after everything that the subscriptions replay."""
+        changes = [(coin, False) for coin in sorted(current - wanted)] + [
+            (coin, True) for coin in sorted(wanted - current)
+        ]
         self._settled.clear()
         self._answered.clear()
         self._unanswered = len(changes)

@@ -1,4 +1,4 @@
-"""Hyperliquid's messages as bytes, and what they say."""
+"""Encodes and decodes Hyperliquid's market data."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ _MIN_NOTIONAL: Final = Money(10)
 _STALE_AFTER: Final = timedelta(seconds=120)
 _GREETING: Final = b"Websocket connection established."
 
-# What a double, an instant and a bigint can hold; prices and sizes come as text, which must not say inf or nan.
+# The ranges of double, timestamp and bigint columns; prices and sizes are text, in which inf and nan are refused.
 _Number: TypeAlias = Annotated[float, Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 _Amount: TypeAlias = Annotated[float, Meta(ge=0, le=sys.float_info.max)]
 _Milliseconds: TypeAlias = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
@@ -35,29 +35,29 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
 
 
 class Trades(NamedTuple):
-    """A frame of trades; what could not be read in it is told apart, each with the reason."""
+    """A frame of trades, and those in it that could not be parsed, each with the reason."""
 
-    read: list[Trade]
-    unread: list[tuple[bytes, str]]
+    parsed: list[Trade]
+    rejected: list[tuple[bytes, str]]
 
 
-class Answer(NamedTuple):
-    """To something that we asked for; `fault` says why it was refused."""
+class SubscriptionReply(NamedTuple):
+    """The response to a subscription; `error` says why it was refused."""
 
-    fault: str | None
+    error: str | None
 
 
 class Pong(NamedTuple):
-    """To a ping."""
+    """The response to a ping."""
 
 
-class Noise(NamedTuple):
-    """A frame that says nothing to us; without a reason that is as it should be."""
+class OtherFrame(NamedTuple):
+    """Any other frame; `reason` says what is wrong with it, if anything."""
 
     reason: str | None
 
 
-Message: TypeAlias = Trades | Answer | Pong | Noise
+Message: TypeAlias = Trades | SubscriptionReply | Pong | OtherFrame
 
 
 class _Envelope(msgspec.Struct, frozen=True):
@@ -89,40 +89,40 @@ class _Candle(msgspec.Struct, frozen=True, gc=False):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _TRADE: Final = msgspec.json.Decoder(Trade, strict=False)
 _TRADES: Final = msgspec.json.Decoder(list[Trade], strict=False)
-_PIECES: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _TEXT: Final = msgspec.json.Decoder(str)
 _META: Final = msgspec.json.Decoder(_Meta)
 _CANDLES: Final = msgspec.json.Decoder(list[_Candle], strict=False)
-# Nesting without end is refused by the decoder in its own way.
+# The decoder raises RecursionError on nesting that is too deep.
 _UNREADABLE: Final = (ValueError, RecursionError)
 
 
 def read_frame(frame: bytes) -> Message:
-    """What the venue said; never raises, whatever the bytes are."""
+    """Decode a frame; never raises, whatever the bytes are."""
     if frame == _GREETING:
-        return Noise(None)
+        return OtherFrame(None)
     try:
         envelope = _ENVELOPE.decode(frame)
         if envelope.channel == "trades":
             return _trades(bytes(envelope.data))
         if envelope.channel == "error":
-            return Answer(_TEXT.decode(envelope.data))
+            return SubscriptionReply(_TEXT.decode(envelope.data))
     except _UNREADABLE as error:
-        return Noise(str(error))
+        return OtherFrame(str(error))
     if envelope.channel == "subscriptionResponse":
-        return Answer(None)
-    return Pong() if envelope.channel == "pong" else Noise(f"unknown channel {envelope.channel[:40]!r}")
+        return SubscriptionReply(None)
+    return Pong() if envelope.channel == "pong" else OtherFrame(f"unknown channel {envelope.channel[:40]!r}")
 
 
 def subscription(coin: str, *, wanted: bool) -> str:
-    """The message that begins or ends the trades of a coin."""
+    """Encode the message that subscribes to the trades of a coin, or unsubscribes."""
     method = "subscribe" if wanted else "unsubscribe"
-    told = {"method": method, "subscription": {"type": "trades", "coin": coin}}
-    return msgspec.json.encode(told).decode()
+    message = {"method": method, "subscription": {"type": "trades", "coin": coin}}
+    return msgspec.json.encode(message).decode()
 
 
 def read_listings(body: bytes) -> list[Listing]:
-    """The answer to `meta`; raises ValueError."""
+    """Decode the response to `meta`; raise ValueError."""
     return [
         Listing(
             token_contract=asset.name,
@@ -137,29 +137,29 @@ def read_listings(body: bytes) -> list[Listing]:
 
 
 def read_candles(body: bytes) -> list[Candle]:
-    """The answer to `candleSnapshot`; raises ValueError."""
+    """Decode the response to `candleSnapshot`; raise ValueError."""
     return [Candle(instant(one.t), one.o, one.h, one.l, one.c, one.v, one.n) for one in _CANDLES.decode(body)]
 
 
 def instant(milliseconds: int) -> datetime:
-    """The venue's unit of time is the millisecond."""
+    """Convert from the venue's milliseconds."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def milliseconds(moment: datetime) -> int:
-    """For requests."""
+    """Convert to the venue's milliseconds."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def _trades(data: bytes) -> Trades:
-    """All at once where nothing is wrong, else one by one, so that one bad trade takes no good one with it."""
+    """Decode all at once; if that fails one by one, so that one bad trade does not reject the others."""
     try:
         return Trades(_TRADES.decode(data), [])
     except _UNREADABLE:
         found = Trades([], [])
-        for piece in _PIECES.decode(data):
+        for piece in _RAW_ITEMS.decode(data):
             try:
-                found.read.append(_TRADE.decode(piece))
+                found.parsed.append(_TRADE.decode(piece))
             except _UNREADABLE as error:
-                found.unread.append((bytes(piece), str(error)))
+                found.rejected.append((bytes(piece), str(error)))
         return found

@@ -1,4 +1,4 @@
-"""The well-known addresses of Solana that we deal with."""
+"""Well-known addresses of Solana."""
 
 from typing import Final
 
@@ -13,10 +13,10 @@ TOKEN_2022_PROGRAM: Final = Pubkey.from_string("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHn
 TOKEN_ACCOUNT_PROGRAM: Final = Pubkey.from_string("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 
 MAINNET: Final = "5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d"
-"""The hash of its first block: what tells it from other clusters."""
+"""The hash of the first block, which identifies the cluster."""
 
 
 def token_account(owner: str, mint: str, token_program: Pubkey = TOKEN_PROGRAM) -> str:
-    """Where a wallet keeps a token."""
+    """The address of a wallet's account of a token."""
     seeds = [bytes(Pubkey.from_string(owner)), bytes(token_program), bytes(Pubkey.from_string(mint))]
     return str(Pubkey.find_program_address(seeds, TOKEN_ACCOUNT_PROGRAM)[0])

@@ -1,4 +1,4 @@
-"""What the wallet has of what a swap needs, as of one block."""
+"""Reads the wallet's balances that a swap needs, as of one block."""
 
 from typing import Final, NamedTuple
 
@@ -13,11 +13,11 @@ from strandline.venues.solana.units import USDC_DECIMALS
 _PROGRAMS: Final = (TOKEN_PROGRAM, TOKEN_2022_PROGRAM)
 _MINT_SIZE: Final = 82
 _TOKEN_ACCOUNT_SIZE: Final = 165
-"""What is the same in both programs; extensions follow."""
+"""The part that both token programs share; extensions follow it."""
 
 
-class Purse(NamedTuple):
-    """One token: where the wallet keeps it, and how much, raw. An account that is not there yet holds nothing."""
+class TokenHolding(NamedTuple):
+    """The wallet's account of a token, and its raw amount: 0 if the account does not exist yet."""
 
     mint: str
     decimals: int
@@ -25,30 +25,30 @@ class Purse(NamedTuple):
     amount: int
 
 
-class Funds(NamedTuple):
-    """All of it."""
+class Balances(NamedTuple):
+    """The wallet's SOL, its USDC and the token to trade."""
 
     lamports: int
-    usdc: Purse
-    token: Purse
+    usdc: TokenHolding
+    token: TokenHolding
 
 
-async def read_funds(node: Node, wallet: str, mint: str) -> Funds:
-    """Ask the node. Decimals are those of the mint itself; what is no mint is `not_tradable`."""
+async def read_balances(node: Node, wallet: str, mint: str) -> Balances:
+    """Read them from the node; raise `SkipExecution` if the mint is not a token's."""
     usdc_account = token_account(wallet, USDC)
     candidates = [token_account(wallet, mint, program) for program in _PROGRAMS]
-    own, told, usdc, *tokens = await node.accounts([wallet, mint, usdc_account, *candidates])
-    if told is None or (program := Pubkey.from_string(told.owner)) not in _PROGRAMS:
-        raise SkipExecution("not_tradable", f"{mint} is no token")
-    decimals = Mint.from_bytes(told.content[:_MINT_SIZE]).decimals
-    place = _PROGRAMS.index(program)
-    return Funds(
+    own, mint_account, usdc, *tokens = await node.accounts([wallet, mint, usdc_account, *candidates])
+    if mint_account is None or (program := Pubkey.from_string(mint_account.owner)) not in _PROGRAMS:
+        raise SkipExecution("not_tradable", f"{mint} is not a token")
+    decimals = Mint.from_bytes(mint_account.content[:_MINT_SIZE]).decimals
+    index = _PROGRAMS.index(program)
+    return Balances(
         lamports=0 if own is None else own.lamports,
-        usdc=Purse(USDC, USDC_DECIMALS, usdc_account, tokens_in(usdc)),
-        token=Purse(mint, decimals, candidates[place], tokens_in(tokens[place])),
+        usdc=TokenHolding(USDC, USDC_DECIMALS, usdc_account, tokens_in(usdc)),
+        token=TokenHolding(mint, decimals, candidates[index], tokens_in(tokens[index])),
     )
 
 
 def tokens_in(account: Account | None) -> int:
-    """What a token account holds, raw."""
+    """The raw amount that a token account holds."""
     return 0 if account is None else TokenAccount.from_bytes(account.content[:_TOKEN_ACCOUNT_SIZE]).amount

@@ -1,4 +1,4 @@
-"""What a transaction must be before we sign it: somebody else composed it."""
+"""Checks a transaction that Jupiter built before it is signed."""
 
 import base64
 from typing import Final
@@ -10,15 +10,15 @@ from strandline.model.errors import StrandlineError
 from strandline.venues.solana.addresses import COMPUTE_BUDGET_PROGRAM, JUPITER_PROGRAM, TOKEN_ACCOUNT_PROGRAM
 from strandline.venues.solana.compute_budget import priority_fee
 
-MOST_PRIORITY_FEE: Final = 10_000_000
-"""Lamports; a bid for being executed that is higher is not made, however urgent it is."""
+MAX_PRIORITY_FEE: Final = 10_000_000
+"""In lamports; no higher priority fee is paid, however urgent the trade."""
 
 _EXPECTED_PROGRAMS: Final = frozenset({COMPUTE_BUDGET_PROGRAM, TOKEN_ACCOUNT_PROGRAM, JUPITER_PROGRAM})
-"""None of them moves anything of a wallet by itself, except by Jupiter's swap, which is rehearsed."""
+"""None of them moves a wallet's assets except Jupiter's swap, which is simulated before it is signed."""
 
 
 class UnsafeTransactionError(StrandlineError):
-    """Nothing was signed."""
+    """The transaction was not signed."""
 
     def __init__(self, fault: str) -> None:
         super().__init__(
@@ -27,21 +27,21 @@ class UnsafeTransactionError(StrandlineError):
 
 
 def checked(transaction: str, wallet: str) -> MessageV0:
-    """The message of a base64 transaction that this wallet alone signs and pays for, and that only swaps."""
+    """Return the message of a base64 transaction; raise unless only this wallet signs and pays, and it only swaps."""
     message = _message(transaction)
     signers = [str(key) for key in message.account_keys[: message.header.num_required_signatures]]
     if signers != [wallet]:
-        raise UnsafeTransactionError(f"it is to be signed by {', '.join(signers) or 'nobody'}, not by {wallet} alone")
+        raise UnsafeTransactionError(f"it must be signed by {', '.join(signers) or 'nobody'}, not by {wallet} alone")
     for instruction in message.instructions:
         index = instruction.program_id_index
         program = message.account_keys[index] if index < len(message.account_keys) else None
         if program not in _EXPECTED_PROGRAMS:
-            raise UnsafeTransactionError(f"it calls {program or 'a program that it does not name'}")
+            raise UnsafeTransactionError(f"it calls {program or 'a program that is not among its accounts'}")
     fee = priority_fee(message)
     if fee is None:
-        raise UnsafeTransactionError("it does not say what it bids for being executed")
-    if fee > MOST_PRIORITY_FEE:
-        raise UnsafeTransactionError(f"it bids {fee} lamports for being executed, more than {MOST_PRIORITY_FEE}")
+        raise UnsafeTransactionError("it does not set its priority fee exactly once")
+    if fee > MAX_PRIORITY_FEE:
+        raise UnsafeTransactionError(f"its priority fee is {fee} lamports, more than {MAX_PRIORITY_FEE}")
     return message
 
 

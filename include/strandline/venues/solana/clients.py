@@ -1,4 +1,4 @@
-"""The line to Jupiter and to a node: both clients are asynchronous, and who trades is not."""
+"""Runs the asynchronous clients of Jupiter and of a node for synchronous callers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,11 +14,11 @@ from strandline.venues.solana.settings import JUPITER_API_KEY, JUPITER_URL, RPC_
 
 T = TypeVar("T")
 
-_ANSWER_SECONDS: Final = 5.0
+_REQUEST_SECONDS: Final = 5.0
 
 
 class Clients:
-    """Runs what is asked on an event loop of its own; connections are opened when they are first needed."""
+    """Has its own event loop, and opens connections when they are first needed."""
 
     def __init__(self, config: VenueConfig) -> None:
         self._rpc_url = config.require(RPC_URL.name)
@@ -27,25 +27,25 @@ class Clients:
         self._runner = asyncio.Runner()
         self._open: tuple[aiohttp.ClientSession, AsyncClient] | None = None
 
-    def run(self, ask: Callable[[Jupiter, Node], Awaitable[T]]) -> T:
-        """Ask, and wait for the end of it."""
-        return self._runner.run(self._ask(ask))
+    def run(self, work: Callable[[Jupiter, Node], Awaitable[T]]) -> T:
+        """Run it to its end."""
+        return self._runner.run(self._with_clients(work))
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close connections."""
         if self._open is not None:
-            self._runner.run(self._shut(*self._open))
+            self._runner.run(self._close_clients(*self._open))
             self._open = None
         self._runner.close()
 
-    async def _ask(self, ask: Callable[[Jupiter, Node], Awaitable[T]]) -> T:
+    async def _with_clients(self, work: Callable[[Jupiter, Node], Awaitable[T]]) -> T:
         if self._open is None:
-            session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_ANSWER_SECONDS))
-            self._open = session, AsyncClient(self._rpc_url, timeout=_ANSWER_SECONDS)
+            session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS))
+            self._open = session, AsyncClient(self._rpc_url, timeout=_REQUEST_SECONDS)
         session, client = self._open
-        return await ask(Jupiter(session, self._jupiter_url, self._jupiter_api_key), Node(client))
+        return await work(Jupiter(session, self._jupiter_url, self._jupiter_api_key), Node(client))
 
     @staticmethod
-    async def _shut(session: aiohttp.ClientSession, client: AsyncClient) -> None:
+    async def _close_clients(session: aiohttp.ClientSession, client: AsyncClient) -> None:
         await session.close()
         await client.close()

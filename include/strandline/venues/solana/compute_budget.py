@@ -1,4 +1,4 @@
-"""What a transaction bids for being executed: a limit of compute units, and a price for each."""
+"""Reads a transaction's compute budget (unit limit and unit price), and uses it to make transactions unique."""
 
 import struct
 from typing import Final
@@ -12,11 +12,11 @@ _LIMIT: Final = struct.Struct("<BI")
 _PRICE: Final = struct.Struct("<BQ")
 _SETS_LIMIT, _SETS_PRICE = 2, 3
 _MICRO_LAMPORTS: Final = 1_000_000
-_PART_THAT_MAY_DIFFER: Final = 16
+_LARGEST_PART: Final = 16
 
 
 def priority_fee(message: MessageV0) -> int | None:
-    """In lamports; None where limit or price is not said exactly once."""
+    """In lamports; None unless limit and price are each set exactly once."""
     limits, prices = _settings(message, _SETS_LIMIT, _LIMIT), _settings(message, _SETS_PRICE, _PRICE)
     if len(limits) != 1 or len(prices) != 1:
         return None
@@ -25,13 +25,13 @@ def priority_fee(message: MessageV0) -> int | None:
 
 
 def made_unique(message: MessageV0, number: int) -> MessageV0:
-    """The same, told apart by a number: two equal swaps on one blockhash would be one transaction.
+    """Make the message differ by a number: two equal swaps on one blockhash would be the same transaction.
 
-    The limit of compute units is lowered by what the number says, by a sixteenth at most. Swaps need
-    a fraction of it, and the fee only gets smaller.
+    The number lowers the compute unit limit, by a sixteenth at most. Swaps need a fraction of the limit, and the
+    fee only gets smaller.
     """
     [(index, limit)] = _settings(message, _SETS_LIMIT, _LIMIT)
-    data = _LIMIT.pack(_SETS_LIMIT, limit - number % max(1, limit // _PART_THAT_MAY_DIFFER))
+    data = _LIMIT.pack(_SETS_LIMIT, limit - number % max(1, limit // _LARGEST_PART))
     instructions = list(message.instructions)
     instructions[index] = CompiledInstruction(
         instructions[index].program_id_index, data, bytes(instructions[index].accounts)
@@ -43,7 +43,7 @@ def made_unique(message: MessageV0, number: int) -> MessageV0:
 
 
 def _settings(message: MessageV0, kind: int, layout: struct.Struct) -> list[tuple[int, int]]:
-    """Where a setting stands among the instructions, and what it says."""
+    """Find a setting's instructions: their positions and values."""
     found = []
     for index, instruction in enumerate(message.instructions):
         data = bytes(instruction.data)

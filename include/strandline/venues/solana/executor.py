@@ -1,7 +1,7 @@
-"""Trades on Solana: swaps between USDC and a token, composed by Jupiter, signed here, sent through an own node.
+"""Executes on Solana: swaps between USDC and a token, built by Jupiter, signed here, sent through a node.
 
-The signature is known before anything is sent, so that whatever happens the order can be found again. The chain takes
-a signature once, and none after its last valid block: that is what makes it harmless to send the same bytes again.
+The signature is known before anything is sent, so the order can always be found again. The chain accepts a signature
+once, and not after its last valid block, so the same bytes can safely be sent again.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ from strandline.venues.solana.submission import Submission
 from strandline.venues.solana.timeouts import Timeouts
 from strandline.venues.solana.wallet import keypair, signed
 
-_TRIES: Final = 3
+_ATTEMPTS: Final = 3
 
 
 class SolanaExecutor:
@@ -37,14 +37,14 @@ class SolanaExecutor:
 
     def __init__(self, config: VenueConfig, timeouts: Timeouts | None = None) -> None:
         self._config = config
-        self._patience = timeouts or Timeouts()
+        self._timeouts = timeouts or Timeouts()
         self._key = keypair(config.get(PRIVATE_KEY.name))
         if config.address not in {None, self.address}:
             raise StrandlineError(
                 f"the key of the Solana wallet is that of {self.address}, not of {config.address}",
                 "set STRANDLINE_SOLANA_KEY to that wallet's key",
             )
-        self._line = Clients(config)
+        self._clients = Clients(config)
         self._cluster_known = False
 
     @property
@@ -58,32 +58,32 @@ class SolanaExecutor:
         return str(self._key.pubkey())
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """See `Preparation`. It has no effect, so that all of it is tried again at once when something goes wrong.
+        """See `Preparation`. It changes nothing, so it is simply tried again after an error.
 
-        A rehearsal too: of the nodes behind one address, one may not know yet what another has told.
+        That includes the simulation: of the nodes behind one URL, one may be behind another.
         """
 
-        async def ask(jupiter: Jupiter, node: Node) -> ExecutionPlan:
+        async def prepare(jupiter: Jupiter, node: Node) -> ExecutionPlan:
             preparation = Preparation(jupiter, node, self.address, self._config.limits, self._config.clock)
-            tries = 1
+            attempts = 1
             while True:
                 try:
                     await self._refuse_other_cluster(node)
                     return await preparation.plan(intent, position, attempt)
                 except (JupiterError, NodeError, UnsafeTransactionError):
-                    if tries == _TRIES:
+                    if attempts == _ATTEMPTS:
                         raise
-                tries += 1
-                await self._patience.sleep(self._patience.look)
+                attempts += 1
+                await self._timeouts.sleep(self._timeouts.pause)
 
-        return self._line.run(ask)
+        return self._clients.run(prepare)
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
-        """The plan's transaction with our signature, which is also its name at the venue."""
+        """Sign the plan's transaction; the signature is also its id."""
         if nonce is not None:
             raise ValueError("orders on Solana take no nonce")
-        terms = PlanDetails.of(plan.details)
-        transaction = signed(checked(terms.transaction, self.address), self._key)
+        details = PlanDetails.of(plan.details)
+        transaction = signed(checked(details.transaction, self.address), self._key)
         signature = str(transaction.signatures[0])
         return SignedOrder(
             plan=plan,
@@ -92,29 +92,29 @@ class SolanaExecutor:
             nonce=None,
             signature=signature,
             signed_bytes=bytes(transaction),
-            last_valid_height=terms.last_valid_height,
+            last_valid_height=details.last_valid_height,
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Submission.see_through`."""
-        return self._line.run(lambda _, node: self._delivery(node, order).see_through())
+        """See `Submission.submit`."""
+        return self._clients.run(lambda _, node: self._submission(node, order).submit())
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
         """See `Submission.recover`."""
-        return self._line.run(lambda _, node: self._delivery(node, order).recover())
+        return self._clients.run(lambda _, node: self._submission(node, order).recover())
 
     def close(self) -> None:
-        """Let go of connections."""
-        self._line.close()
+        """Close connections."""
+        self._clients.close()
 
-    def _delivery(self, node: Node, order: SignedOrder) -> Submission:
-        return Submission(node, order, self._patience, self._config.clock)
+    def _submission(self, node: Node, order: SignedOrder) -> Submission:
+        return Submission(node, order, self._timeouts, self._config.clock)
 
     async def _refuse_other_cluster(self, node: Node) -> None:
-        """Real money moves on mainnet only when that is meant, and nothing else is taken for it."""
+        """Refuse a node of another cluster than the configured one, so that a test never trades real money."""
         if self._cluster_known:
             return
-        mainnet = await node.genesis() == MAINNET
+        mainnet = await node.genesis_hash() == MAINNET
         if mainnet is not self._config.mainnet:
             expected, found = ("mainnet", "another cluster") if self._config.mainnet else ("a test cluster", "mainnet")
             raise StrandlineError(

@@ -1,4 +1,4 @@
-"""Proof that a transaction can never land any more: only then may another one take its place."""
+"""Proves that a transaction can never land any more: only then may another one replace it."""
 
 from solders.transaction import VersionedTransaction
 
@@ -8,25 +8,26 @@ from strandline.venues.solana.timeouts import Timeouts
 
 
 async def can_never_land(node: Node, order: SignedOrder, timeouts: Timeouts) -> bool:
-    """Whether all of this holds, twice with a pause between: a node may be behind, and may forget for a moment.
+    """Whether all of this holds, twice with a pause between, since a node may be behind or forget for a moment:
 
-    The chain is final beyond the last block that may hold it; its blockhash is worn out; and a node that knows the
-    chain so far has never seen it, neither among the statuses nor among the transactions.
+    - the chain is finalized beyond the transaction's last valid block,
+    - its blockhash has expired,
+    - a node that has seen the chain so far finds it neither among the statuses nor among the transactions.
     """
-    if not await _seems_dead(node, order):
+    if not await _looks_expired(node, order):
         return False
-    await timeouts.sleep(timeouts.look_again)
-    return await _seems_dead(node, order)
+    await timeouts.sleep(timeouts.recheck)
+    return await _looks_expired(node, order)
 
 
-async def _seems_dead(node: Node, order: SignedOrder) -> bool:
+async def _looks_expired(node: Node, order: SignedOrder) -> bool:
     if order.signature is None or order.last_valid_height is None:
         return False
     final = await node.finality()
-    if final.height <= order.last_valid_height or await node.usable(_blockhash(order)):
+    if final.height <= order.last_valid_height or await node.is_blockhash_valid(_blockhash(order)):
         return False
-    look = await node.look(order.signature, everywhere=True)
-    if look.status is not None or look.slot < final.slot:
+    found = await node.signature_status(order.signature, search_history=True)
+    if found.status is not None or found.slot < final.slot:
         return False
     return await node.transaction(order.signature, FINALIZED) is None
 

@@ -1,4 +1,4 @@
-"""Prices of Solana's tokens, which Jupiter is asked for every few seconds."""
+"""Polls Jupiter for the prices of Solana's tokens."""
 
 import asyncio
 import contextlib
@@ -19,13 +19,13 @@ from strandline.venues.solana.prices import Price, read_prices, read_tokens
 
 _log = logging.getLogger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_PATIENCE: Final = aiohttp.ClientTimeout(total=10)
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
 _IDS_PER_CALL: Final = 50
 _SECONDS_PER_POLL: Final = 5.0
 
 
 class JupiterFeed:
-    """Every token has several prices a minute while there are not more than a few hundred of them."""
+    """Each token gets several prices a minute, up to a few hundred tokens."""
 
     venue = SOLANA_ONCHAIN
 
@@ -50,7 +50,7 @@ class JupiterFeed:
 
     @property
     def received_through(self) -> datetime | None:
-        """A price gets the time at which it is heard, so none can ever come late: always now."""
+        """Always now: a price gets the time at which it is received, so none can be late."""
         return self._clock()
 
     @property
@@ -59,7 +59,7 @@ class JupiterFeed:
         return FeedStatus(self._connected, len(self._tokens), self._messages, self._failures)
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
-        """These mints, as far as Jupiter knows them."""
+        """List those of these mints that Jupiter knows."""
         found: list[Listing] = []
         async with self._session() as session:
             for mints in _batches(sorted(tokens)):
@@ -68,17 +68,17 @@ class JupiterFeed:
                     found += read_tokens(body)
                 except ValueError as error:
                     raise FeedError(f"Jupiter's tokens make no sense: {error}") from error
-        # Asked for something that is no mint, Jupiter tells of tokens that are called like that.
+        # Jupiter also finds tokens by name or symbol.
         return [listing for listing in found if listing.token_contract in tokens]
 
     def subscribe(self, tokens: Mapping[str, int]) -> None:
-        """New ones are polled at once."""
+        """Poll these tokens and no others, new ones immediately."""
         if tokens.keys() - self._tokens.keys():
             self._changed.set()
         self._tokens = dict(tokens)
 
     async def run(self) -> None:
-        """Poll, in the rhythm that the plan allows."""
+        """Poll within the rate limit, until cancelled."""
         waits = pauses(_SECONDS_PER_POLL)
         async with self._session() as session:
             while True:
@@ -92,9 +92,9 @@ class JupiterFeed:
                     await asyncio.sleep(next(waits))
                 else:
                     waits = pauses(_SECONDS_PER_POLL)
-                    await self._rest()
+                    await self._wait()
 
-    async def _rest(self) -> None:
+    async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SECONDS_PER_POLL):
                 await self._changed.wait()
@@ -103,34 +103,34 @@ class JupiterFeed:
         tokens = self._tokens
         for mints in _batches(list(tokens)):
             body = await self._get(session, "/price/v3", {"ids": ",".join(mints)})
-            heard_at = self._clock()
+            received_at = self._clock()
             prices = read_prices(body)
-            rows = [_row(heard_at, tokens[mint], price) for mint, price in prices.read.items() if mint in tokens]
+            rows = [_row(received_at, tokens[mint], price) for mint, price in prices.parsed.items() if mint in tokens]
             self._messages += 1
             self._connected = True
             self._sink.add_ticks(self.venue, rows)
-            for payload, reason in prices.unread:
+            for payload, reason in prices.rejected:
                 self._sink.quarantine(QuarantinedMessage(self.venue, "price", reason, payload))
 
     async def _get(self, session: aiohttp.ClientSession, path: str, query: Mapping[str, str]) -> bytes:
         await self._rate_limiter.acquire()
         try:
-            async with session.get(self._url + path, params=query) as answer:
-                body = await answer.read()
+            async with session.get(self._url + path, params=query) as response:
+                body = await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise FeedError(f"Jupiter cannot be asked for {path}: {error!r}") from error
-        if answer.status != 200:
-            raise FeedError(f"Jupiter answers {answer.status} to {path}")
+            raise FeedError(f"Jupiter cannot be reached for {path}: {error!r}") from error
+        if response.status != 200:
+            raise FeedError(f"Jupiter answers {response.status} to {path}")
         return body
 
     def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(timeout=_PATIENCE, headers=self._headers)
+        return aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._headers)
 
 
-def _row(heard_at: datetime, number: int, price: Price) -> TickRow:
-    poll_time = (heard_at - _EPOCH) // timedelta(milliseconds=1)
+def _row(received_at: datetime, number: int, price: Price) -> TickRow:
+    poll_time = (received_at - _EPOCH) // timedelta(milliseconds=1)
     trade_id = poll_time if price.block is None else price.block
-    return (heard_at, number, trade_id, price.usd, None, None, b"p", b"r")
+    return (received_at, number, trade_id, price.usd, None, None, b"p", b"r")
 
 
 def _batches(tokens: Sequence[str]) -> list[Sequence[str]]:

@@ -1,7 +1,7 @@
-"""A Solana node over JSON-RPC: what we ask of it.
+"""Client of a Solana node's JSON-RPC API.
 
-Whatever goes wrong is a `NodeError`; its text names no URL, which may hold a key. Answers are read here and not by
-the client's own types, which turn an error whose code they do not know into a number.
+Every failure is a `NodeError`; its text contains no URL, which may contain a key. Responses are decoded here and not by
+the library's own types, which turn an error whose code they do not know into a number.
 """
 
 import base64
@@ -18,15 +18,15 @@ T = TypeVar("T")
 
 CONFIRMED, FINALIZED = "confirmed", "finalized"
 VALID_BLOCKS: Final = 150
-"""For so many blocks after its own a blockhash may be used."""
+"""The number of blocks for which a blockhash is valid."""
 
 
 class NodeError(Exception):
-    """The node could not be asked, refused, or its answer makes no sense."""
+    """The node could not be reached, refused, or its response is invalid."""
 
 
 class Account(msgspec.Struct, rename="camel", frozen=True):
-    """An account as it is stored."""
+    """An account of the chain."""
 
     lamports: int
     owner: str
@@ -34,33 +34,33 @@ class Account(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def content(self) -> bytes:
-        """Its bytes."""
+        """Decode its data."""
         return base64.b64decode(self.data[0])
 
 
 class Status(msgspec.Struct, rename="camel", frozen=True):
-    """What became of a transaction; `err` is None where it did what it was meant to."""
+    """The status of a transaction; `err` is None if it succeeded."""
 
     slot: int
     err: Any
     confirmation_status: str | None
 
 
-class Look(msgspec.Struct, frozen=True):
-    """A status, or None where the node knows of none, and how far the node was then."""
+class StatusResponse(msgspec.Struct, frozen=True):
+    """A transaction's status, None if unknown to the node, and the node's slot at that time."""
 
     slot: int
     status: Status | None
 
 
 class TokenAmount(msgspec.Struct, frozen=True):
-    """Raw."""
+    """In raw units."""
 
     amount: str
 
 
 class TokenBalance(msgspec.Struct, rename="camel", frozen=True):
-    """What one token account held."""
+    """The balance of a token account before or after a transaction."""
 
     mint: str
     ui_token_amount: TokenAmount
@@ -68,7 +68,7 @@ class TokenBalance(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Effects(msgspec.Struct, rename="camel", frozen=True):
-    """What a transaction did. The first of the balances is the fee payer's."""
+    """The effects of a transaction. The first of the balances is the fee payer's."""
 
     err: Any
     fee: int
@@ -86,14 +86,14 @@ class Transaction(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Simulation(msgspec.Struct, frozen=True):
-    """What a transaction would have done, and the accounts that were asked for, as they would be after it."""
+    """The result of a simulation, and the requested accounts as they would be afterwards."""
 
     err: Any
     accounts: list[Account | None] | None
 
 
 class Finality(msgspec.Struct, frozen=True):
-    """How far the node is with what can never be undone."""
+    """The newest finalized block."""
 
     slot: int
     height: int
@@ -113,26 +113,26 @@ class _Blockhash(msgspec.Struct, rename="camel", frozen=True):
 
 
 class Node:
-    """One node. Balances are those of confirmed blocks."""
+    """One node. Balances are read at confirmed blocks."""
 
     def __init__(self, client: AsyncClient) -> None:
         self._client = client
 
-    async def genesis(self) -> str:
-        """Which cluster it belongs to."""
-        return await self._ask("getGenesisHash", [], str)
+    async def genesis_hash(self) -> str:
+        """Read the genesis hash, which identifies the cluster."""
+        return await self._request("getGenesisHash", [], str)
 
     async def accounts(self, addresses: Sequence[str]) -> list[Account | None]:
-        """All as of one block; None for what does not exist."""
+        """Read accounts as of one block; None for those that do not exist."""
         options = {"encoding": "base64", "commitment": CONFIRMED}
-        found = await self._ask("getMultipleAccounts", [list(addresses), options], _Found)
+        found = await self._request("getMultipleAccounts", [list(addresses), options], _Found)
         accounts = _converted(found.value, list[Account | None])
         if len(accounts) != len(addresses):
             raise NodeError(f"getMultipleAccounts: {len(accounts)} accounts for {len(addresses)} addresses")
         return accounts
 
     async def simulate(self, transaction: str, addresses: Sequence[str]) -> Simulation:
-        """Simulate it, unsigned; the blockhash does not matter yet."""
+        """Simulate an unsigned transaction, with any blockhash."""
         options = {
             "encoding": "base64",
             "commitment": CONFIRMED,
@@ -140,39 +140,39 @@ class Node:
             "replaceRecentBlockhash": True,
             "accounts": {"encoding": "base64", "addresses": list(addresses)},
         }
-        found = await self._ask("simulateTransaction", [transaction, options], _Found)
+        found = await self._request("simulateTransaction", [transaction, options], _Found)
         return _converted(found.value, Simulation)
 
     async def send(self, transaction: bytes) -> None:
-        """Pass it on, once and without a rehearsal: what fails on the chain is known for good within seconds."""
+        """Send it once, without preflight: a failure on the chain is final within seconds."""
         options = {"encoding": "base64", "skipPreflight": True, "maxRetries": 0}
-        await self._ask("sendTransaction", [base64.b64encode(transaction).decode(), options], str)
+        await self._request("sendTransaction", [base64.b64encode(transaction).decode(), options], str)
 
-    async def look(self, signature: str, *, everywhere: bool = False) -> Look:
-        """What became of it; recently, or in all that the node remembers."""
-        options = {"searchTransactionHistory": everywhere}
-        found = await self._ask("getSignatureStatuses", [[signature], options], _Found)
+    async def signature_status(self, signature: str, *, search_history: bool = False) -> StatusResponse:
+        """Read a transaction's status, from recent slots or from the node's whole history."""
+        options = {"searchTransactionHistory": search_history}
+        found = await self._request("getSignatureStatuses", [[signature], options], _Found)
         [status] = _converted(found.value, tuple[Status | None])
-        return Look(found.context.slot, status)
+        return StatusResponse(found.context.slot, status)
 
     async def transaction(self, signature: str, commitment: str = CONFIRMED) -> Transaction | None:
-        """What it did, if it is in a block that is sure enough."""
+        """Read a transaction, if it is in a block of this commitment."""
         options = {"encoding": "json", "commitment": commitment, "maxSupportedTransactionVersion": 0}
         answer = await self._call("getTransaction", [signature, options])
         return None if answer is None else _converted(answer, Transaction)
 
     async def finality(self) -> Finality:
-        """Slot and height of the newest finalized block, as of the same moment."""
-        found = await self._ask("getLatestBlockhash", [{"commitment": FINALIZED}], _Found)
+        """Read slot and height of the newest finalized block."""
+        found = await self._request("getLatestBlockhash", [{"commitment": FINALIZED}], _Found)
         blockhash = _converted(found.value, _Blockhash)
         return Finality(found.context.slot, blockhash.last_valid_block_height - VALID_BLOCKS)
 
-    async def usable(self, blockhash: str) -> bool:
-        """Whether a transaction may still use it, after the newest finalized block."""
-        found = await self._ask("isBlockhashValid", [blockhash, {"commitment": FINALIZED}], _Found)
+    async def is_blockhash_valid(self, blockhash: str) -> bool:
+        """Whether a transaction may still use it after the newest finalized block."""
+        found = await self._request("isBlockhashValid", [blockhash, {"commitment": FINALIZED}], _Found)
         return _converted(found.value, bool)
 
-    async def _ask(self, method: str, params: list[object], kind: type[T]) -> T:
+    async def _request(self, method: str, params: list[object], kind: type[T]) -> T:
         return _converted(await self._call(method, params), kind)
 
     async def _call(self, method: str, params: list[object]) -> object:
@@ -181,9 +181,9 @@ class Node:
         except SolanaJsonRpcError as error:
             raise NodeError(f"{method} was refused: {error.code} {error}") from error
         except ValidationError as error:
-            raise NodeError(f"{method} was answered with something else than JSON-RPC") from error
+            raise NodeError(f"{method} got a response that is not JSON-RPC") from error
         except SolanaRpcException as error:
-            raise NodeError(f"{method} was not answered: {_cause(error)}") from error
+            raise NodeError(f"{method} got no response: {_cause(error)}") from error
         return answer
 
 
@@ -191,7 +191,7 @@ def _converted(value: object, kind: type[T]) -> T:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise NodeError(f"the node's answer cannot be read: {error}") from error
+        raise NodeError(f"the node's response cannot be read: {error}") from error
 
 
 def _cause(error: SolanaRpcException) -> str:

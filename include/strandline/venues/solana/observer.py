@@ -1,4 +1,4 @@
-"""Reads Solana by public address: Jupiter's prices, and the wallet's balances from a node."""
+"""Reads Jupiter's prices, and the balances of a wallet by its public address."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -19,7 +19,7 @@ from strandline.venues.solana.node import Node
 from strandline.venues.solana.prices import WRAPPED_SOL
 
 HALF_SPREAD: Final = Decimal("0.0005")
-"""What a small swap costs against Jupiter's price, each way: there is no book to read it from."""
+"""What a small swap costs against Jupiter's price, each way; there is no order book to read it from."""
 _SOURCE: Final = "jupiter"
 
 
@@ -28,17 +28,17 @@ class SolanaObserver:
 
     def __init__(self, config: VenueConfig) -> None:
         self._clock = config.clock
-        self._line = Clients(config)
+        self._clients = Clients(config)
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """Jupiter's price of each token that it has one for."""
-        prices = self._line.run(lambda jupiter, _: jupiter.prices(sorted(tokens)))
+        """Read Jupiter's prices; tokens without a price are left out."""
+        prices = self._clients.run(lambda jupiter, _: jupiter.prices(sorted(tokens)))
         now = self._clock()
         return {token: Mark(price=Price(price), source=_SOURCE, observed_at=now) for token, price in prices.items()}
 
     def quote(self, token_contract: str) -> Quote:
-        """Jupiter's price, with half a spread to each side."""
-        price = Price(self._line.run(lambda jupiter, _: jupiter.price(token_contract)))
+        """Read Jupiter's price and add half a spread to each side."""
+        price = Price(self._clients.run(lambda jupiter, _: jupiter.price(token_contract)))
         return Quote(
             token_contract=token_contract,
             bid=price.scaled(Ratio(1 - HALF_SPREAD)),
@@ -47,14 +47,14 @@ class SolanaObserver:
         )
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """USDC, and the SOL that pays gas. Tokens that are in the wallet already are nobody's position."""
+        """Read USDC and SOL, to open the ledger with. Tokens that are in the wallet already belong to no position."""
 
-        async def ask(jupiter: Jupiter, node: Node) -> tuple[int, int, Price]:
+        async def read(jupiter: Jupiter, node: Node) -> tuple[int, int, Price]:
             own, usdc = await node.accounts([address, token_account(address, USDC)])
             sol_price = Price(await jupiter.price(WRAPPED_SOL))
             return 0 if own is None else own.lamports, tokens_in(usdc), sol_price
 
-        lamports, usdc, sol_price = self._line.run(ask)
+        lamports, usdc, sol_price = self._clients.run(read)
         sol = units.sol(lamports)
         dollars = units.dollars(usdc)
         now = self._clock()
@@ -62,16 +62,16 @@ class SolanaObserver:
         return tuple(_deposit(address, *one, now) for one in found if one[1])
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """None: a chain tells balances and transactions, but not which of them were deposits.
+        """None: a chain lists transactions, but not which of them were deposits.
 
-        What a person moves in or out shows as a difference when the wallet is reconciled with the ledger.
+        Reconciliation reports what a person moved in or out.
         """
         del address, since
         return ()
 
     def close(self) -> None:
-        """Let go of connections."""
-        self._line.close()
+        """Close connections."""
+        self._clients.close()
 
 
 def _deposit(address: str, asset: str, amount: Amount, usd: Money, ts: datetime) -> CashEvent:

@@ -1,4 +1,4 @@
-"""A swap's terms, as the plan carries them in its details: the unsigned transaction, and what it was made from."""
+"""The details that a plan carries for Solana."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
@@ -7,7 +7,7 @@ from strandline.model.exact import Price
 
 
 class PlanDetails(NamedTuple):
-    """Amounts are raw. `reference_price` is the decision's; `sol_price` is what gas was worth when this was planned."""
+    """Amounts are raw. `reference_price` is the decision's, `sol_price` that of SOL at the time of planning."""
 
     transaction: str
     last_valid_height: int
@@ -21,10 +21,10 @@ class PlanDetails(NamedTuple):
     sol_price: Price
 
     def details(self) -> dict[str, str]:
-        """As text."""
+        """Convert to text, as plans store it."""
         return {name: str(value) for name, value in self._asdict().items()}
 
     @classmethod
     def of(cls, details: Mapping[str, str]) -> Self:
-        """As they were."""
+        """Convert back from text."""
         return cls(**{name: kind(details[name]) for name, kind in cls.__annotations__.items()})

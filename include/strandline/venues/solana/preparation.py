@@ -1,4 +1,4 @@
-"""From an intent to the swap that does it, or the reason why not: everything of that kind is decided here."""
+"""Turns an intent into a swap plan, or skips it with a reason."""
 
 import base64
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from strandline.model.position import Position
 from strandline.model.side import Side
 from strandline.model.strategy import Execution
 from strandline.venues.solana import units
-from strandline.venues.solana.balances import Funds, Purse, read_funds
+from strandline.venues.solana.balances import Balances, TokenHolding, read_balances
 from strandline.venues.solana.checks import checked
 from strandline.venues.solana.compute_budget import made_unique
 from strandline.venues.solana.jupiter import Jupiter, Quote, RefusedError
@@ -27,7 +27,7 @@ from strandline.venues.solana.prices import MIN_NOTIONAL, WRAPPED_SOL
 from strandline.venues.solana.simulation import simulate
 
 _SLOT: Final = timedelta(milliseconds=400)
-_LONGEST_LIFE: Final = VALID_BLOCKS * _SLOT
+_MAX_LIFETIME: Final = VALID_BLOCKS * _SLOT
 _FEE_LEVELS: Final = {Urgency.NORMAL: "medium", Urgency.HIGH: "veryHigh"}
 _NO_ROUTE: Final = frozenset(
     {
@@ -42,7 +42,7 @@ _NOT_TRADABLE: Final = frozenset({"TOKEN_NOT_TRADABLE", "CIRCULAR_ARBITRAGE_IS_D
 
 
 class Preparation(NamedTuple):
-    """Who asks whom, for which wallet, within which limits."""
+    """Prepares swaps of one wallet within its limits."""
 
     jupiter: Jupiter
     node: Node
@@ -51,44 +51,44 @@ class Preparation(NamedTuple):
     clock: Callable[[], datetime]
 
     async def plan(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """Exactly one swap, checked and rehearsed, or `SkipExecution`. Entries pay in USDC, exits are paid in it."""
+        """Plan one swap, checked and simulated, or raise `SkipExecution`. Entries pay in USDC, exits are paid in it."""
         now = self.clock()
         if now >= intent.expires_at:
             raise SkipExecution("expired", f"it was good until {intent.expires_at:%H:%M:%S}")
-        funds = await read_funds(self.node, self.wallet, intent.token_contract)
-        self._refuse_without_gas(intent, funds)
+        balances = await read_balances(self.node, self.wallet, intent.token_contract)
+        self._refuse_without_gas(intent, balances)
         buying = intent.side is Side.BUY
-        amount = _to_spend(intent, funds) if buying else _to_sell(intent, position, funds)
-        paid, got = (funds.usdc, funds.token) if buying else (funds.token, funds.usdc)
+        amount = _to_spend(intent, balances) if buying else _to_sell(intent, position, balances)
+        paid, got = (balances.usdc, balances.token) if buying else (balances.token, balances.usdc)
         quote = await self._quote(paid, got, amount, intent.max_slippage_bps)
-        _refuse_bad_terms(intent, quote, funds.token.decimals)
+        _refuse_bad_terms(intent, quote, balances.token.decimals)
         sol_price = Price(await self.jupiter.price(WRAPPED_SOL))
-        deadline = min(intent.expires_at, now + _LONGEST_LIFE)
+        deadline = min(intent.expires_at, now + _MAX_LIFETIME)
         slots = max(1, (deadline - now) // _SLOT)
         swap = await self.jupiter.swap(quote, self.wallet, _FEE_LEVELS[intent.urgency], slots)
         message = made_unique(checked(swap.swap_transaction, self.wallet), intent.intent_id.int + attempt)
-        terms = PlanDetails(
+        details = PlanDetails(
             transaction=_unsigned(message),
             last_valid_height=swap.last_valid_block_height,
             input_mint=paid.mint,
             output_mint=got.mint,
-            token_decimals=funds.token.decimals,
+            token_decimals=balances.token.decimals,
             amount_in=amount,
             expected_out=quote.expected_out,
             least_out=quote.least_out,
             reference_price=intent.decision_price,
             sol_price=sol_price,
         )
-        await simulate(self.node, terms, self.wallet, funds)
-        return _plan(intent, attempt, terms, now, deadline)
+        await simulate(self.node, details, self.wallet, balances)
+        return _plan(intent, attempt, details, now, deadline)
 
-    def _refuse_without_gas(self, intent: ExecutionIntent, funds: Funds) -> None:
-        """Exits may use the reserve; whether it is enough for them is seen in the rehearsal."""
+    def _refuse_without_gas(self, intent: ExecutionIntent, balances: Balances) -> None:
+        """Exits may use the reserve; whether it suffices for them shows in the simulation."""
         reserve = units.raw(Amount.from_float(self.limits.sol_gas_reserve), units.SOL_DECIMALS)
-        if not intent.reduce_only and funds.lamports < reserve:
-            raise SkipExecution("gas_low", f"{units.sol(funds.lamports)} SOL, the reserve is {units.sol(reserve)}")
+        if not intent.reduce_only and balances.lamports < reserve:
+            raise SkipExecution("gas_low", f"{units.sol(balances.lamports)} SOL, the reserve is {units.sol(reserve)}")
 
-    async def _quote(self, paid: Purse, got: Purse, amount: int, slippage_bps: int) -> Quote:
+    async def _quote(self, paid: TokenHolding, got: TokenHolding, amount: int, slippage_bps: int) -> Quote:
         try:
             return await self.jupiter.quote(paid.mint, got.mint, amount, slippage_bps)
         except RefusedError as refusal:
@@ -99,33 +99,35 @@ class Preparation(NamedTuple):
             raise
 
 
-def _to_spend(intent: ExecutionIntent, funds: Funds) -> int:
+def _to_spend(intent: ExecutionIntent, balances: Balances) -> int:
     notional = intent.notional or Money(0)
     if notional < MIN_NOTIONAL:
         raise SkipExecution("min_notional", f"{notional} is less than {MIN_NOTIONAL}")
     amount = units.raw(notional, units.USDC_DECIMALS)
-    if amount > funds.usdc.amount:
-        raise SkipExecution("insufficient_balance", f"{notional} USDC wanted, {units.dollars(funds.usdc.amount)} there")
+    if amount > balances.usdc.amount:
+        raise SkipExecution(
+            "insufficient_balance", f"{notional} USDC wanted, {units.dollars(balances.usdc.amount)} there"
+        )
     return amount
 
 
-def _to_sell(intent: ExecutionIntent, position: Position, funds: Funds) -> int:
-    """Never more than the ledger gives the row, nor more than there is.
+def _to_sell(intent: ExecutionIntent, position: Position, balances: Balances) -> int:
+    """Sell no more than the row holds, nor more than the wallet does.
 
-    Where the wallet holds less than the ledger says, what is left is sold: the difference is reconciliation's to
-    tell, and waiting would only keep the risk.
+    If the wallet holds less than the ledger says, the rest is sold: reconciliation reports the difference, and
+    waiting would only keep the risk.
     """
     held = position.holding.quantity
     wanted = held if intent.exit_reason is not None else min(intent.quantity or Quantity(0), held)
-    amount = min(units.raw(wanted, funds.token.decimals), funds.token.amount)
+    amount = min(units.raw(wanted, balances.token.decimals), balances.token.amount)
     if not amount:
-        there = units.quantity(funds.token.amount, funds.token.decimals)
-        raise SkipExecution("nothing_to_sell", f"the row holds {held}, the wallet {there}")
+        available = units.quantity(balances.token.amount, balances.token.decimals)
+        raise SkipExecution("nothing_to_sell", f"the row holds {held}, the wallet {available}")
     return amount
 
 
 def _refuse_bad_terms(intent: ExecutionIntent, quote: Quote, decimals: int) -> None:
-    """Entries may wait for a better price; exits may not, but dust is left."""
+    """Refuse entries at a bad price, which may wait for a better one; exits never, unless they are dust."""
     if quote.least_out < 1:
         raise SkipExecution("no_route", "it would bring nothing")
     if intent.reduce_only:
@@ -142,16 +144,16 @@ def _refuse_bad_terms(intent: ExecutionIntent, quote: Quote, decimals: int) -> N
 
 
 def _unsigned(message: MessageV0) -> str:
-    room = [Signature.default()] * message.header.num_required_signatures
-    return base64.b64encode(bytes(VersionedTransaction.populate(message, room))).decode()
+    signatures = [Signature.default()] * message.header.num_required_signatures
+    return base64.b64encode(bytes(VersionedTransaction.populate(message, signatures))).decode()
 
 
 def _plan(
-    intent: ExecutionIntent, attempt: int, terms: PlanDetails, now: datetime, deadline: datetime
+    intent: ExecutionIntent, attempt: int, details: PlanDetails, now: datetime, deadline: datetime
 ) -> ExecutionPlan:
-    """Quantity and limit are those of the worst case, so that the notional of a buy is what it pays."""
+    """Use quantity and limit of the worst case, so that the notional of a buy is what it pays."""
     buying = intent.side is Side.BUY
-    usdc, tokens = (terms.amount_in, terms.least_out) if buying else (terms.least_out, terms.amount_in)
+    usdc, tokens = (details.amount_in, details.least_out) if buying else (details.least_out, details.amount_in)
     return ExecutionPlan(
         intent_id=intent.intent_id,
         attempt=attempt,
@@ -159,10 +161,10 @@ def _plan(
         token_contract=intent.token_contract,
         side=intent.side,
         kind=OrderKind.SWAP,
-        quantity=units.quantity(tokens, terms.token_decimals),
-        limit_price=units.price(usdc, tokens, terms.token_decimals),
+        quantity=units.quantity(tokens, details.token_decimals),
+        limit_price=units.price(usdc, tokens, details.token_decimals),
         reduce_only=intent.reduce_only,
         prepared_at=now,
         deadline=deadline,
-        details=terms.details(),
+        details=details.details(),
     )

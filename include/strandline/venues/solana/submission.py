@@ -1,13 +1,13 @@
-"""Sending a signed swap, and finding out what became of it."""
+"""Submits a signed swap and determines its outcome."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from strandline.model.exact import Money, Price, Quantity
+from strandline.model.exact import Money, Quantity
 from strandline.model.fill import CashEvent, Fill
 from strandline.model.order import SignedOrder
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
-from strandline.model.side import Side
+from strandline.venues.slippage import slippage_bps
 from strandline.venues.solana.expiry import can_never_land
 from strandline.venues.solana.node import CONFIRMED, FINALIZED, Node, NodeError, Status
 from strandline.venues.solana.plan_details import PlanDetails
@@ -16,7 +16,7 @@ from strandline.venues.solana.timeouts import Timeouts
 
 
 class Submission:
-    """Of one order. The same bytes may be sent as often as one likes: the chain takes a signature once."""
+    """The submission of one order. Its bytes may be sent any number of times: the chain accepts a signature once."""
 
     def __init__(self, node: Node, order: SignedOrder, timeouts: Timeouts, clock: Callable[[], datetime]) -> None:
         if order.signature is None:
@@ -24,33 +24,33 @@ class Submission:
         self._signature = order.signature
         self._node = node
         self._order = order
-        self._patience = timeouts
+        self._timeouts = timeouts
         self._clock = clock
 
-    async def see_through(self) -> ExecutionResult:
-        """Send until its outcome is seen, or timeouts ends: then it is unknown."""
-        begun = self._patience.elapsed()
-        next_send, trouble = begun, "it was sent, and has not been seen in a block yet"
+    async def submit(self) -> ExecutionResult:
+        """Send it until its outcome is known; after the timeout it is unknown."""
+        begun = self._timeouts.elapsed()
+        next_send, trouble = begun, "it was sent, and is not in a block yet"
         while True:
-            now = self._patience.elapsed()
+            now = self._timeouts.elapsed()
             try:
                 if now >= next_send:
-                    next_send = now + self._patience.send_again
+                    next_send = now + self._timeouts.resend
                     await self._node.send(self._order.signed_bytes)
                 if (result := await self._outcome()) is not None:
                     return result
-            except Exception as error:  # noqa: BLE001  the bytes may have left, and that is what must be told
+            except Exception as error:  # noqa: BLE001  the order may have been sent, so its outcome is in doubt
                 trouble = f"{type(error).__name__}: {error}"
-            if now - begun >= self._patience.for_order:
+            if now - begun >= self._timeouts.order:
                 return self._result(OrderStatus.UNKNOWN, error=trouble)
-            await self._patience.sleep(self._patience.look)
+            await self._timeouts.sleep(self._timeouts.pause)
 
     async def recover(self) -> ExecutionResult | StillUnknown:
-        """Look for it everywhere; while it may still land, send the same bytes once more."""
+        """StatusResponse for it search_history; while it may still land, send the same bytes once more."""
         try:
-            if (result := await self._outcome(everywhere=True)) is not None:
+            if (result := await self._outcome(search_history=True)) is not None:
                 return result
-            if await can_never_land(self._node, self._order, self._patience):
+            if await can_never_land(self._node, self._order, self._timeouts):
                 return self._result(OrderStatus.DEAD, error="it can never land any more")
             await self._node.send(self._order.signed_bytes)
             reason = f"not settled yet; it may land up to block {self._order.last_valid_height}"
@@ -58,9 +58,9 @@ class Submission:
             reason = str(error)
         return StillUnknown(order_id=self._order.order_id, reason=reason, seen_at=self._clock())
 
-    async def _outcome(self, *, everywhere: bool = False) -> ExecutionResult | None:
-        """A swap counts when it is confirmed; a failure when it is final, because what follows it is another order."""
-        status = (await self._node.look(self._signature, everywhere=everywhere)).status
+    async def _outcome(self, *, search_history: bool = False) -> ExecutionResult | None:
+        """A swap counts once confirmed; a failure once finalized, because another order follows it."""
+        status = (await self._node.signature_status(self._signature, search_history=search_history)).status
         if status is None or not _settled(status):
             return None
         transaction = await self._node.transaction(self._signature)
@@ -80,6 +80,7 @@ class Submission:
         costs: tuple[CashEvent, ...] = (),
         error: str | None = None,
     ) -> ExecutionResult:
+        reference = PlanDetails.of(self._order.plan.details).reference_price
         return ExecutionResult(
             order_id=self._order.order_id,
             status=status,
@@ -87,9 +88,7 @@ class Submission:
             fills=() if fill is None else (fill,),
             filled=Quantity(0) if fill is None else fill.quantity,
             average_price=None if fill is None else fill.price,
-            slippage_bps=None
-            if fill is None
-            else _slippage(fill, PlanDetails.of(self._order.plan.details).reference_price),
+            slippage_bps=None if fill is None else slippage_bps(fill.price, reference, fill.side),
             fees=Money(0),
             error=error,
             seen_at=self._clock(),
@@ -99,9 +98,3 @@ class Submission:
 
 def _settled(status: Status) -> bool:
     return status.confirmation_status in ((CONFIRMED, FINALIZED) if status.err is None else (FINALIZED,))
-
-
-def _slippage(fill: Fill, reference: Price) -> float:
-    """How much worse than the decision's price, in hundredths of a percent."""
-    worse = float(fill.price) / float(reference) - 1
-    return (worse if fill.side is Side.BUY else -worse) * 10_000

@@ -1,4 +1,4 @@
-"""What a landed swap did to the wallet, told as fills and cash events: by what balances changed, and nothing else."""
+"""Converts a landed swap to a fill and cash events, by how the wallet's balances changed."""
 
 from datetime import UTC, datetime
 
@@ -13,14 +13,14 @@ from strandline.venues.solana.plan_details import PlanDetails
 
 
 class UnexpectedEffectsError(Exception):
-    """The transaction landed, and did something else than swap."""
+    """The transaction landed, and did something other than swap."""
 
 
 def fill_of(order: SignedOrder, transaction: Transaction, seen_at: datetime) -> Fill:
-    """The swap as one fill. What the route charges is in the price; a token's own transfer fee too."""
-    plan, terms = order.plan, PlanDetails.of(order.plan.details)
-    usdc = _moved(transaction.meta, order.address, USDC)
-    tokens = _moved(transaction.meta, order.address, plan.token_contract)
+    """Convert the swap to one fill. The route's fees and a token's transfer fee are part of the price."""
+    plan, details = order.plan, PlanDetails.of(order.plan.details)
+    usdc = _balance_change(transaction.meta, order.address, USDC)
+    tokens = _balance_change(transaction.meta, order.address, plan.token_contract)
     paid, got = (-usdc, tokens) if plan.side is Side.BUY else (-tokens, usdc)
     if paid <= 0 or got <= 0:
         raise UnexpectedEffectsError(f"{order.signature} landed, but moved {usdc} raw USDC and {tokens} raw tokens")
@@ -30,22 +30,22 @@ def fill_of(order: SignedOrder, transaction: Transaction, seen_at: datetime) -> 
         order_id=order.order_id,
         token_contract=plan.token_contract,
         side=plan.side,
-        price=units.price(abs(usdc), abs(tokens), terms.token_decimals),
-        quantity=units.quantity(abs(tokens), terms.token_decimals),
+        price=units.price(abs(usdc), abs(tokens), details.token_decimals),
+        quantity=units.quantity(abs(tokens), details.token_decimals),
         fee=Money(0),
         cause=FillCause.ORDER,
-        ts=_when(transaction, seen_at),
+        ts=_block_time(transaction, seen_at),
     )
 
 
 def costs_of(order: SignedOrder, transaction: Transaction, seen_at: datetime) -> tuple[CashEvent, ...]:
-    """Gas, and rent for new token accounts: together all the lamports that left the wallet.
+    """Convert the lamports that left the wallet to gas, and rent for new token accounts.
 
-    Swapped SOL is wrapped, so that it is none of them.
+    Swapped SOL is wrapped, so it is not among them.
     """
     meta = transaction.meta
     left = meta.pre_balances[0] - meta.post_balances[0]
-    terms, ts = PlanDetails.of(order.plan.details), _when(transaction, seen_at)
+    details, ts = PlanDetails.of(order.plan.details), _block_time(transaction, seen_at)
 
     def cost(cause: CashCause, lamports: int) -> CashEvent:
         amount = -units.sol(lamports)
@@ -55,7 +55,7 @@ def costs_of(order: SignedOrder, transaction: Transaction, seen_at: datetime) ->
             cause=cause,
             asset="SOL",
             amount=amount,
-            usd=amount.at(terms.sol_price),
+            usd=amount.at(details.sol_price),
             ts=ts,
         )
 
@@ -65,8 +65,8 @@ def costs_of(order: SignedOrder, transaction: Transaction, seen_at: datetime) ->
     return tuple(costs)
 
 
-def _moved(meta: Effects, owner: str, mint: str) -> int:
-    """How much more the owner has of it, over all of its accounts; one that is not listed held nothing."""
+def _balance_change(meta: Effects, owner: str, mint: str) -> int:
+    """Sum the change over all of the owner's accounts of this token; an account that is not listed held nothing."""
     return sum(
         sign * int(balance.ui_token_amount.amount)
         for sign, balances in ((-1, meta.pre_token_balances), (1, meta.post_token_balances))
@@ -75,6 +75,6 @@ def _moved(meta: Effects, owner: str, mint: str) -> int:
     )
 
 
-def _when(transaction: Transaction, seen_at: datetime) -> datetime:
-    """The block's time; not every node tells it of a fresh block."""
+def _block_time(transaction: Transaction, seen_at: datetime) -> datetime:
+    """The block's time; not every node knows it for a new block."""
     return seen_at if transaction.block_time is None else datetime.fromtimestamp(transaction.block_time, UTC)

@@ -1,4 +1,4 @@
-"""How long to wait for what."""
+"""Timeouts and pauses of requests to Solana."""
 
 import asyncio
 import time
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 
 class Timeouts(NamedTuple):
-    """In seconds. An order is waited for so long: a swap is confirmed after one or two, a failure final after 13."""
+    """In seconds. A swap is confirmed after one or two, a failure final after 13."""
 
-    for_order: float = 30.0
-    look: float = 0.5
-    send_again: float = 2.0
-    look_again: float = 3.0
+    order: float = 30.0
+    pause: float = 0.5
+    resend: float = 2.0
+    recheck: float = 3.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     elapsed: Callable[[], float] = time.monotonic

@@ -1,4 +1,4 @@
-"""The chain's raw integers, and our units, money and prices. Only a price can need rounding."""
+"""Converts between the chain's raw integers and our units, money and prices. Only a price can need rounding."""
 
 import math
 from decimal import Decimal
@@ -14,30 +14,30 @@ _PLACES_OF_COST: Final = 12
 
 
 def quantity(raw: int, decimals: int) -> Quantity:
-    """Units of a token."""
+    """Convert a raw amount of a token."""
     return Quantity(_scaled(raw, decimals))
 
 
 def dollars(raw: int) -> Money:
-    """USDC as money."""
+    """Convert a raw amount of USDC."""
     return Money(_scaled(raw, USDC_DECIMALS))
 
 
 def sol(lamports: int) -> Amount:
-    """Lamports as SOL; negative when they went out."""
+    """Convert lamports to SOL."""
     return Amount(_scaled(lamports, SOL_DECIMALS))
 
 
 def raw(value: Exact, decimals: int) -> int:
-    """As the chain counts it; a part of the smallest unit is left away."""
+    """Convert to raw units, rounded down."""
     return math.floor(Fraction(value.decimal) * Fraction(10**decimals))
 
 
 def price(usdc: int, tokens: int, decimals: int) -> Price:
-    """US dollars for one token, when so much of the one went for so much of the other.
+    """The price of one token in US dollars, from the raw amounts swapped.
 
-    Cut to so many decimals that price × quantity falls short of the USDC by less than 10^-12 dollars: rounded to
-    USDC's six decimals, sums of such products are the wallet's balance to the last unit.
+    Rounded down to so many decimals that price × quantity falls short of the USDC by less than 10^-12 dollars: rounded
+    to USDC's six decimals, sums of such products are the wallet's balance to the last unit.
     """
     whole_digits = len(str(tokens)) - decimals
     return dollars(usdc).per(quantity(tokens, decimals), max(_PLACES, whole_digits + _PLACES_OF_COST))

@@ -1,4 +1,4 @@
-"""The wallet: its key, and signing with it."""
+"""Reads the wallet's key and signs with it."""
 
 from solders.keypair import Keypair
 from solders.message import MessageV0, to_bytes_versioned
@@ -8,7 +8,7 @@ from strandline.model.errors import StrandlineError
 
 
 def keypair(secret: str | None) -> Keypair:
-    """From base58, or from a JSON array of numbers as Solana's own tools write it. The secret is never repeated."""
+    """Read base58, or a JSON array of numbers as Solana's tools write it. Errors never contain the secret."""
     if secret is None:
         raise StrandlineError("there is no key for the Solana wallet", "set STRANDLINE_SOLANA_KEY")
     try:
@@ -20,5 +20,5 @@ def keypair(secret: str | None) -> Keypair:
 
 
 def signed(message: MessageV0, key: Keypair) -> VersionedTransaction:
-    """The message with its only signature. The same key and message give the same signature, always."""
+    """Sign the message; the same key and message always give the same signature."""
     return VersionedTransaction.populate(message, [key.sign_message(to_bytes_versioned(message))])

@@ -1,4 +1,4 @@
-"""What Hyperliquid answers, as far as it is read here. Numbers stay text until they become exact."""
+"""The parts of Hyperliquid's responses that we read. Numbers stay text until they become exact."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -19,13 +19,13 @@ class Asset(Struct, rename="camel"):
 
 
 class Universe(Struct):
-    """All that were ever listed."""
+    """All coins that were ever listed."""
 
     universe: list[Asset]
 
 
 class Context(Struct, rename="camel"):
-    """A coin right now. Funding is the hourly rate; there is no mid while a side of the book is empty."""
+    """A coin's current state. Funding is the hourly rate; there is no mid price while a side of the book is empty."""
 
     mark_px: Number
     funding: Number
@@ -40,7 +40,7 @@ class Market(Struct, array_like=True):
 
 
 class Level(Struct):
-    """One price of the book."""
+    """A price level of the book."""
 
     px: Number
 
@@ -53,7 +53,7 @@ class Book(Struct):
 
 
 class Status(Struct, rename="camel"):
-    """The exchange itself; `special_statuses` is empty in good times."""
+    """The state of the exchange; `special_statuses` is empty during normal operation."""
 
     time: Milliseconds
     special_statuses: object = None
@@ -80,13 +80,13 @@ class Held(Struct):
 
 
 class AssetPosition(Struct):
-    """As it is wrapped."""
+    """The wrapper around a position."""
 
     position: Held
 
 
 class Margin(Struct, rename="camel"):
-    """What the account is worth, and how much of that is tied up."""
+    """The account's value and used margin."""
 
     account_value: Number
     total_margin_used: Number
@@ -117,21 +117,21 @@ class UserFill(Struct, rename="camel"):
 
 
 class FundingDelta(Struct):
-    """What a position paid, below zero, or got."""
+    """Funding received by a position; negative if paid."""
 
     coin: str
     usdc: Number
 
 
 class FundingRow(Struct):
-    """Of one hour."""
+    """The funding of one hour."""
 
     time: Milliseconds
     delta: FundingDelta
 
 
 class LedgerDelta(Struct, rename="camel"):
-    """How money moved; which fields there are depends on the type."""
+    """A cash movement; which fields are set depends on the type."""
 
     type: str
     usdc: Number = "0"
@@ -148,7 +148,7 @@ class LedgerDelta(Struct, rename="camel"):
 
 
 class LedgerRow(Struct):
-    """Money that moved without a trade."""
+    """A cash movement that is not a trade."""
 
     time: Milliseconds
     hash: str
@@ -156,7 +156,7 @@ class LedgerRow(Struct):
 
 
 class Placed(Struct, rename="camel"):
-    """The order itself; `sz` is what was not traded."""
+    """An order; `sz` is the quantity that was not traded."""
 
     oid: int
     sz: Number
@@ -170,22 +170,22 @@ class Historical(Struct):
     status: str
 
 
-class OrderAnswer(Struct):
-    """Without an order the venue does not know it."""
+class OrderStatusResponse(Struct):
+    """The response to `orderStatus`; without an order if the venue does not know it."""
 
     status: Literal["order", "unknownOid"]
     order: Historical | None = None
 
 
 class Filled(Struct, rename="camel"):
-    """So much was traded at once."""
+    """The quantity that traded immediately."""
 
     oid: int
     total_sz: Number
 
 
 class OrderState(Struct):
-    """What became of an order that was sent; without either field it is something else."""
+    """The outcome of an order; without either field it is neither filled nor refused."""
 
     filled: Filled | None = None
     error: str | None = None
@@ -205,13 +205,13 @@ class Response(Struct):
 
 
 class Done(Struct, tag_field="status", tag="ok"):
-    """The venue has taken the action."""
+    """The venue accepted the action."""
 
     response: Response
 
 
 class Refused(Struct, tag_field="status", tag="err"):
-    """The venue has done nothing."""
+    """The venue refused the action."""
 
     response: str
 

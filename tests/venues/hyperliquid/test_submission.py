@@ -19,7 +19,7 @@ from tests.strandline_sim.hyperliquid.things import START
 from tests.venues.hyperliquid.box import ORDER, Box, row
 
 NOOP = "hyperliquid/exchange/noop"
-SHORT = {"answer": 0.1, "order": 0.1, "tries": 2, "looks": 2}
+SHORT = {"request": 0.1, "order": 0.1, "attempts": 2, "fill_polls": 2}
 
 
 def resolved(box: Box, executor: HyperliquidExecutor, order: SignedOrder) -> ExecutionResult:
