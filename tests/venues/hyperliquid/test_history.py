@@ -38,12 +38,12 @@ def test_it_gives_the_newest_five_thousand_that_are_over() -> None:
         found = await history.candles("BTC", Timeframe.M1, LONG_AGO, now)
         # The forming one is among the five thousand that the venue has.
         first, last = START - 4999 * 60_000, START - 60_000
-        told = {candle.time: candle for candle in world.market.candles("BTC", 60_000, first, START)}
-        assert [int(candle.ts.timestamp() * 1000) for candle in found] == sorted(told)
+        expected = {candle.time: candle for candle in world.market.candles("BTC", 60_000, first, START)}
+        assert [int(candle.ts.timestamp() * 1000) for candle in found] == sorted(expected)
         for candle in found[:5] + found[-5:]:
-            one = told[int(candle.ts.timestamp() * 1000)]
+            one = expected[int(candle.ts.timestamp() * 1000)]
             assert candle[1:] == (*(float(value) for value in one[2:7]), one.trades)
-        assert max(told) == last
+        assert max(expected) == last
 
     play(tell)
 

@@ -11,55 +11,59 @@ from strandline.model.exact import Amount, Money
 from strandline.model.fill import CashCause, CashEvent
 from strandline.venues.hyperliquid.rest import HyperliquidError
 from strandline_sim.faults import FaultKind
-from tests.venues.hyperliquid.box import Box
+from tests.venues.hyperliquid.simulated_hyperliquid import SimulatedHyperliquid
 
 HOUR = 3600
 
 
-def test_marks(box: Box) -> None:
-    with box.observer() as observer:
+def test_marks(simulated: SimulatedHyperliquid) -> None:
+    with simulated.observer() as observer:
         marks = observer.marks(["ETH", "BTC", "NOBODY"])
         assert {coin: mark.price.decimal for coin, mark in marks.items()} == {
-            coin: box.venue.exchange.mark(coin) for coin in ("ETH", "BTC")
+            coin: simulated.venue.exchange.mark(coin) for coin in ("ETH", "BTC")
         }
-        assert all(mark.observed_at == box.now() for mark in marks.values())
+        assert all(mark.observed_at == simulated.now() for mark in marks.values())
         assert observer.marks([]) == {}
 
 
-def test_quote(box: Box) -> None:
-    with box.observer() as observer:
+def test_quote(simulated: SimulatedHyperliquid) -> None:
+    with simulated.observer() as observer:
         quote = observer.quote("SOL")
-        assert (quote.bid.decimal, quote.ask.decimal) == box.venue.exchange.matcher.bbo("SOL")
-        assert quote.observed_at == box.now()
+        assert (quote.bid.decimal, quote.ask.decimal) == simulated.venue.exchange.matcher.bbo("SOL")
+        assert quote.observed_at == simulated.now()
 
 
-def test_half_a_book_is_no_quote(box: Box) -> None:
-    box.answers["l2Book"] = lambda _: {"coin": "SOL", "time": 1, "levels": [[{"px": "1.0", "sz": "1.0", "n": 1}], []]}
-    with box.observer() as observer, pytest.raises(HyperliquidError, match="empty"):
+def test_half_a_book_is_no_quote(simulated: SimulatedHyperliquid) -> None:
+    simulated.answers["l2Book"] = lambda _: {
+        "coin": "SOL",
+        "time": 1,
+        "levels": [[{"px": "1.0", "sz": "1.0", "n": 1}], []],
+    }
+    with simulated.observer() as observer, pytest.raises(HyperliquidError, match="empty"):
         observer.quote("SOL")
 
 
-def test_a_venue_that_does_not_answer_has_no_marks(box: Box) -> None:
+def test_a_venue_that_does_not_answer_has_no_marks(simulated: SimulatedHyperliquid) -> None:
     """Which is not the same as having no price for anything."""
-    box.fault(FaultKind.STATUS, "hyperliquid/*", times=None, value=502)
-    with box.observer() as observer, pytest.raises(HyperliquidError):
+    simulated.inject(FaultKind.STATUS, "hyperliquid/*", times=None, value=502)
+    with simulated.observer() as observer, pytest.raises(HyperliquidError):
         observer.marks(["ETH"])
 
 
-def test_the_opening_is_all_the_cash(box: Box) -> None:
-    key = box.key("1234.567891")
-    box.deposit(key.address, "0.000001")
-    with box.observer() as observer:
+def test_the_opening_is_all_the_cash(simulated: SimulatedHyperliquid) -> None:
+    key = simulated.wallet("1234.567891")
+    simulated.deposit(key.address, "0.000001")
+    with simulated.observer() as observer:
         (event,) = observer.opening(key.address)
-        assert (event.cause, event.asset, event.ts) == (CashCause.DEPOSIT, "USDC", box.now())
+        assert (event.cause, event.asset, event.ts) == (CashCause.DEPOSIT, "USDC", simulated.now())
         assert (event.amount, event.usd) == (Amount("1234.567892"), Money("1234.567892"))
-        assert observer.opening(box.key(None).address) == ()
+        assert observer.opening(simulated.wallet(None).address) == ()
 
 
-def test_an_account_that_holds_something_cannot_be_opened(box: Box) -> None:
-    key = box.key()
-    with box.executor(key) as executor, box.observer() as observer:
-        held = executor.execute(box.ordered(executor, box.buy())).filled
+def test_an_account_that_holds_something_cannot_be_opened(simulated: SimulatedHyperliquid) -> None:
+    key = simulated.wallet()
+    with simulated.executor(key) as executor, simulated.observer() as observer:
+        held = executor.execute(simulated.signed_order(executor, simulated.buy())).filled
         with pytest.raises(StrandlineError) as error:
             observer.opening(key.address)
     assert f"{held} ETH" in error.value.problem
@@ -67,16 +71,16 @@ def test_an_account_that_holds_something_cannot_be_opened(box: Box) -> None:
 
 
 @pytest.mark.slow
-def test_events_explain_the_balance(box: Box) -> None:
+def test_events_explain_the_balance(simulated: SimulatedHyperliquid) -> None:
     """Opening, fills and what moved since then add up to the cash that the venue has written down."""
-    key = box.key()
-    with box.executor(key) as executor, box.observer() as observer:
+    key = simulated.wallet()
+    with simulated.executor(key) as executor, simulated.observer() as observer:
         (opening,) = observer.opening(key.address)
-        box.later(1)
-        order = executor.execute(box.ordered(executor, box.buy()))
-        box.later(2 * HOUR)
-        box.deposit(key.address, "77.5")
-        box.later(HOUR)
+        simulated.advance(1)
+        order = executor.execute(simulated.signed_order(executor, simulated.buy()))
+        simulated.advance(2 * HOUR)
+        simulated.deposit(key.address, "77.5")
+        simulated.advance(HOUR)
         events = observer.cash_events(key.address, opening.ts + timedelta(milliseconds=1))
         again = observer.cash_events(key.address, opening.ts)
     assert {event.cause for event in events} == {CashCause.FUNDING, CashCause.DEPOSIT}
@@ -84,37 +88,37 @@ def test_events_explain_the_balance(box: Box) -> None:
     assert set(events) < set(again)
     paid = sum((fill.notional + fill.fee for fill in order.fills), Money(0))
     cash = sum((event.usd for event in events), opening.usd) - paid
-    account = box.venue.exchange.account(key.address.lower())
+    account = simulated.venue.exchange.account(key.address.lower())
     assert account is not None
     assert cash == Money(account.balance)
     assert all(event.amount.decimal == event.usd.decimal for event in events)
 
 
-def test_events_begin_when_they_are_wanted(box: Box) -> None:
-    key = box.key()
-    box.later(1)
-    box.deposit(key.address, "1")
-    now = box.now()
-    with box.observer() as observer:
+def test_events_begin_when_they_are_wanted(simulated: SimulatedHyperliquid) -> None:
+    key = simulated.wallet()
+    simulated.advance(1)
+    simulated.deposit(key.address, "1")
+    now = simulated.now()
+    with simulated.observer() as observer:
         assert [event.usd for event in observer.cash_events(key.address, now)] == [Money(1)]
         assert observer.cash_events(key.address, now + timedelta(milliseconds=1)) == ()
 
 
-def test_all_pages_are_read(box: Box) -> None:
-    key = box.key("1")
+def test_all_pages_are_read(simulated: SimulatedHyperliquid) -> None:
+    key = simulated.wallet("1")
     for _ in range(1203):
-        box.deposit(key.address, "1")
-        box.clock._now += 1
-    with box.observer() as observer:
-        events = observer.cash_events(key.address, box.now() - timedelta(seconds=HOUR))
+        simulated.deposit(key.address, "1")
+        simulated.clock._now += 1
+    with simulated.observer() as observer:
+        events = observer.cash_events(key.address, simulated.now() - timedelta(seconds=HOUR))
     assert len({event.venue_event_id for event in events}) == 1204
 
 
-def moved(box: Box, address: str, delta: dict[str, Any]) -> list[CashEvent]:
-    row = {"time": box.clock.now(), "hash": "0x" + "a" * 64, "delta": delta}
-    box.answers["userNonFundingLedgerUpdates"] = lambda _: [row]
-    with box.observer() as observer:
-        return list(observer.cash_events(address, box.now()))
+def moved(simulated: SimulatedHyperliquid, address: str, delta: dict[str, Any]) -> list[CashEvent]:
+    row = {"time": simulated.clock.now(), "hash": "0x" + "a" * 64, "delta": delta}
+    simulated.answers["userNonFundingLedgerUpdates"] = lambda _: [row]
+    with simulated.observer() as observer:
+        return list(observer.cash_events(address, simulated.now()))
 
 
 ME, OTHER = "0x" + "aB" * 20, "0x" + "cd" * 20
@@ -136,8 +140,8 @@ ME, OTHER = "0x" + "aB" * 20, "0x" + "cd" * 20
         ({"type": "vaultDistribution", "usdc": "5.0", "vault": OTHER}, "5"),
     ],
 )
-def test_what_moves_cash(box: Box, delta: dict[str, Any], usdc: str) -> None:
-    (event,) = moved(box, ME, delta)
+def test_what_moves_cash(simulated: SimulatedHyperliquid, delta: dict[str, Any], usdc: str) -> None:
+    (event,) = moved(simulated, ME, delta)
     assert (event.amount, event.usd) == (Amount(usdc), Money(usdc))
     assert event.cause is (CashCause.DEPOSIT if Decimal(usdc) > 0 else CashCause.WITHDRAWAL)
 
@@ -153,12 +157,14 @@ def test_what_moves_cash(box: Box, delta: dict[str, Any], usdc: str) -> None:
         (ME, "", OTHER, "", "PURR:0xc1", None),
     ],
 )
-def test_sending(box: Box, user: str, source: str, destination: str, target: str, token: str, usdc: str | None) -> None:
+def test_sending(
+    simulated: SimulatedHyperliquid, user: str, source: str, destination: str, target: str, token: str, usdc: str | None
+) -> None:
     delta = {
         "type": "send", "user": user, "sourceDex": source, "destination": destination, "destinationDex": target,
         "token": token, "amount": "10.0", "usdcValue": "10.0", "fee": "1.0", "feeToken": "USDC", "nonce": 1,
     }  # fmt: skip
-    assert [event.usd for event in moved(box, ME, delta)] == ([] if usdc is None else [Money(usdc)])
+    assert [event.usd for event in moved(simulated, ME, delta)] == ([] if usdc is None else [Money(usdc)])
 
 
 @pytest.mark.parametrize(
@@ -170,12 +176,12 @@ def test_sending(box: Box, user: str, source: str, destination: str, target: str
         {"type": "vaultWithdraw", "user": OTHER, "vault": ME, "netWithdrawnUsd": "4.5"},
     ],
 )
-def test_what_moves_none(box: Box, delta: dict[str, Any]) -> None:
-    assert moved(box, ME, delta) == []
+def test_what_moves_none(simulated: SimulatedHyperliquid, delta: dict[str, Any]) -> None:
+    assert moved(simulated, ME, delta) == []
 
 
-def test_the_same_transfer_is_two_events_for_two_accounts(box: Box) -> None:
+def test_the_same_transfer_is_two_events_for_two_accounts(simulated: SimulatedHyperliquid) -> None:
     delta = {"type": "internalTransfer", "usdc": "5.0", "user": ME, "destination": OTHER, "fee": "0.0"}
-    (mine,), (theirs,) = moved(box, ME, delta), moved(box, OTHER, delta)
+    (mine,), (theirs,) = moved(simulated, ME, delta), moved(simulated, OTHER, delta)
     assert mine.venue_event_id != theirs.venue_event_id
     assert mine.usd == -theirs.usd

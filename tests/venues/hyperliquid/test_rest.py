@@ -16,7 +16,7 @@ from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.responses import Market, Status
 from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
 from strandline.venues.hyperliquid.timeouts import Timeouts
-from tests.venues.hyperliquid.box import Box
+from tests.venues.hyperliquid.simulated_hyperliquid import SimulatedHyperliquid
 
 AT_ONCE = Timeouts(request=2, order=2, attempts=1, fill_polls=1, pause=0)
 
@@ -24,7 +24,7 @@ AT_ONCE = Timeouts(request=2, order=2, attempts=1, fill_polls=1, pause=0)
 class Parrot(ThreadingHTTPServer):
     """Says the same to everybody."""
 
-    status, body, heard = 200, b"", 0
+    status, body, requests = 200, b"", 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -38,7 +38,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.heard += 1
+        self.server.requests += 1
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(self.server.body)))
         self.send_header("Location", "/elsewhere")
@@ -83,10 +83,10 @@ def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> Non
 
 @pytest.mark.parametrize("status", [200, 307, 308, 429, 503])
 def test_bytes_are_sent_once(parrot: Parrot, status: int) -> None:
-    parrot.status, parrot.body, parrot.heard = status, b"", 0
+    parrot.status, parrot.body, parrot.requests = status, b"", 0
     with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
         rest.send(b"{}")
-    assert parrot.heard == 1
+    assert parrot.requests == 1
 
 
 def test_nobody_there() -> None:
@@ -107,9 +107,9 @@ def test_numbers_that_are_none(parrot: Parrot, price: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def order(shared: Box) -> SignedOrder:
-    with shared.executor(shared.key()) as executor:
-        return shared.ordered(executor, shared.buy())
+def order(shared: SimulatedHyperliquid) -> SignedOrder:
+    with shared.executor(shared.wallet()) as executor:
+        return shared.signed_order(executor, shared.buy())
 
 
 pieces = st.recursive(
@@ -145,19 +145,21 @@ replies = st.one_of(
 
 @given(st.sampled_from([200, 200, 200, 302, 404, 429, 500]), replies | st.binary(max_size=40))
 @settings(max_examples=150)
-def test_rubbish_decides_nothing(shared: Box, order: SignedOrder, parrot: Parrot, status: int, body: bytes) -> None:
+def test_rubbish_decides_nothing(
+    shared: SimulatedHyperliquid, order: SignedOrder, parrot: Parrot, status: int, body: bytes
+) -> None:
     """The server says this to every question, so that nothing it says about the order can be true."""
     parrot.status, parrot.body = status, body
-    executor = HyperliquidExecutor(shared.access(key="11" * 32, url=parrot.url), AT_ONCE)
+    executor = HyperliquidExecutor(shared.config(key="11" * 32, url=parrot.url), AT_ONCE)
     try:
         result = executor.execute(order)
-        assert result.status is OrderStatus.UNKNOWN or (status == 200 and _told(body) is not None)
+        assert result.status is OrderStatus.UNKNOWN or (status == 200 and _error_of_the_order(body) is not None)
         assert isinstance(executor.recover(order), StillUnknown)
     finally:
         executor.close()
 
 
-def _told(body: bytes) -> str | None:
+def _error_of_the_order(body: bytes) -> str | None:
     """Only a refusal of the one order is an answer that needs nothing else to be believed."""
     try:
         (state,) = msgspec.json.decode(body)["response"]["data"]["statuses"]

@@ -22,13 +22,18 @@ nonces = st.integers(1, 2**53 - 1)
 
 
 def read(body: bytes) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.json.decode(body)
-    return told
+    request: dict[str, Any] = msgspec.json.decode(body)
+    return request
 
 
-def signer_of(told: dict[str, Any], *, mainnet: bool) -> str:
+def signer_of(request: dict[str, Any], *, mainnet: bool) -> str:
     address: str = recover_agent_or_user_from_l1_action(
-        told["action"], told["signature"], told["vaultAddress"], told["nonce"], told["expiresAfter"], mainnet
+        request["action"],
+        request["signature"],
+        request["vaultAddress"],
+        request["nonce"],
+        request["expiresAfter"],
+        mainnet,
     )
     return address
 
@@ -40,10 +45,10 @@ def test_the_venue_reads_our_signature_from_the_bytes(
     signer = Signer(ALICE, mainnet)
     for action in (order_action(plan, asset), leverage_action(asset, 1), NOOP):
         body = signer.body(action, nonce, expires)
-        told = read(body)
-        assert (told["nonce"], told["expiresAfter"], told["vaultAddress"]) == (nonce, expires, None)
-        assert signer_of(told, mainnet=mainnet) == ALICE.address
-        assert signer_of(told, mainnet=not mainnet) != ALICE.address
+        request = read(body)
+        assert (request["nonce"], request["expiresAfter"], request["vaultAddress"]) == (nonce, expires, None)
+        assert signer_of(request, mainnet=mainnet) == ALICE.address
+        assert signer_of(request, mainnet=not mainnet) != ALICE.address
         assert signer.body(action, nonce, expires) == body
 
 

@@ -5,26 +5,21 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.canonical import canonical_bytes, from_json
-from strandline.model.exact import Amount, Money, Price, Quantity, Ratio
+from strandline.model.exact import Amount, Money, Price, Quantity
 from strandline.model.fill import CashCause, CashEvent
-from strandline.model.ids import derived_id
-from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
+from strandline.model.intent import Decision, ExecutionIntent, ExitReason
 from strandline.model.mark import Mark, Quote
 from strandline.model.order import SignedOrder
 from strandline.model.plan import ExecutionPlan, OrderKind, SkipExecution
 from strandline.model.position import Position
 from strandline.model.result import OrderStatus
-from strandline.model.rule import Rule
 from strandline.model.side import Side
-from strandline.model.signal import EngineState
-from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.venues import registry
 from strandline.venues.config import VenueConfig
@@ -35,7 +30,7 @@ from strandline.venues.paper.executor import PaperExecutor
 from strandline.venues.paper.observer import PaperObserver
 from strandline.venues.registry import find_venue
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.venues.hyperliquid.box import LIMITS, row
+from tests.venues.intents import LIMITS, buy_intent, position_row_of, sell_intent
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 VENUES = (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
@@ -96,49 +91,24 @@ def executor(market: ScriptedMarket, venue: VenueKey = HYPERLIQUID_PERPS) -> Pap
 
 def intent(market: ScriptedMarket, side: Side, amount: str = "1000", **changes: Any) -> ExecutionIntent:
     """A buy for this many dollars, or a sell of this quantity."""
-    buying = side is Side.BUY
-    fields: dict[str, Any] = {
-        "intent_id": derived_id("intent", amount, side),
-        "position_id": UUID(int=1),
-        "venue": HYPERLIQUID_PERPS,
-        "token_contract": "ETH",
-        "timeframe": Timeframe.H1,
-        "decision": Decision.ADD if buying else Decision.DEMOTE,
-        "exit_reason": None if buying else ExitReason.STOP,
-        "rule": Rule.MANUAL,
-        "trade_no": 1,
-        "attempt_no": 1,
-        "size_frac": Ratio(1),
-        "notional": Money(amount) if buying else None,
-        "quantity": None if buying else Quantity(amount),
-        "urgency": Urgency.NORMAL,
-        "max_slippage_bps": 200,
-        "reduce_only": not buying,
-        "reasons": (),
-        "state": EngineState.S1,
-        "appetite": 0.5,
-        "exit_urgency": 0.5,
-        "decision_price": Price(market.mid),
-        "source_bar": T0,
-        "source_revision": 0,
-        "cycle": T0,
-        "expires_at": T0 + timedelta(seconds=300),
-        "strategy_hash": "0" * 64,
-    }
-    return ExecutionIntent(**{**fields, **changes})
+    changes = {"max_slippage_bps": 200, **changes}
+    price, number = Price(market.mid), f"{amount} {side}"
+    if side is Side.BUY:
+        return buy_intent(HYPERLIQUID_PERPS, "ETH", amount, price, T0, number, **changes)
+    return sell_intent(HYPERLIQUID_PERPS, "ETH", Quantity(amount), Decision.DEMOTE, price, T0, number, **changes)
 
 
 def holding(quantity: str) -> Position:
-    return row(Quantity(quantity))
+    return position_row_of(HYPERLIQUID_PERPS, "ETH", Quantity(quantity))
 
 
 def signed_order(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> SignedOrder:
-    return trader.sign(trader.prepare(wanted, position or row(), 1), None)
+    return trader.sign(trader.prepare(wanted, position or position_row_of(HYPERLIQUID_PERPS, "ETH", None), 1), None)
 
 
 def skip_reason(trader: PaperExecutor, wanted: ExecutionIntent, position: Position | None = None) -> str:
     with pytest.raises(SkipExecution) as caught:
-        trader.prepare(wanted, position or row(), 1)
+        trader.prepare(wanted, position or position_row_of(HYPERLIQUID_PERPS, "ETH", None), 1)
     assert caught.value.detail
     return caught.value.reason
 
@@ -196,7 +166,10 @@ def test_an_order_that_was_never_executed_dies_with_its_deadline() -> None:
 def test_another_attempt_is_another_fill() -> None:
     market = ScriptedMarket()
     trader, wanted = executor(market), intent(market, Side.BUY)
-    orders = [trader.sign(trader.prepare(wanted, row(), attempt), None) for attempt in (1, 2)]
+    orders = [
+        trader.sign(trader.prepare(wanted, position_row_of(HYPERLIQUID_PERPS, "ETH", None), attempt), None)
+        for attempt in (1, 2)
+    ]
     assert len({fill.venue_fill_id for order in orders for fill in trader.execute(order).fills}) == 2
 
 
@@ -246,7 +219,10 @@ def test_skip_reasons() -> None:
     trader = executor(market)
     assert skip_reason(trader, intent(market, Side.BUY, "9.9")) == "min_notional"
     assert skip_reason(trader, intent(market, Side.SELL, "0.05"), holding("0.05")) == "dust"
-    assert skip_reason(trader, intent(market, Side.SELL, "1"), row()) == "nothing_to_sell"
+    assert (
+        skip_reason(trader, intent(market, Side.SELL, "1"), position_row_of(HYPERLIQUID_PERPS, "ETH", None))
+        == "nothing_to_sell"
+    )
     assert skip_reason(trader, intent(market, Side.SELL, "1", max_slippage_bps=10_000), holding("1")) == "rounding"
     for price in ("103", "97"):
         assert skip_reason(trader, intent(market, Side.BUY, decision_price=Price(price))) == "price_drift"

@@ -1,23 +1,23 @@
-"""One town for all tests of a file: each test has wallets of its own, and leaves no faults behind."""
+"""One simulated venue for the tests of a module; each test has wallets of its own."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.venues.solana.town import Town, open_town
+from tests.venues.solana.simulated_solana import SimulatedSolana, simulated_solana
 
 
 @pytest.fixture(scope="module")
-def standing_town() -> Iterator[Town]:
-    """Opened once."""
-    with open_town() as town:
-        yield town
+def shared() -> Iterator[SimulatedSolana]:
+    """Opened once per module."""
+    with simulated_solana() as simulated:
+        yield simulated
 
 
 @pytest.fixture
-def town(standing_town: Town) -> Iterator[Town]:
-    """As it was at the beginning, but for the time."""
-    before = dict(standing_town.market.prices)
-    yield standing_town
-    standing_town.faults.clear()
-    standing_town.market.prices.update(before)
+def simulated(shared: SimulatedSolana) -> Iterator[SimulatedSolana]:
+    """Remove faults and restore prices after each test."""
+    before = dict(shared.market.prices)
+    yield shared
+    shared.faults.clear()
+    shared.market.prices.update(before)

@@ -24,7 +24,7 @@ from strandline.venues.solana.compute_budget import made_unique, priority_fee
 from strandline.venues.solana.jupiter import Jupiter, JupiterError, Quote, Swap
 from strandline.venues.solana.plan_details import PlanDetails
 from tests.strandline_sim.solana.box import USDC
-from tests.venues.solana.town import Town, row
+from tests.venues.solana.simulated_solana import SimulatedSolana, position_row
 
 WALLET, OTHER = (Keypair.from_seed(bytes([number]) * 32).pubkey() for number in (1, 2))
 LIMIT, PRICE = set_compute_unit_limit(1_400_000), set_compute_unit_price(5_000)
@@ -75,13 +75,13 @@ def test_anything_else_is_not_signed(transaction: str, fault: str) -> None:
         checked(transaction, str(WALLET))
 
 
-def test_a_changed_plan_is_not_signed(town: Town) -> None:
-    with town.executor(town.wallet(USDC=10**9)) as executor:
-        plan = executor.prepare(town.buy(), row(), 1)
-        told = {name: getattr(plan, name) for name in plan.__struct_fields__}
+def test_a_changed_plan_is_not_signed(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=10**9)) as executor:
+        plan = executor.prepare(simulated.buy(), position_row(), 1)
+        fields = {name: getattr(plan, name) for name in plan.__struct_fields__}
         details = PlanDetails.of(plan.details)._replace(transaction=composed([LIMIT, PRICE, PAY])).details()
         with pytest.raises(UnsafeTransactionError):
-            executor.sign(ExecutionPlan(**{**told, "details": details}), None)
+            executor.sign(ExecutionPlan(**{**fields, "details": details}), None)
 
 
 def test_a_number_tells_equal_transactions_apart_and_costs_nothing() -> None:
@@ -98,7 +98,9 @@ def test_a_number_tells_equal_transactions_apart_and_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.5, 2])
-def test_a_swap_of_another_size_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+def test_a_swap_of_another_size_is_not_signed(
+    simulated: SimulatedSolana, monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
     honest = Jupiter.swap
 
     async def crooked(self: Jupiter, quote: Quote, *args: Any) -> Swap:
@@ -107,10 +109,12 @@ def test_a_swap_of_another_size_is_not_signed(town: Town, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Jupiter, "swap", crooked)
     with pytest.raises(UnsafeTransactionError, match=f"of {USDC} instead of"):
-        prepare(town)
+        prepare(simulated)
 
 
-def test_a_swap_that_brings_less_than_it_promised_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_that_brings_less_than_it_promised_is_not_signed(
+    simulated: SimulatedSolana, monkeypatch: pytest.MonkeyPatch
+) -> None:
     honest = Jupiter.quote
 
     async def crooked(self: Jupiter, *args: Any) -> Quote:
@@ -119,16 +123,18 @@ def test_a_swap_that_brings_less_than_it_promised_is_not_signed(town: Town, monk
 
     monkeypatch.setattr(Jupiter, "quote", crooked)
     with pytest.raises(UnsafeTransactionError, match="less than"):
-        prepare(town)
+        prepare(simulated)
 
 
-def test_a_swap_that_costs_too_much_sol_is_not_signed(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_swap_that_costs_too_much_sol_is_not_signed(
+    simulated: SimulatedSolana, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(simulation, "MAX_OTHER_LAMPORTS", 2_000_000)  # less than the rent of one account
     with pytest.raises(UnsafeTransactionError, match="it costs"):
-        prepare(town)
+        prepare(simulated)
 
 
-def test_a_quote_for_another_swap_is_refused(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_quote_for_another_swap_is_refused(simulated: SimulatedSolana, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = Jupiter._request
 
     async def mixed_up(self: Jupiter, *args: Any, **options: Any) -> bytes:
@@ -136,10 +142,10 @@ def test_a_quote_for_another_swap_is_refused(town: Town, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Jupiter, "_request", mixed_up)
     with pytest.raises(JupiterError, match="another swap"):
-        prepare(town)
+        prepare(simulated)
 
 
-def prepare(town: Town) -> ExecutionPlan:
+def prepare(simulated: SimulatedSolana) -> ExecutionPlan:
     """Of a buy for a hundred dollars, in a wallet that never did anything."""
-    with town.executor(town.wallet(USDC=10**9)) as executor:
-        return executor.prepare(town.buy(dollars="100"), row(), 1)
+    with simulated.executor(simulated.wallet(USDC=10**9)) as executor:
+        return executor.prepare(simulated.buy(dollars="100"), position_row(), 1)

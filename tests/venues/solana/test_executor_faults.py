@@ -1,4 +1,4 @@
-"""One thing goes wrong: what is told then, and what comes of it."""
+"""One thing goes wrong: what is reported, and what comes of it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.solana.blocks import FINAL_BLOCKS
 from tests.strandline_sim.solana.box import BONK
-from tests.venues.solana.town import Town, agrees, ordered, row
+from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, position_row, signed_order
 
 ENOUGH = 1_000_000_000
 SEND, STATUS, LANDING = "solana/rpc/sendTransaction", "solana/rpc/getSignatureStatuses", "solana/landing"
@@ -42,62 +42,62 @@ TRANSACTION = "solana/rpc/getTransaction"
     ],
     ids=lambda rule: f"{rule.kind}-{rule.route.rpartition('/')[2]}",
 )
-def test_it_is_filled_once_all_the_same(town: Town, fault: Rule) -> None:
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as executor:
-        order = ordered(executor, town.buy(), row())
-        town.faults.add(fault)
+def test_it_is_filled_once_all_the_same(simulated: SimulatedSolana, fault: Rule) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        simulated.faults.add(fault)
         result = executor.execute(order)
-    assert any(injected.route == fault.route for injected in town.faults.journal)
+    assert any(injected.route == fault.route for injected in simulated.faults.journal)
     assert result.status is OrderStatus.FILLED
-    [entry] = town.on_chain(order.signature)
+    [entry] = simulated.on_chain(order.signature)
     agrees(result, entry, str(key.pubkey()), BONK)
 
 
-def test_what_is_not_seen_is_unknown_until_it_is_dead(town: Town) -> None:
+def test_what_is_not_seen_is_unknown_until_it_is_dead(simulated: SimulatedSolana) -> None:
     """Lost on the way every time: unknown for as long as it may land, dead afterwards, and dead for good."""
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as executor:
-        order = ordered(executor, town.buy(), row())
-        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        simulated.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
         assert executor.execute(order).status is OrderStatus.UNKNOWN
         fates = []
         for _ in range(20):
             fates.append(executor.recover(order))
-            town.later(5)
-        told = [fate.status if isinstance(fate, ExecutionResult) else None for fate in fates]
-        assert told[0] is None
-        assert told[-1] is OrderStatus.DEAD
-        assert set(told) == {None, OrderStatus.DEAD}
-        town.faults.clear()
+            simulated.advance(5)
+        statuses = [fate.status if isinstance(fate, ExecutionResult) else None for fate in fates]
+        assert statuses[0] is None
+        assert statuses[-1] is OrderStatus.DEAD
+        assert set(statuses) == {None, OrderStatus.DEAD}
+        simulated.faults.clear()
         executor.execute(order)  # sends the bytes again
-        town.later(100)
+        simulated.advance(100)
         assert executor.recover(order) is not None
-        assert not town.on_chain(order.signature)
+        assert not simulated.on_chain(order.signature)
 
 
-def test_recovery_sends_what_was_never_sent(town: Town) -> None:
+def test_recovery_sends_what_was_never_sent(simulated: SimulatedSolana) -> None:
     """Killed between writing the order down and sending it."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        order = ordered(executor, town.buy(), row())
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
         assert isinstance(executor.recover(order), StillUnknown)
-        town.later(1)
+        simulated.advance(1)
         recovered = executor.recover(order)
         assert isinstance(recovered, ExecutionResult)
         assert recovered.status is OrderStatus.FILLED
-        assert len(town.on_chain(order.signature)) == 1
+        assert len(simulated.on_chain(order.signature)) == 1
 
 
-def test_a_swap_that_fails_on_the_chain_costs_gas_and_nothing_else(town: Town) -> None:
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as executor:
-        order = ordered(executor, town.buy(), row())
-        town.market.prices["BONK"] *= 2
+def test_a_swap_that_fails_on_the_chain_costs_gas_and_nothing_else(simulated: SimulatedSolana) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        simulated.market.prices["BONK"] *= 2
         result = executor.execute(order)
         assert result.status is OrderStatus.UNFILLED
         assert result.error is not None
         assert "6001" in result.error
-        [entry] = town.on_chain(order.signature)
+        [entry] = simulated.on_chain(order.signature)
         assert entry.kind == "failed"
         agrees(result, entry, str(key.pubkey()), BONK)
         again = executor.recover(order)
@@ -105,32 +105,32 @@ def test_a_swap_that_fails_on_the_chain_costs_gas_and_nothing_else(town: Town) -
         assert again.cash_events == result.cash_events
 
 
-def test_a_failure_counts_only_when_it_is_final(town: Town) -> None:
+def test_a_failure_counts_only_when_it_is_final(simulated: SimulatedSolana) -> None:
     """Its block is given up late, and on the other fork the same transaction is a success."""
-    with town.executor(town.wallet(USDC=ENOUGH), waits=5) as executor:
-        order = ordered(executor, town.buy(), row())
-        town.market.prices["BONK"] *= 2
-        town.faults.add(Rule(route=LANDING, kind=FaultKind.FORK, value=10_000))
+    with simulated.executor(simulated.wallet(USDC=ENOUGH), waits=5) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        simulated.market.prices["BONK"] *= 2
+        simulated.faults.add(Rule(route=LANDING, kind=FaultKind.FORK, value=10_000))
         result = executor.execute(order)
-        assert [entry.kind for entry in town.on_chain(order.signature)] == ["failed"]
+        assert [entry.kind for entry in simulated.on_chain(order.signature)] == ["failed"]
         assert result.status is OrderStatus.UNKNOWN
-        town.market.prices["BONK"] /= 2
-        town.later(10)
+        simulated.market.prices["BONK"] /= 2
+        simulated.advance(10)
         assert isinstance(executor.recover(order), StillUnknown)
-        town.later(1)
+        simulated.advance(1)
         recovered = executor.recover(order)
         assert isinstance(recovered, ExecutionResult)
         assert recovered.status is OrderStatus.FILLED
-        [entry] = town.on_chain(order.signature)
+        [entry] = simulated.on_chain(order.signature)
         assert entry.kind == "landed"
 
 
-def test_a_node_that_is_behind_proves_nothing(town: Town) -> None:
+def test_a_node_that_is_behind_proves_nothing(simulated: SimulatedSolana) -> None:
     """The order is filled; a node that has stopped, or forgets, does not make it dead."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        order = ordered(executor, town.buy(), row())
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
         assert executor.execute(order).status is OrderStatus.FILLED
-        town.later(300)
+        simulated.advance(300)
         forgets, has_stopped = Rule(route=STATUS, kind=FaultKind.LAG, times=None), FaultKind.NODE_BEHIND
         for faults in (
             [forgets],
@@ -140,96 +140,98 @@ def test_a_node_that_is_behind_proves_nothing(town: Town) -> None:
             [forgets, Rule(route="solana/rpc/getLatestBlockhash", kind=has_stopped, value=1000, times=None)],
         ):
             for fault in faults:
-                town.faults.add(fault)
+                simulated.faults.add(fault)
             assert isinstance(executor.recover(order), StillUnknown)
-            town.faults.clear()
+            simulated.faults.clear()
         assert isinstance(executor.recover(order), ExecutionResult)
 
 
-def test_an_order_is_dead_only_when_the_chain_is_final_beyond_its_last_valid_block(town: Town) -> None:
+def test_an_order_is_dead_only_when_the_chain_is_final_beyond_its_last_valid_block(simulated: SimulatedSolana) -> None:
     """A node that lags does not know its blockhash, so that the height alone decides."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        order = ordered(executor, town.buy(), row())
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
         assert order.last_valid_height is not None
-        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
-        town.faults.add(Rule(route="solana/rpc/isBlockhashValid", kind=FaultKind.NODE_BEHIND, value=1000, times=None))
-        town.later_blocks(order.last_valid_height + 1 - town.height())
+        simulated.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=None))
+        simulated.faults.add(
+            Rule(route="solana/rpc/isBlockhashValid", kind=FaultKind.NODE_BEHIND, value=1000, times=None)
+        )
+        simulated.advance_blocks(order.last_valid_height + 1 - simulated.height())
         assert isinstance(executor.recover(order), StillUnknown)  # valid no longer, but not final
-        town.later_blocks(order.last_valid_height + FINAL_BLOCKS - town.height())
+        simulated.advance_blocks(order.last_valid_height + FINAL_BLOCKS - simulated.height())
         assert isinstance(executor.recover(order), StillUnknown)  # final up to the last block that may hold it
-        town.later_blocks(order.last_valid_height + FINAL_BLOCKS + 1 - town.height())
+        simulated.advance_blocks(order.last_valid_height + FINAL_BLOCKS + 1 - simulated.height())
         found = executor.recover(order)
         assert isinstance(found, ExecutionResult)
         assert found.status is OrderStatus.DEAD
 
 
-def test_a_swap_that_is_only_processed_has_not_landed(town: Town) -> None:
+def test_a_swap_that_is_only_processed_has_not_landed(simulated: SimulatedSolana) -> None:
     """One node has confirmed it, but the one that is asked for its status has not."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        order = ordered(executor, town.buy(), row())
-        town.faults.add(Rule(route=STATUS, kind=FaultKind.NODE_BEHIND, value=1, times=None))
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        simulated.faults.add(Rule(route=STATUS, kind=FaultKind.NODE_BEHIND, value=1, times=None))
         assert isinstance(executor.recover(order), StillUnknown)  # sends it
-        assert len(town.on_chain(order.signature)) == 1
-        town.later_blocks(1)
+        assert len(simulated.on_chain(order.signature)) == 1
+        simulated.advance_blocks(1)
         assert isinstance(executor.recover(order), StillUnknown)
-        town.later_blocks(1)
+        simulated.advance_blocks(1)
         found = executor.recover(order)
         assert isinstance(found, ExecutionResult)
         assert found.status is OrderStatus.FILLED
 
 
-def test_jupiter_alone_does_not_say_when_an_order_is_dead(town: Town) -> None:
+def test_jupiter_alone_does_not_say_when_an_order_is_dead(simulated: SimulatedSolana) -> None:
     """It names a height that is long past, but the blockhash may still be used."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        order = ordered(executor, town.buy(), row())
-        told = {name: getattr(order, name) for name in order.__struct_fields__}
-        wrong = SignedOrder(**{**told, "last_valid_height": 1})
-        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST))
-        town.later(20)
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        fields = {name: getattr(order, name) for name in order.__struct_fields__}
+        wrong = SignedOrder(**{**fields, "last_valid_height": 1})
+        simulated.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST))
+        simulated.advance(20)
         assert isinstance(executor.recover(wrong), StillUnknown)
-        town.later(1)
+        simulated.advance(1)
         recovered = executor.recover(wrong)
         assert isinstance(recovered, StillUnknown)
-        town.later(1)
-        assert len(town.on_chain(order.signature)) == 1
+        simulated.advance(1)
+        assert len(simulated.on_chain(order.signature)) == 1
 
 
-def test_two_at_once_do_each_other_no_harm(town: Town) -> None:
+def test_two_at_once_do_each_other_no_harm(simulated: SimulatedSolana) -> None:
     """A task that was thought dead and its successor see to the same order."""
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as one, town.executor(key) as other, ThreadPoolExecutor() as threads:
-        order = ordered(one, town.buy(), row())
-        town.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=2))
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as one, simulated.executor(key) as other, ThreadPoolExecutor() as threads:
+        order = signed_order(one, simulated.buy(), position_row())
+        simulated.faults.add(Rule(route=LANDING, kind=FaultKind.DROP_REQUEST, times=2))
         results = list(threads.map(lambda executor: executor.execute(order), (one, other)))
     assert [result.status for result in results] == [OrderStatus.FILLED] * 2
     assert results[0].fills == results[1].fills
-    assert len(town.on_chain(order.signature)) == 1
+    assert len(simulated.on_chain(order.signature)) == 1
 
 
-def test_preparing_is_tried_again(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+def test_preparing_is_tried_again(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         for route in ("jupiter/quote", "jupiter/swap", "jupiter/price", "rpc/getMultipleAccounts"):
-            town.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.STATUS, value=429))
-            town.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.MALFORMED))
-            executor.prepare(town.buy(), row(), 1)
-            town.faults.clear()
+            simulated.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.STATUS, value=429))
+            simulated.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.MALFORMED))
+            executor.prepare(simulated.buy(), position_row(), 1)
+            simulated.faults.clear()
 
 
-def test_trouble_while_preparing_is_no_skip(town: Town) -> None:
-    key = town.wallet(USDC=ENOUGH)
-    before = len(town.tape)
-    with town.executor(key) as executor:
-        town.faults.add(Rule(route="solana/jupiter/*", kind=FaultKind.STATUS, value=502, times=None))
+def test_trouble_while_preparing_is_no_skip(simulated: SimulatedSolana) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
+    before = len(simulated.tape)
+    with simulated.executor(key) as executor:
+        simulated.faults.add(Rule(route="solana/jupiter/*", kind=FaultKind.STATUS, value=502, times=None))
         with pytest.raises(JupiterError, match="502"):
-            executor.prepare(town.buy(), row(), 1)
-        town.faults.clear()
-        town.faults.add(Rule(route="solana/rpc/*", kind=FaultKind.DROP_ANSWER, times=None))
+            executor.prepare(simulated.buy(), position_row(), 1)
+        simulated.faults.clear()
+        simulated.faults.add(Rule(route="solana/rpc/*", kind=FaultKind.DROP_ANSWER, times=None))
         with pytest.raises(NodeError):
-            executor.prepare(town.buy(), row(), 1)
-        town.faults.clear()
+            executor.prepare(simulated.buy(), position_row(), 1)
+        simulated.faults.clear()
         with pytest.raises(RefusedError):  # for no reason that we know
-            executor.prepare(town.buy(max_slippage_bps=20_000), row(), 1)
-    assert len(town.tape) == before
+            executor.prepare(simulated.buy(max_slippage_bps=20_000), position_row(), 1)
+    assert len(simulated.tape) == before
 
 
 @contextmanager
@@ -273,15 +275,15 @@ def crooked_node(answer: bytes, status: int = 200) -> Iterator[str]:
         (b"", 200),
     ],
 )
-def test_whatever_a_node_says_the_order_is_not_lost(town: Town, answer: bytes, status: int) -> None:
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as executor:
-        order = ordered(executor, town.buy(), row())
-    with crooked_node(answer, status) as url, town.executor(key, rpc_url=url) as lost:
+def test_whatever_a_node_says_the_order_is_not_lost(simulated: SimulatedSolana, answer: bytes, status: int) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+    with crooked_node(answer, status) as url, simulated.executor(key, rpc_url=url) as lost:
         result = lost.execute(order)
         assert result.status is OrderStatus.UNKNOWN
         fate = lost.recover(order)
         assert isinstance(fate, StillUnknown)
         assert "secret" not in f"{result.error} {fate.reason}"
         with pytest.raises(NodeError):
-            lost.prepare(town.buy(), row(), 1)
+            lost.prepare(simulated.buy(), position_row(), 1)

@@ -1,4 +1,4 @@
-"""Many things go wrong at random: nothing is traded twice, nothing is lost, and what is told is what happened."""
+"""Many things go wrong at random: nothing is traded twice, nothing is lost, and what is reported is what happened."""
 
 import random
 from collections import Counter
@@ -17,7 +17,7 @@ from strandline.venues.solana.jupiter import JupiterError
 from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
 from tests.strandline_sim.solana.box import BONK
-from tests.venues.solana.town import Town, agrees, lamports, row
+from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, lamports, position_row
 
 RUNS: Final = 30
 CALLS: Final = (
@@ -55,63 +55,63 @@ def some_faults(chance: random.Random) -> list[Rule]:
     return rules
 
 
-def resolved(town: Town, key: Keypair, order: SignedOrder, chance: random.Random) -> ExecutionResult:
+def resolved(simulated: SimulatedSolana, key: Keypair, order: SignedOrder, chance: random.Random) -> ExecutionResult:
     """As the pipeline does it: execute, or die before; then recover, each time in another process."""
     fate: object = None
     if chance.random() < 0.8:
-        with town.executor(key) as executor:
+        with simulated.executor(key) as executor:
             fate = executor.execute(order)
     for _ in range(100):
         if isinstance(fate, ExecutionResult) and fate.status.resolved:
             return fate
-        town.later(chance.uniform(0, 20))
-        with town.executor(key) as executor:
+        simulated.advance(chance.uniform(0, 20))
+        with simulated.executor(key) as executor:
             fate = executor.recover(order)
     raise AssertionError(f"never resolved: {fate}")
 
 
-def planned(town: Town, executor: SolanaExecutor, chance: random.Random) -> SignedOrder | None:
+def planned(simulated: SimulatedSolana, executor: SolanaExecutor, chance: random.Random) -> SignedOrder | None:
     """A buy or a sale, if it can be prepared with all that goes wrong."""
     held = Quantity(1_000_000)
     buying = chance.random() < 0.5
-    intent = town.buy() if buying else town.sell(BONK, held)
+    intent = simulated.buy() if buying else simulated.sell(BONK, held)
     try:
-        return executor.sign(executor.prepare(intent, row(BONK, None if buying else held), 1), None)
+        return executor.sign(executor.prepare(intent, position_row(BONK, None if buying else held), 1), None)
     except (SkipExecution, JupiterError, NodeError):
         return None
 
 
 @pytest.mark.slow
-def test_whatever_goes_wrong_nothing_is_twice_and_nothing_is_lost(town: Town) -> None:
+def test_whatever_goes_wrong_nothing_is_twice_and_nothing_is_lost(simulated: SimulatedSolana) -> None:
     seen: Counter[str] = Counter()
     for seed in range(RUNS):
         chance = random.Random(seed)
-        key = town.wallet(USDC=1_000_000_000, BONK=10**12)
-        begun = len(town.tape)
+        key = simulated.wallet(USDC=1_000_000_000, BONK=10**12)
+        begun = len(simulated.tape)
         for rule in some_faults(chance):
-            town.faults.add(rule)
-        with town.executor(key) as executor:
-            order = planned(town, executor, chance)
+            simulated.faults.add(rule)
+        with simulated.executor(key) as executor:
+            order = planned(simulated, executor, chance)
         if order is None:
             seen["not planned"] += 1
-            assert len(town.tape) == begun
+            assert len(simulated.tape) == begun
         else:
             if chance.random() < 0.2:
-                town.market.prices["BONK"] *= Decimal(chance.choice(("0.9", "1.1")))
-            result = resolved(town, key, order, chance)
+                simulated.market.prices["BONK"] *= Decimal(chance.choice(("0.9", "1.1")))
+            result = resolved(simulated, key, order, chance)
             seen[result.status] += 1
-            holds(town, str(key.pubkey()), order, result, begun)
-        town.faults.clear()
+            holds(simulated, str(key.pubkey()), order, result, begun)
+        simulated.faults.clear()
     assert seen.keys() == {"not planned", OrderStatus.FILLED, OrderStatus.UNFILLED, OrderStatus.DEAD}, seen
 
 
-def holds(town: Town, wallet: str, order: SignedOrder, result: ExecutionResult, begun: int) -> None:
-    """What was told against what happened, however long one waits and however often the bytes are sent again."""
-    town.faults.clear()
-    with town.executor(Keypair.from_seed(b"e" * 32), waits=0) as anybody:
+def holds(simulated: SimulatedSolana, wallet: str, order: SignedOrder, result: ExecutionResult, begun: int) -> None:
+    """Assert that what was reported is what happened, also much later and when the bytes are sent again."""
+    simulated.faults.clear()
+    with simulated.executor(Keypair.from_seed(b"e" * 32), waits=0) as anybody:
         anybody.execute(order)
-    town.later(120)
-    landings = town.on_chain(order.signature)
+    simulated.advance(120)
+    landings = simulated.on_chain(order.signature)
     expected = {OrderStatus.FILLED: ["landed"], OrderStatus.UNFILLED: ["failed"], OrderStatus.DEAD: []}
     assert [entry.kind for entry in landings] == expected[result.status], (result, order.signature)
     if landings:
@@ -121,7 +121,7 @@ def holds(town: Town, wallet: str, order: SignedOrder, result: ExecutionResult, 
         assert not result.cash_events
     others = [
         entry
-        for entry in town.tape.entries(after=begun)
+        for entry in simulated.tape.entries(after=begun)
         if entry.kind in {"landed", "failed"} and entry.data["signature"] != order.signature and lamports(entry, wallet)
     ]
     assert not others

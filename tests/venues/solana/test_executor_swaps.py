@@ -1,4 +1,4 @@
-"""Swaps that go well: what is told is what happened."""
+"""Swaps that go well: what is reported is what happened."""
 
 import json
 import subprocess
@@ -19,65 +19,69 @@ from strandline.venues.solana import SOLANA
 from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.plan_details import PlanDetails
 from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
-from tests.venues.solana.town import Town, agrees, moved, ordered, row
+from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, moved, position_row, signed_order
 
 ENOUGH = 1_000_000_000
 
 
-def bought(executor: SolanaExecutor, town: Town, mint: str) -> ExecutionResult:
+def bought(executor: SolanaExecutor, simulated: SimulatedSolana, mint: str) -> ExecutionResult:
     """For a hundred dollars; some tokens take a toll."""
-    result = executor.execute(ordered(executor, town.buy(mint, "100.123456", max_slippage_bps=500), row(mint)))
+    result = executor.execute(
+        signed_order(executor, simulated.buy(mint, "100.123456", max_slippage_bps=500), position_row(mint))
+    )
     assert result.status is OrderStatus.FILLED
     return result
 
 
 @pytest.mark.parametrize("mint", [BONK, SOL, PYUSD, str(TOLL.mint)])
-def test_a_token_is_bought_and_sold_again(town: Town, mint: str) -> None:
-    key = town.wallet(USDC=ENOUGH)
+def test_a_token_is_bought_and_sold_again(simulated: SimulatedSolana, mint: str) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
     wallet = str(key.pubkey())
-    with town.executor(key) as executor:
-        buy = bought(executor, town, mint)
-        [entry] = town.on_chain(buy.venue_order_id)
+    with simulated.executor(key) as executor:
+        buy = bought(executor, simulated, mint)
+        [entry] = simulated.on_chain(buy.venue_order_id)
         agrees(buy, entry, wallet, mint)
         assert moved(entry, wallet, USDC) == -100_123_456
         assert [event.cause for event in buy.cash_events] == [CashCause.GAS, CashCause.RENT]
 
         held = buy.filled
-        sale = executor.execute(ordered(executor, town.sell(mint, held, max_slippage_bps=300), row(mint, held)))
-        [entry] = town.on_chain(sale.venue_order_id)
+        sale = executor.execute(
+            signed_order(executor, simulated.sell(mint, held, max_slippage_bps=300), position_row(mint, held))
+        )
+        [entry] = simulated.on_chain(sale.venue_order_id)
         agrees(sale, entry, wallet, mint)
         assert sale.filled == held
         assert [event.cause for event in sale.cash_events] == [CashCause.GAS]  # the accounts are there already
 
 
-def test_a_part_is_sold(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        held = bought(executor, town, BONK).filled
+def test_a_part_is_sold(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, simulated, BONK).filled
         part = Quantity("1000000.123456789")  # finer than the token
-        plan = executor.prepare(town.sell(BONK, part, Decision.TRIM), row(BONK, held), 1)
+        plan = executor.prepare(simulated.sell(BONK, part, Decision.TRIM), position_row(BONK, held), 1)
         assert plan.quantity == Quantity("1000000.12345")
-        whole = executor.prepare(town.sell(BONK, held + part, Decision.TRIM), row(BONK, held), 1)
+        whole = executor.prepare(simulated.sell(BONK, held + part, Decision.TRIM), position_row(BONK, held), 1)
         assert whole.quantity == held  # never more than the ledger gives the row
 
 
-def test_an_exit_sells_what_the_row_holds_now(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        held = bought(executor, town, BONK).filled
-        plan = executor.prepare(town.sell(BONK, Quantity(1)), row(BONK, held), 1)
+def test_an_exit_sells_what_the_row_holds_now(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, simulated, BONK).filled
+        plan = executor.prepare(simulated.sell(BONK, Quantity(1)), position_row(BONK, held), 1)
         assert plan.quantity == held
 
 
-def test_a_wallet_with_less_than_the_ledger_says_sells_what_is_there(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        held = bought(executor, town, BONK).filled
+def test_a_wallet_with_less_than_the_ledger_says_sells_what_is_there(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        held = bought(executor, simulated, BONK).filled
         missing = held + Quantity(1000)
-        plan = executor.prepare(town.sell(BONK, missing), row(BONK, missing), 1)
+        plan = executor.prepare(simulated.sell(BONK, missing), position_row(BONK, missing), 1)
         assert plan.quantity == held
 
 
-def test_the_plan_says_the_worst_case(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH, BONK=10**12)) as executor:
-        buy = executor.prepare(town.buy(BONK, "250"), row(), 1)
+def test_the_plan_says_the_worst_case(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH, BONK=10**12)) as executor:
+        buy = executor.prepare(simulated.buy(BONK, "250"), position_row(), 1)
         assert (buy.kind, buy.reduce_only) == (OrderKind.SWAP, False)
         assert Money(250) - buy.notional < Money("1e-12")
         result = executor.execute(executor.sign(buy, None))
@@ -86,7 +90,7 @@ def test_the_plan_says_the_worst_case(town: Town) -> None:
         assert result.average_price < buy.limit_price
 
         held = Quantity(5_000_000)
-        sale = executor.prepare(town.sell(BONK, held), row(BONK, held), 1)
+        sale = executor.prepare(simulated.sell(BONK, held), position_row(BONK, held), 1)
         assert (sale.quantity, sale.reduce_only) == (held, True)
         result = executor.execute(executor.sign(sale, None))
         assert result.average_price is not None
@@ -95,22 +99,22 @@ def test_the_plan_says_the_worst_case(town: Town) -> None:
         assert 0 < result.slippage_bps < 50
 
 
-def test_an_order_lives_no_longer_than_its_intent(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        long = executor.prepare(town.buy(), row(), 1)
-        intent = town.buy()
-        town.later(280)  # twenty seconds are left
-        short = executor.prepare(intent, row(), 1)
+def test_an_order_lives_no_longer_than_its_intent(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        long = executor.prepare(simulated.buy(), position_row(), 1)
+        intent = simulated.buy()
+        simulated.advance(280)  # twenty seconds are left
+        short = executor.prepare(intent, position_row(), 1)
         assert short.deadline == intent.expires_at
-        town.later(30)
+        simulated.advance(30)
         executor.execute(executor.sign(short, None))
         assert (long.deadline - long.prepared_at).total_seconds() == 60
-        assert not town.on_chain(executor.sign(short, None).signature)
+        assert not simulated.on_chain(executor.sign(short, None).signature)
 
 
-def test_a_plan_that_was_written_down_signs_to_the_same_bytes(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        plan = executor.prepare(town.buy(), row(), 1)
+def test_a_plan_that_was_written_down_signs_to_the_same_bytes(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        plan = executor.prepare(simulated.buy(), position_row(), 1)
         again = from_json(canonical_bytes(plan), ExecutionPlan)
         assert PlanDetails.of(again.details) == PlanDetails.of(plan.details)
         order = executor.sign(plan, None)
@@ -122,12 +126,12 @@ def test_a_plan_that_was_written_down_signs_to_the_same_bytes(town: Town) -> Non
             executor.sign(plan, 7)
 
 
-def test_equal_intents_of_one_moment_are_two_transactions(town: Town) -> None:
+def test_equal_intents_of_one_moment_are_two_transactions(simulated: SimulatedSolana) -> None:
     """Prepared in the same block, at the same price, from the same blockhash; and both of them land."""
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
-        intents = [town.buy() for _ in range(4)]
-        orders = [ordered(executor, intent, row()) for intent in intents]
-        orders.append(ordered(executor, intents[0], row(), attempt=2))
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
+        intents = [simulated.buy() for _ in range(4)]
+        orders = [signed_order(executor, intent, position_row()) for intent in intents]
+        orders.append(signed_order(executor, intents[0], position_row(), attempt=2))
         messages = [VersionedTransaction.from_bytes(order.signed_bytes).message for order in orders]
         assert len({str(message.recent_blockhash) for message in messages}) == 1
         assert len({order.signature for order in orders}) == len(orders)
@@ -135,61 +139,61 @@ def test_equal_intents_of_one_moment_are_two_transactions(town: Town) -> None:
             assert executor.execute(order).status is OrderStatus.FILLED
 
 
-def test_urgency_bids_more(town: Town) -> None:
-    with town.executor(town.wallet(USDC=ENOUGH)) as executor:
+def test_urgency_bids_more(simulated: SimulatedSolana) -> None:
+    with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         results = [
-            executor.execute(ordered(executor, town.buy(urgency=urgency), row()))
+            executor.execute(signed_order(executor, simulated.buy(urgency=urgency), position_row()))
             for urgency in (Urgency.NORMAL, Urgency.HIGH)
         ]
         normal, high = (result.cash_events[0].amount for result in results)
         assert high < normal  # gas went out
 
 
-def test_what_was_filled_is_recovered_alike(town: Town) -> None:
-    key = town.wallet(USDC=ENOUGH)
-    with town.executor(key) as executor:
-        order = ordered(executor, town.buy(), row())
-        told = executor.execute(order)
-    with town.executor(key) as another:
+def test_what_was_filled_is_recovered_alike(simulated: SimulatedSolana) -> None:
+    key = simulated.wallet(USDC=ENOUGH)
+    with simulated.executor(key) as executor:
+        order = signed_order(executor, simulated.buy(), position_row())
+        reported = executor.execute(order)
+    with simulated.executor(key) as another:
         again = another.recover(order)
     assert isinstance(again, ExecutionResult)
-    assert (again.status, again.fills, again.cash_events) == (told.status, told.fills, told.cash_events)
+    assert (again.status, again.fills, again.cash_events) == (reported.status, reported.fills, reported.cash_events)
 
 
-def test_the_key_may_be_written_either_way(town: Town) -> None:
-    key = town.wallet()
+def test_the_key_may_be_written_either_way(simulated: SimulatedSolana) -> None:
+    key = simulated.wallet()
     address = str(key.pubkey())
     for secret in (str(key), json.dumps(list(bytes(key)))):
-        executor = SolanaExecutor(town.access(key=secret, address=address))
+        executor = SolanaExecutor(simulated.config(key=secret, address=address))
         assert executor.address == address
         executor.close()
 
 
 @pytest.mark.parametrize("secret", [None, "", "not a key", "[1,2,3]", "[]", str(Keypair())[:-3]])
-def test_a_wrong_key_is_refused_and_not_repeated(town: Town, secret: str | None) -> None:
+def test_a_wrong_key_is_refused_and_not_repeated(simulated: SimulatedSolana, secret: str | None) -> None:
     with pytest.raises(StrandlineError) as refused:
-        SolanaExecutor(town.access(key=secret))
-    told = refused.value
-    assert told.__cause__ is None
-    assert not secret or secret not in str(told)
+        SolanaExecutor(simulated.config(key=secret))
+    error = refused.value
+    assert error.__cause__ is None
+    assert not secret or secret not in str(error)
 
 
-def test_a_key_of_another_wallet_is_refused(town: Town) -> None:
+def test_a_key_of_another_wallet_is_refused(simulated: SimulatedSolana) -> None:
     with pytest.raises(StrandlineError, match="not of"):
-        SolanaExecutor(town.access(key=str(town.wallet()), address=str(town.wallet().pubkey())))
+        SolanaExecutor(simulated.config(key=str(simulated.wallet()), address=str(simulated.wallet().pubkey())))
 
 
-def test_mainnet_is_traded_on_only_where_it_is_meant(town: Town) -> None:
+def test_mainnet_is_traded_on_only_where_it_is_meant(simulated: SimulatedSolana) -> None:
     with (
-        town.executor(town.wallet(USDC=ENOUGH), mainnet=True) as executor,
+        simulated.executor(simulated.wallet(USDC=ENOUGH), mainnet=True) as executor,
         pytest.raises(StrandlineError, match="node"),
     ):
-        executor.prepare(town.buy(), row(), 1)
+        executor.prepare(simulated.buy(), position_row(), 1)
 
 
-def test_a_node_must_be_named(town: Town) -> None:
+def test_a_node_must_be_named(simulated: SimulatedSolana) -> None:
     with pytest.raises(StrandlineError, match="STRANDLINE_SOLANA_RPC_URL"):
-        SolanaExecutor(town.access(key=str(town.wallet()), rpc_url=None))
+        SolanaExecutor(simulated.config(key=str(simulated.wallet()), rpc_url=None))
 
 
 def test_whoever_only_parses_a_dag_loads_no_chain() -> None:
@@ -200,9 +204,9 @@ def test_whoever_only_parses_a_dag_loads_no_chain() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_package_offers_both_again_and_again(town: Town) -> None:
+def test_the_package_offers_both_again_and_again(simulated: SimulatedSolana) -> None:
     """A module of the same name would take a function's place when it is first imported."""
-    access = town.access(key=str(town.wallet()))
+    access = simulated.config(key=str(simulated.wallet()))
     for _ in range(2):
         for made in (SOLANA.executor(access), SOLANA.observer(access)):
             made.close()

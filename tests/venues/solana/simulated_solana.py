@@ -1,31 +1,22 @@
-"""A chain with Jupiter on a thread of its own, for clients that are not asynchronous; it goes on while they wait."""
+"""Runs the simulated Solana and Jupiter on a thread of their own, for synchronous clients."""
 
 import asyncio
 import threading
-import tomllib
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
-from uuid import UUID
 
-import msgspec
 from solders.keypair import Keypair
 
-from strandline.model.exact import Money, Price, Quantity, Ratio
+from strandline.model.exact import Price, Quantity
 from strandline.model.fill import CashCause
-from strandline.model.ids import derived_id
-from strandline.model.intent import Decision, ExecutionIntent, ExitReason, Urgency
+from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.order import SignedOrder
-from strandline.model.position import DesiredStatus, Holding, Position, PositionKey
+from strandline.model.position import Position
 from strandline.model.result import ExecutionResult
-from strandline.model.rule import Rule
 from strandline.model.side import Side
-from strandline.model.signal import EngineState
-from strandline.model.strategy import Execution
-from strandline.model.timeframe import Timeframe
-from strandline.strategy import DEFAULT_FILE
 from strandline.venues.config import VenueConfig
 from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.key import SOLANA_ONCHAIN
@@ -37,15 +28,15 @@ from strandline_sim.faults import Faults
 from strandline_sim.solana import Plans, SolanaVenue
 from strandline_sim.tape import Entry, Tape
 from tests.strandline_sim.solana.box import BLOCK, BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
+from tests.venues.intents import LIMITS, buy_intent, position_row_of, sell_intent
 
-LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["execution"], Execution)
 _VALUES: Final = {"key": PRIVATE_KEY, "url": JUPITER_URL, "rpc_url": RPC_URL, "api_key": JUPITER_API_KEY}
 DECIMALS: Final = {str(token.mint): token.decimals for token in TOKENS}
 MARKETS: Final = {str(token.mint): token.market for token in TOKENS}
 
 
-class Town:
-    """The venue, its truth, and clients of it. Time stands still but for `later`, and for clients that wait."""
+class SimulatedSolana:
+    """The venue, its tape, and clients of it. Time stands still until `advance`, or a client waits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, plans: Plans) -> None:
         self.market, self.clock, self.tape, self.faults = TinyMarket(), SteppedClock(START), Tape(), Faults()
@@ -60,43 +51,43 @@ class Town:
         self._run(self._venue.stop())
 
     def now(self) -> datetime:
-        """The venue's time, which is ours too."""
+        """Read the venue's clock, which the clients use too."""
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=self.clock.now())
 
-    def later(self, seconds: float) -> None:
-        """Let so much time go by."""
+    def advance(self, seconds: float) -> None:
+        """Advance the clock."""
         self._run(self.clock.step(int(seconds * 1000)))
 
     def height(self) -> int:
         """The height of the newest block."""
         return self._venue.chain.blocks.height_at(self.clock.now())
 
-    def later_blocks(self, number: int) -> None:
-        """Let so many blocks be made."""
+    def advance_blocks(self, number: int) -> None:
+        """Advance the clock by this number of blocks."""
         self._run(self.clock.step(number * BLOCK))
 
     async def pause(self, seconds: float) -> None:
-        """How clients wait."""
+        """Wait as a client, in the venue's time."""
         step = asyncio.run_coroutine_threadsafe(self.clock.step(int(seconds * 1000)), self._loop)
         await asyncio.wrap_future(step)
 
     def wallet(self, *, sol: float = 1, **tokens: int) -> Keypair:
-        """Another funded wallet."""
+        """Make and fund another wallet."""
         self._wallets += 1
         key = Keypair.from_seed(self._wallets.to_bytes(32, "big"))
         self.fund(key, sol=sol, **tokens)
         return key
 
     def fund(self, key: Keypair, *, sol: float = 0, **tokens: int) -> None:
-        """More for a wallet, by symbol in raw units."""
+        """Fund a wallet, with tokens by symbol in raw units."""
 
         async def give() -> None:
             self._venue.fund(key.pubkey(), sol=sol, tokens=tokens)
 
         self._run(give())
 
-    def access(self, **changes: Any) -> VenueConfig:
-        """To this town."""
+    def config(self, **changes: Any) -> VenueConfig:
+        """Build the configuration for this venue."""
         values = {JUPITER_URL.name: self.addresses.jupiter, RPC_URL.name: self.addresses.rpc}
         values |= {setting.name: changes.pop(name) for name, setting in _VALUES.items() if name in changes}
         given = {name: value for name, value in values.items() if value is not None}
@@ -104,9 +95,9 @@ class Town:
 
     @contextmanager
     def executor(self, key: Keypair, *, waits: float = 30, **changes: Any) -> Iterator[SolanaExecutor]:
-        """Of this wallet. It waits for an order in the venue's time, which takes none of ours."""
+        """Open an executor of this wallet, which waits in the venue's time."""
         timeouts = Timeouts(order=waits, sleep=self.pause, elapsed=lambda: self.clock.now() / 1000)
-        executor = SolanaExecutor(self.access(key=str(key), **changes), timeouts)
+        executor = SolanaExecutor(self.config(key=str(key), **changes), timeouts)
         try:
             yield executor
         finally:
@@ -114,58 +105,28 @@ class Town:
 
     @contextmanager
     def observer(self, **changes: Any) -> Iterator[SolanaObserver]:
-        """Without a key."""
-        observer = SolanaObserver(self.access(**changes))
+        """Open an observer."""
+        observer = SolanaObserver(self.config(**changes))
         try:
             yield observer
         finally:
             observer.close()
 
     def price(self, mint: str) -> Price:
-        """The market's, now."""
+        """Read the market's price."""
         market = MARKETS[mint]
         return Price(1) if market is None else Price(self.market.price(market, self.clock.now()))
 
     def buy(self, mint: str = BONK, dollars: str = "100", **changes: Any) -> ExecutionIntent:
-        """An intent of its own, decided at the market's price."""
-        return self._intent(Decision.ADD, mint, notional=Money(dollars), quantity=None, **changes)
+        """Build another entry, decided at the market's price."""
+        return buy_intent(SOLANA_ONCHAIN, mint, dollars, self.price(mint), self.now(), self._next_number(), **changes)
 
     def sell(
         self, mint: str, quantity: Quantity, decision: Decision = Decision.DEMOTE, **changes: Any
     ) -> ExecutionIntent:
-        """All of a row, or with `TRIM` this much of it."""
-        reason = ExitReason.STOP if decision is not Decision.TRIM else None
-        return self._intent(decision, mint, notional=None, quantity=quantity, exit_reason=reason, **changes)
-
-    def _intent(self, decision: Decision, mint: str, **changes: Any) -> ExecutionIntent:
-        self._intents += 1
-        told: dict[str, Any] = {
-            "intent_id": derived_id("intent", self._intents),
-            "position_id": UUID(int=1),
-            "venue": SOLANA_ONCHAIN,
-            "token_contract": mint,
-            "timeframe": Timeframe.H1,
-            "decision": decision,
-            "exit_reason": None,
-            "rule": Rule.MANUAL,
-            "trade_no": 1,
-            "attempt_no": 1,
-            "size_frac": Ratio(1),
-            "urgency": Urgency.NORMAL,
-            "max_slippage_bps": 50,
-            "reduce_only": decision is not Decision.ADD,
-            "reasons": ("test",),
-            "state": EngineState.S1,
-            "appetite": 0.5,
-            "exit_urgency": 0.5,
-            "decision_price": self.price(mint),
-            "source_bar": self.now(),
-            "source_revision": 1,
-            "cycle": self.now(),
-            "expires_at": self.now() + timedelta(seconds=300),
-            "strategy_hash": "0" * 64,
-        }
-        return ExecutionIntent(**{**told, **changes})
+        """Build another exit of the whole row, or with `TRIM` of this quantity."""
+        price, now, number = self.price(mint), self.now(), self._next_number()
+        return sell_intent(SOLANA_ONCHAIN, mint, quantity, decision, price, now, number, **changes)
 
     def on_chain(self, signature: str | None) -> list[Entry]:
         """The landings of a transaction that no fork has undone."""
@@ -177,41 +138,35 @@ class Town:
                 standing.pop()
         return standing
 
+    def _next_number(self) -> int:
+        self._intents += 1
+        return self._intents
+
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
 
 @contextmanager
-def open_town(plans: Plans = UNLIMITED) -> Iterator[Town]:
+def simulated_solana(plans: Plans = UNLIMITED) -> Iterator[SimulatedSolana]:
     """Start it, and stop it."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        town = Town(loop, plans)
+        simulated = SimulatedSolana(loop, plans)
         try:
-            yield town
+            yield simulated
         finally:
-            town.stop()
+            simulated.stop()
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-def row(mint: str = BONK, quantity: Quantity | None = None) -> Position:
-    """A row that holds so much."""
-    held = quantity or Quantity(0)
-    entered = datetime(2025, 1, 1, tzinfo=UTC) if held else None
-    average = Price(1) if held else None
-    return Position(
-        key=PositionKey(venue=SOLANA_ONCHAIN, token_contract=mint, timeframe=Timeframe.H1),
-        instrument_id=1,
-        desired_status=DesiredStatus.OPEN,
-        weight=Ratio(1),
-        ready=True,
-        holding=Holding(trade_no=1, quantity=held, average_entry=average, first_fill_at=entered, last_fill_at=entered),
-    )
+def position_row(mint: str = BONK, quantity: Quantity | None = None) -> Position:
+    """Build a row that holds this quantity."""
+    return position_row_of(SOLANA_ONCHAIN, mint, quantity)
 
 
 def moved(entry: Entry, owner: str, mint: str) -> int:
@@ -225,13 +180,15 @@ def lamports(entry: Entry, owner: str) -> int:
     return int(entry.data["lamports"].get(owner, "0"))
 
 
-def ordered(executor: SolanaExecutor, intent: ExecutionIntent, position: Position, attempt: int = 1) -> SignedOrder:
-    """Prepared and signed."""
+def signed_order(
+    executor: SolanaExecutor, intent: ExecutionIntent, position: Position, attempt: int = 1
+) -> SignedOrder:
+    """Prepare and sign an order."""
     return executor.sign(executor.prepare(intent, position, attempt), None)
 
 
 def agrees(result: ExecutionResult, entry: Entry, wallet: str, mint: str) -> None:
-    """What was told is what happened: every unit of every asset, the ledger's rounding of dollars included."""
+    """Assert that the result is what happened: every unit of every asset, the ledger's rounding of dollars included."""
     usdc, tokens = Decimal(0), Decimal(0)
     for fill in result.fills:
         sign = 1 if fill.side is Side.BUY else -1
