@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.strandline_sim.market import things
 from tests.strandline_sim.market.things import DAY, HOUR, MARKET, MINUTE, START
 
 
+@cache
 def fingerprint() -> str:
     """Everything that a market says about some hours."""
     market = things.fresh_market()
@@ -67,7 +69,7 @@ def test_another_seed_is_another_market() -> None:
 
 @given(things.symbols, things.instants)
 def test_the_price_is_that_of_the_newest_trade(symbol: str, instant: int) -> None:
-    before = MARKET.trades(symbol, instant - 4 * HOUR, instant + 1)
+    before = MARKET.trades(symbol, instant - HOUR // 2, instant + 1)
     if before:
         assert MARKET.price(symbol, instant) == before[-1].price
 

@@ -63,7 +63,7 @@ ANOTHER_SIGNS = Instruction(JUPITER_PROGRAM, b"route", [AccountMeta(OTHER, is_si
         (composed([PRICE, SWAP]), "does not set its priority fee"),
         (composed([LIMIT, SWAP]), "does not set its priority fee"),
         (composed([LIMIT, set_compute_unit_limit(1), PRICE, SWAP]), "does not set its priority fee"),
-        (composed([LIMIT, set_compute_unit_price(MAX_PRIORITY_FEE), SWAP]), "bids 14000000 lamports"),
+        (composed([LIMIT, set_compute_unit_price(MAX_PRIORITY_FEE), SWAP]), "priority fee is 14000000 lamports"),
         (composed([LIMIT, PRICE, SWAP], kind=Message.new_with_blockhash), "not of version 0"),
         ("AAAA", "cannot be read"),
         ("not base 64", "cannot be read"),
