@@ -22,7 +22,7 @@ LIMITS: Final = msgspec.convert(tomllib.loads(DEFAULT_FILE.read_text())["executi
 
 
 def buy_intent(
-    venue: VenueKey, token: str, dollars: str, price: Price, now: datetime, number: int | str, **changes: Any
+    venue: VenueKey, token: str, dollars: str, price: Price, now: datetime, number: int | str, /, **changes: Any
 ) -> ExecutionIntent:
     """Build an entry; `number` tells it apart from other intents."""
     changes = {"notional": Money(dollars), "quantity": None, **changes}
@@ -37,6 +37,7 @@ def sell_intent(
     price: Price,
     now: datetime,
     number: int | str,
+    /,
     **changes: Any,
 ) -> ExecutionIntent:
     """Build an exit of the whole row, or with `TRIM` of this quantity."""
@@ -61,7 +62,7 @@ def position_row_of(venue: VenueKey, token: str, quantity: Quantity | None) -> P
 
 
 def _intent(
-    venue: VenueKey, token: str, decision: Decision, price: Price, now: datetime, number: int | str, **changes: Any
+    venue: VenueKey, token: str, decision: Decision, price: Price, now: datetime, number: int | str, /, **changes: Any
 ) -> ExecutionIntent:
     fields: dict[str, Any] = {
         "intent_id": derived_id("intent", number),
