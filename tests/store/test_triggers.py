@@ -13,7 +13,9 @@ APPEND_ONLY = sorted(
 )
 """The tables into which their writers only insert."""
 
-NEVER_DELETED = ["bars", "commit_counter", "instruments", "intents", "orders", "strand_heads", "venue_accounts"]
+NEVER_DELETED = [
+    "bars", "commit_counter", "cycles", "instruments", "intents", "marks", "orders", "strand_heads", "venue_accounts"
+]  # fmt: skip
 
 
 def assert_refused(connection: Connection, table: str, statement: str) -> None:
@@ -37,10 +39,8 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
     assert APPEND_ONLY == [
         "bar_revisions",
         "cash_events",
-        "cycles",
         "features",
         "fills",
-        "marks",
         "quality_findings",
         "quality_runs",
         "quarantined_messages",
@@ -86,3 +86,35 @@ def test_every_trigger_fires_in_a_session_that_replicates(database: Database) ->
         ).all()
     assert len(triggers) > len(APPEND_ONLY) + len(NEVER_DELETED)
     assert [trigger for trigger in triggers if trigger.tgenabled != "A"] == []
+
+
+@pytest.mark.parametrize(
+    "change", ["decided_at = now()", "outcome = 'superseded'", "outcome = 'voided', decisions = 7"]
+)
+def test_a_cycle_changes_only_by_voiding(database: Database, change: str) -> None:
+    with database.session() as connection:
+        insert(connection, "cycles")
+        with pytest.raises(IntegrityError, match="never changed"), connection.begin_nested():
+            connection.execute(text(f"UPDATE cycles SET {change}"))
+
+
+def test_a_voided_cycle_changes_only_when_it_is_planned_again(database: Database) -> None:
+    with database.session() as connection:
+        insert(connection, "cycles")
+        connection.execute(text("UPDATE cycles SET outcome = 'voided'"))
+        for change in ("decided_at = now()", "cycle_t = now(), outcome = 'planned'"):
+            with pytest.raises(IntegrityError, match="never changed"), connection.begin_nested():
+                connection.execute(text(f"UPDATE cycles SET {change}"))
+        connection.execute(text("UPDATE cycles SET outcome = 'planned', decided_at = now()"))
+
+
+@pytest.mark.parametrize("change", ["price = 1", "voided = true, price = 1"])
+def test_a_mark_changes_only_by_voiding(database: Database, change: str) -> None:
+    with database.session() as connection:
+        insert(connection, "instruments")
+        insert(connection, "marks")
+        with pytest.raises(IntegrityError, match="never changed"), connection.begin_nested():
+            connection.execute(text(f"UPDATE marks SET {change}"))
+        connection.execute(text("UPDATE marks SET voided = true"))
+        with pytest.raises(IntegrityError, match="never changed"), connection.begin_nested():
+            connection.execute(text("UPDATE marks SET voided = false"))

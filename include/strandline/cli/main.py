@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from strandline.cli import config, db, pg
+from strandline.cli import config, cycles, db, pg
 from strandline.cli.demo.command import demo
 from strandline.cli.ingest import ingest
 from strandline.cli.sim import sim
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.add_typer(pg.app, name="pg")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
+app.add_typer(cycles.app, name="cycles")
 app.command()(demo)
 app.command()(up)
 app.command()(ingest)

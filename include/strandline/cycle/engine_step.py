@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
+from strandline.cycle.generations import begin_generations
 from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, SeriesSummary, as_bars, ignores_jump, warm_up
 from strandline.engine.bars import instant
 from strandline.model.bar import GapType
@@ -86,34 +87,18 @@ def _insert_new_series(connection: Connection, state: bytes) -> None:
 
 def _restart_series(connection: Connection, state: bytes) -> None:
     """Start a new generation of each series that has bars from before its first one and is not ready to trade yet."""
-    restarted = connection.execute(
+    late = connection.execute(
         text("""
-        UPDATE engine_states s SET adopted = false
+        SELECT instrument_id, timeframe::text, generation FROM engine_states s
         WHERE adopted AND NOT ready AND EXISTS (
           SELECT FROM bars b
           WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts < s.anchor)
-        RETURNING instrument_id, timeframe::text, generation
+        ORDER BY instrument_id, s.timeframe FOR UPDATE
         """)
-    ).all()
-    if restarted:
-        connection.execute(
-            text("""
-            INSERT INTO engine_states
-              (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision,
-               state_bytes)
-            VALUES (:instrument, CAST(:timeframe AS timeframe), :generation + 1, true, :version, 0, 'epoch', 0, :state)
-            """),
-            [
-                {
-                    "instrument": row.instrument_id,
-                    "timeframe": row.timeframe,
-                    "generation": row.generation,
-                    "version": ENGINE_VERSION,
-                    "state": state,
-                }
-                for row in restarted
-            ],
-        )
+    )
+    begin_generations(
+        connection, [Series(row.instrument_id, Timeframe(row.timeframe), row.generation) for row in late], state
+    )
 
 
 def _lock_series(connection: Connection) -> list[_LockedSeries]:

@@ -14,6 +14,8 @@ ALREADY_PLANNED: Final = "already_planned"
 def fence(
     connection: Connection, run: TaskRun, now: datetime, max_age: timedelta
 ) -> Overtaken | Literal["already_planned"] | None:
-    """Why this cycle may not be planned, or None. An outcome that is stored stays, whatever it is."""
-    decided = connection.scalar(text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)"), {"cycle": run.cycle})
+    """Why this cycle may not be planned, or None. An outcome that is stored stays, unless a person voided it."""
+    decided = connection.scalar(
+        text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle AND outcome <> 'voided')"), {"cycle": run.cycle}
+    )
     return ALREADY_PLANNED if decided else overtaken(connection, run, now, max_age)

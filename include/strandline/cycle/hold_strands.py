@@ -63,7 +63,7 @@ def _last_holds(connection: Connection, positions: Iterable[UUID]) -> Iterator[t
 def _draft(decision: RowDecision, row: PositionRow, plan: Plan, now: datetime, code_version: str) -> StrandDraft:
     evidence = decision.evidence
     return StrandDraft(
-        strand_id=derived_id("hold", str(decision.position_id), plan.cycle.isoformat()),
+        strand_id=derived_id("hold", str(decision.position_id), plan.cycle.isoformat(), plan.digest),
         kind=StrandKind.HOLD,
         ts=now,
         cycle=plan.cycle,

@@ -70,7 +70,7 @@ def read_marks(connection: Connection, cycle: datetime) -> StoredMarks:
           EXISTS (SELECT FROM venue_accounts a
                   WHERE (a.token_chain, a.book_id) = (i.token_chain, i.book_id) AND NOT margined) AS is_spot
         FROM marks JOIN instruments i USING (instrument_id)
-        WHERE cycle_t <= :cycle AND cycle_t > :oldest
+        WHERE cycle_t <= :cycle AND cycle_t > :oldest AND NOT voided
         ORDER BY instrument_id, cycle_t DESC
         """),
         {"cycle": cycle, "oldest": cycle - _MAX_AGE},

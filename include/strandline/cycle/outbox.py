@@ -17,13 +17,17 @@ def insert_cycle(
     connection: Connection, cycle: datetime, decided: Plan | Overtaken, *, now: datetime, code_version: str,
     strategy_hash: str,
 ) -> None:  # fmt: skip
-    """Insert the cycle's row, which can be done once: nobody plans the cycle again."""
+    """Insert the cycle's row, which can be done once: nobody plans the cycle again unless a person voids it."""
     plan = decided if isinstance(decided, Plan) else None
     connection.execute(
         text("""
         INSERT INTO cycles
           (cycle_t, outcome, decided_at, known_seq, decisions, decision_digest, code_version, strategy_hash)
         SELECT :cycle, :outcome, :now, seq, :decisions, :digest, :code_version, :strategy_hash FROM commit_counter
+        ON CONFLICT (cycle_t) DO UPDATE SET
+          outcome = EXCLUDED.outcome, decided_at = EXCLUDED.decided_at, known_seq = EXCLUDED.known_seq,
+          decisions = EXCLUDED.decisions, decision_digest = EXCLUDED.decision_digest,
+          code_version = EXCLUDED.code_version, strategy_hash = EXCLUDED.strategy_hash
         """),
         {
             "cycle": cycle,

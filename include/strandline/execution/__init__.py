@@ -3,8 +3,8 @@
 from strandline.execution.account_sync import sync_account
 from strandline.execution.driver import VenueRun, execute_venue
 from strandline.execution.intent_history import FilledIntent, ended_exits, filled_intents
-from strandline.execution.intents import OutboxIntent, read_open
-from strandline.execution.skipping import cancel, skip_expired, skip_unknown_venues
+from strandline.execution.intents import OutboxIntent, read, read_open
+from strandline.execution.skipping import cancel, skip, skip_expired, skip_unknown_venues
 from strandline.execution.venues_with_work import venues_with_work
 
 __all__ = [
@@ -15,7 +15,9 @@ __all__ = [
     "ended_exits",
     "execute_venue",
     "filled_intents",
+    "read",
     "read_open",
+    "skip",
     "skip_expired",
     "skip_unknown_venues",
     "sync_account",

@@ -63,9 +63,13 @@ def measure(connection: Connection, cycle: datetime, worth: Valuation) -> Equity
 
 
 def _before(connection: Connection, cycle: datetime) -> Equity | None:
-    """The newest equity that an earlier cycle recorded."""
+    """The newest equity that an earlier cycle recorded, less those that a person voided."""
     row = connection.execute(
-        text("SELECT * FROM equity WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1"), {"cycle": cycle}
+        text("""
+        SELECT e.* FROM equity e JOIN cycles c USING (cycle_t)
+        WHERE cycle_t < :cycle AND c.outcome <> 'voided' ORDER BY cycle_t DESC LIMIT 1
+        """),
+        {"cycle": cycle},
     ).one_or_none()
     return None if row is None else from_row(Equity, row)
 

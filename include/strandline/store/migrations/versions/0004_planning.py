@@ -20,11 +20,14 @@ def downgrade() -> None:
       hyperliquid_trading, majors, open_intents;
     DROP TABLE runs, planner_state, intents, marks, cycles, positions;
     DROP FUNCTION follow_intent_states();
+    DROP FUNCTION follow_cycle_outcomes();
+    DROP FUNCTION void_marks_only();
     DROP FUNCTION announce_positions();
     DROP FUNCTION is_unsent(intent_status);
     DROP FUNCTION is_open(intent_status);
     DROP TYPE intent_status;
     DROP TYPE urgency;
+    DROP TYPE planner_rule;
     DROP TYPE exit_reason;
     DROP TYPE planner_rule;
     DROP TYPE decision;

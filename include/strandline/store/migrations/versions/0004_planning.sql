@@ -1,7 +1,7 @@
 -- What may be traded, what each cycle decided about it, and the task runs that did so.
 
 CREATE TYPE desired_status AS ENUM ('open', 'paused', 'archived');
-CREATE TYPE cycle_outcome AS ENUM ('planned', 'stale_cycle', 'superseded', 'backfill');
+CREATE TYPE cycle_outcome AS ENUM ('planned', 'stale_cycle', 'superseded', 'backfill', 'voided');
 CREATE TYPE decision AS ENUM ('add', 'trend_add', 'trim', 'trail', 'demote');
 CREATE TYPE exit_reason AS ENUM ('stop', 'trail', 'time', 'trend_failed', 'trend_over', 'emergency', 'manual');
 CREATE TYPE planner_rule AS ENUM
@@ -63,19 +63,39 @@ CREATE TABLE cycles (
   decision_digest  sha256_hex,
   code_version     text NOT NULL,
   strategy_hash    sha256_hex NOT NULL,
-  CHECK ((outcome = 'planned') = (decision_digest IS NOT NULL))
+  CHECK (CASE outcome WHEN 'planned' THEN decision_digest IS NOT NULL WHEN 'voided' THEN true ELSE decision_digest IS NULL END)
 );
-COMMENT ON TABLE cycles IS 'One row per cycle, append-only: whoever inserts it has planned the cycle, once.';
+COMMENT ON TABLE cycles IS
+  'One row per cycle: whoever inserts it has planned the cycle, once. It changes only when a person voids it, and when it is '
+  'planned again after that; the strand of the voiding keeps what it was.';
 COMMENT ON COLUMN cycles.cycle_t IS 'End of the five minutes, which names the cycle.';
-COMMENT ON COLUMN cycles.outcome IS 'planned, or why it was not: too late (stale_cycle), a newer one exists (superseded), a backfill run.';
+COMMENT ON COLUMN cycles.outcome IS 'planned, or why it was not: too late (stale_cycle), a newer one exists (superseded), a backfill run; voided by a person.';
 COMMENT ON COLUMN cycles.decided_at IS 'When it was planned.';
 COMMENT ON COLUMN cycles.known_seq IS 'No bar revision with a higher known_seq was read.';
 COMMENT ON COLUMN cycles.decisions IS 'Number of decisions, holds too.';
 COMMENT ON COLUMN cycles.decision_digest IS 'Hash over all decisions in canonical form, holds too.';
 COMMENT ON COLUMN cycles.code_version IS 'Version of the code that planned it.';
 COMMENT ON COLUMN cycles.strategy_hash IS 'Hash of the strategy that it was planned by.';
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON cycles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE cycles ENABLE ALWAYS TRIGGER append_only;
+
+CREATE FUNCTION follow_cycle_outcomes() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  voided cycles := OLD;
+BEGIN
+  voided.outcome := 'voided';
+  IF OLD.outcome <> 'voided' AND NEW = voided THEN
+    RETURN NEW;
+  END IF;
+  IF OLD.outcome = 'voided' AND NEW.outcome <> 'voided' AND NEW.cycle_t = OLD.cycle_t THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'cycle %: a cycle is voided, and planned again after that, and else never changed', OLD.cycle_t
+    USING ERRCODE = 'restrict_violation';
+END $$;
+COMMENT ON FUNCTION follow_cycle_outcomes() IS 'Trigger of cycles: refuses every change but voiding, and planning again what was voided.';
+CREATE TRIGGER follow_outcomes BEFORE UPDATE ON cycles FOR EACH ROW EXECUTE FUNCTION follow_cycle_outcomes();
+CREATE TRIGGER keep_rows BEFORE DELETE OR TRUNCATE ON cycles FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE cycles ENABLE ALWAYS TRIGGER follow_outcomes;
+ALTER TABLE cycles ENABLE ALWAYS TRIGGER keep_rows;
 
 
 CREATE TABLE marks (
@@ -84,16 +104,33 @@ CREATE TABLE marks (
   price          numeric NOT NULL CHECK (price > 0 AND price < 'Infinity'),
   source         text NOT NULL,
   observed_at    timestamptz NOT NULL,
-  PRIMARY KEY (cycle_t, instrument_id)
+  voided         boolean NOT NULL DEFAULT false
 );
-COMMENT ON TABLE marks IS 'The venue''s price per instrument, fetched in the cycle''s first step, append-only.';
+CREATE UNIQUE INDEX one_mark_per_cycle ON marks (cycle_t, instrument_id) WHERE NOT voided;
+COMMENT ON TABLE marks IS 'The venue''s price per instrument, fetched in the cycle''s first step; never changed but by voiding the cycle.';
 COMMENT ON COLUMN marks.cycle_t IS 'The cycle that fetched it.';
 COMMENT ON COLUMN marks.instrument_id IS 'The instrument.';
 COMMENT ON COLUMN marks.price IS 'In US dollars.';
 COMMENT ON COLUMN marks.source IS 'Which of the venue''s prices it is.';
 COMMENT ON COLUMN marks.observed_at IS 'When it was fetched.';
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON marks FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE marks ENABLE ALWAYS TRIGGER append_only;
+COMMENT ON COLUMN marks.voided IS 'Whether a person voided the cycle that fetched it: it counts no more.';
+
+CREATE FUNCTION void_marks_only() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  voided marks := OLD;
+BEGIN
+  voided.voided := true;
+  IF NOT OLD.voided AND NEW = voided THEN
+    RETURN NEW;
+  END IF;
+  RAISE EXCEPTION 'marks of cycle %: a mark is voided once, and else never changed', OLD.cycle_t
+    USING ERRCODE = 'restrict_violation';
+END $$;
+COMMENT ON FUNCTION void_marks_only() IS 'Trigger of marks: refuses every change but voiding.';
+CREATE TRIGGER void_only BEFORE UPDATE ON marks FOR EACH ROW EXECUTE FUNCTION void_marks_only();
+CREATE TRIGGER keep_rows BEFORE DELETE OR TRUNCATE ON marks FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
+ALTER TABLE marks ENABLE ALWAYS TRIGGER void_only;
+ALTER TABLE marks ENABLE ALWAYS TRIGGER keep_rows;
 
 
 CREATE TABLE intents (
@@ -294,5 +331,8 @@ GRANT SELECT ON positions, cycles, marks, intents, open_intents, planner_state, 
 GRANT SELECT ON positions TO strandline_ingest;
 GRANT INSERT, UPDATE ON planner_state TO strandline_app;
 GRANT INSERT ON positions, cycles, marks, intents, runs TO strandline_app;
+GRANT UPDATE (outcome, decided_at, known_seq, decisions, decision_digest, code_version, strategy_hash) ON cycles
+  TO strandline_app;
+GRANT UPDATE (voided) ON marks TO strandline_app;
 GRANT UPDATE (status, status_reason, status_at, epoch) ON intents TO strandline_app;
 GRANT UPDATE (ended_at, succeeded, summary) ON runs TO strandline_app;
