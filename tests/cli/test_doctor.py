@@ -327,7 +327,7 @@ def test_missing_pools_are_named_with_the_command_that_makes_them(
     missing = airflow.pools(airflow.configuration(), settings)
     assert missing.outcome is Outcome.FAILED
     for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN):
-        assert f"airflow pools set {venue.slug} 1" in missing.remedy
+        assert f"airflow pools set {venue.slug} 2" in missing.remedy
     for command in missing.remedy.removeprefix("run: ").split(" && "):
         subprocess.run(f'"{sys.executable}" -m {command}', shell=True, check=True, capture_output=True, timeout=120)
     assert airflow.pools(airflow.configuration(), settings).outcome is Outcome.OK

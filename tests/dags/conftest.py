@@ -23,13 +23,14 @@ def dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/never-made.db",
     }
     described = subprocess.run(
-        [sys.executable, Path(__file__).with_name("describe.py"), ROOT / "dags"],
+        [sys.executable, "-m", "tests.dags.describe", ROOT / "dags"],
         env=environment,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
     assert described.returncode == 0, described.stderr[-3000:]
-    told: dict[str, Any] = json.loads(described.stdout.splitlines()[-1])
-    return told
+    descriptions: dict[str, Any] = json.loads(described.stdout.splitlines()[-1])
+    return descriptions

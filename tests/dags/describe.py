@@ -1,4 +1,4 @@
-"""Run by the tests in a process of its own, because importing Airflow changes the process: tells each DAG as JSON."""
+"""Run by the tests in a process of its own, because importing Airflow changes the process: prints each DAG as JSON."""
 
 import json
 import sys
@@ -7,9 +7,11 @@ from typing import Any
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
+from tests.dags.task_bodies import asked_by_bodies
+
 
 def described(folder: str) -> dict[str, Any]:
-    """By id, what the scheduler will know of it."""
+    """By id, the DAGs as the scheduler reads them."""
     bag = DagBag(folder)
     if bag.import_errors:
         sys.exit(json.dumps(bag.import_errors))
@@ -34,6 +36,7 @@ tasks = {
     }
     for dag_id, dag in DagBag(sys.argv[1]).dags.items()
 }
+bodies = {dag_id: asked_by_bodies(dag.tasks) for dag_id, dag in DagBag(sys.argv[1]).dags.items()}
 forms = {dag_id: dict(dag.params) for dag_id, dag in DagBag(sys.argv[1]).dags.items()}
 descriptions = {
     dag_id: {
@@ -45,6 +48,7 @@ descriptions = {
         "allowed_run_types": sorted(dag["allowed_run_types"]),
         "same_again": dag == second[dag_id],
         "tasks": tasks[dag_id],
+        "bodies": bodies[dag_id],
     }
     for dag_id, dag in first.items()
 }

@@ -42,6 +42,38 @@ def test_the_tasks_follow_each_other(cycle: Any) -> None:
     }
 
 
+def test_each_task_calls_its_step_with_this_run(cycle: Any) -> None:
+    """The form, the kind of the run and the date arrive in every step."""
+    for name, body in cycle["bodies"].items():
+        slug = EXECUTE.get(name)
+        assert (body["step"], body["others"][: bool(slug)]) == (("execute_venue", [slug]) if slug else (name, [])), name
+        assert body["run"] == {
+            "cycle": "2026-11-20T10:05:00Z",
+            "dag_id": "trading_cycle",
+            "run_id": "a run",
+            "run_type": "manual",
+            "task_id": name,
+            "try_number": 3,
+            "venues": ["hyperliquid/perps"],
+            "symbols": ["ETH"],
+            "plan_only": True,
+        }
+
+
+def test_a_run_that_may_not_trade_goes_no_further(cycle: Any) -> None:
+    """The first task's own value decides; the summary that it is taken from is never empty."""
+    assert cycle["bodies"]["begin_cycle"]["returned"] is False
+
+
+def test_the_branch_follows_the_tasks_that_were_chosen(cycle: Any) -> None:
+    assert cycle["bodies"]["choose_venues"]["returned"] == ["execute__one"]
+
+
+def test_the_audit_gets_the_states_and_the_reports_of_this_run(cycle: Any) -> None:
+    states = {"run_engine": "failed", "of": "trading_cycle"}
+    assert cycle["bodies"]["audit_strands"]["others"] == [states, "of x"]
+
+
 def test_no_task_can_hang_and_each_tries_again_soon(cycle: Any) -> None:
     for name, task in cycle["tasks"].items():
         assert 0 < task["execution_timeout"] <= 120, name

@@ -106,7 +106,7 @@ def pools(configured: Configuration, settings: Settings) -> Check:
         return failed("pools", f"Airflow's database did not answer ({reason})", "start it, and run: airflow db migrate")
     missing = sorted({key.slug for key in settings.enabled_keys} - found)
     if missing:
-        commands = " && ".join(f'airflow pools set {pool} 1 "orders of one venue"' for pool in missing)
+        commands = " && ".join(f'airflow pools set {pool} 2 "orders of one venue"' for pool in missing)
         return failed("pools", f"{', '.join(missing)} missing", f"run: {commands}")
     return fine("pools", ", ".join(sorted(found)))
 
