@@ -28,7 +28,8 @@ from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
-from tests.bars.market import Tick, add_ticks, expected_bars, stored_bars
+from tests.bars.reference import expected_bars
+from tests.bars.rows import Tick, add_ticks, stored_bars
 from tests.conftest import Database
 from tests.store.rows import HASH, INTENT, OTHER_POSITION, POSITION, insert
 
