@@ -1,9 +1,8 @@
-"""A process that executes a venue and kills itself at a given checkpoint: `python -m … URL VENUE_FILE POINT`."""
+"""What a process runs that executes a venue and kills itself at a checkpoint."""
 
 import os
 import pickle
 import signal
-import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,14 +23,14 @@ class StoringExecutor(ScriptedExecutor):
     venue_file: Path
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """And store the venue's state."""
+        """Execute the order and store the venue's state."""
         reported = super().execute(order)
         self.venue_file.write_bytes(pickle.dumps(self.truth))
         return reported
 
 
-def main(url: str, venue_file: Path, point: str) -> None:
-    """Execute the venue until the point is reached."""
+def execute_until(url: str, venue_file: Path, point: str) -> None:
+    """Execute the venue, and kill this process at the checkpoint."""
 
     def kill_at(name: str) -> None:
         if name == point:
@@ -48,7 +47,3 @@ def main(url: str, venue_file: Path, point: str) -> None:
         code_version=CODE,
         checkpoint=kill_at,
     )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3])

@@ -2,16 +2,18 @@
 
 import pickle
 import signal
-import subprocess
-import sys
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Database
+from tests.execution import killed_driver
 from tests.execution.execution_bench import ExecutionBench
 
-ROOT = Path(__file__).parents[2]
+PROCESSES = get_context("forkserver")
+"""Imports the library once, and forks each process from there: from a server without threads and connections."""
+PROCESSES.set_forkserver_preload([killed_driver.__name__])
 
 
 @pytest.mark.slow
@@ -24,8 +26,10 @@ def test_a_driver_killed_at_this_point_loses_nothing_and_sends_nothing_twice(
     bench.plan(2)
     venue_file.write_bytes(pickle.dumps(bench.venue))
     url = database.url.render_as_string(hide_password=False)
-    command = [sys.executable, "-m", "tests.execution.killed_driver", url, str(venue_file), point]
-    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == -signal.SIGKILL
+    process = PROCESSES.Process(target=killed_driver.execute_until, args=(url, venue_file, point))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
     venue = pickle.loads(venue_file.read_bytes())
     bench.venue, bench.clock = venue, venue.clock
     bench.check_always()
