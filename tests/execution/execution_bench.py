@@ -1,6 +1,6 @@
 """A database with rows to trade, a scripted venue, a clock that is moved by hand, and the checks that always hold."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,11 +29,11 @@ ALL = (*LEDGER, "intents", "orders", "fills", "cash_events", "strands", "venue_a
 
 
 class Killed(BaseException):
-    """Stands for the death of the process: no code catches it."""
+    """Raised where a test kills the process: no code catches it."""
 
 
 class Clock:
-    """Stands still until it is moved."""
+    """A clock that stands still until it is moved."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -42,7 +42,7 @@ class Clock:
         return self.now
 
     def move(self, **by: float) -> None:
-        """Onwards."""
+        """Move the clock, as `timedelta` counts."""
         self.now += timedelta(**by)
 
 
@@ -54,6 +54,7 @@ class ExecutionBench:
         self.venue = ScriptedVenue(venue, margined, self.clock)
         self.engine: Engine = database.engine(Role.APP)
         self.admin = create_engine(database.url)
+        self._reads = self.admin.execution_options(isolation_level="AUTOCOMMIT")
         self.rows = [
             PositionKey(venue=venue, token_contract=token, timeframe=timeframe)
             for token, timeframe in (("BTC", Timeframe.H1), ("BTC", Timeframe.H4), ("ETH", Timeframe.H1))
@@ -80,7 +81,7 @@ class ExecutionBench:
         self.admin.dispose()
 
     def plan(self, row: int, **special: Any) -> UUID | None:
-        """Insert a new intent, by default an entry; None if one is open already."""
+        """Insert a new intent, by default an entry; None if the row has an open one on that side."""
         position_id = self.rows[row].position_id
         cycle = self.clock()
         rule = special.get("rule", "first_buy")
@@ -105,7 +106,7 @@ class ExecutionBench:
         return intent_id
 
     def plan_exit(self, row: int, decision: str = "demote", **special: Any) -> UUID | None:
-        """Sell what the row holds; None if it holds nothing, or is selling already."""
+        """Insert an exit of what the row holds; None if it holds nothing, or has an open exit."""
         if not self.held(row):
             return None
         reason = {"exit_reason": "stop"} if decision == "demote" else {"bar_count": 1000, "level_id": self.clock()}
@@ -118,7 +119,7 @@ class ExecutionBench:
         checkpoint: Callable[[str], None] = lambda _: None,
         seconds: int = 100,
     ) -> VenueRun:
-        """What the venue's task does."""
+        """Execute the venue, as its task does."""
         return execute_venue(
             self.engine,
             executor or ScriptedExecutor(self.venue),
@@ -129,45 +130,43 @@ class ExecutionBench:
         )
 
     def held(self, row: int) -> Decimal:
-        """By the ledger."""
-        query = "SELECT COALESCE(sum(quantity), 0) FROM holdings WHERE position_id = :id"
-        return Decimal(self.ask(query, id=self.rows[row].position_id)[0][0])
+        """Read what the row holds."""
+        held = "SELECT COALESCE(sum(quantity), 0) FROM holdings WHERE position_id = :id"
+        return Decimal(self.query(held, id=self.rows[row].position_id)[0][0])
 
-    def ask(self, query: str, **values: object) -> Sequence[Any]:
-        """Rows."""
-        with self.admin.begin() as connection:
-            return connection.execute(text(query), values).all()
+    def query(self, statement: str, **values: object) -> Sequence[Any]:
+        """Read rows, as the superuser."""
+        with self._reads.connect() as connection:
+            return connection.execute(text(statement), values).all()
 
     def status(self, intent_id: UUID | None) -> tuple[str, str | None]:
-        """Of an intent, with its reason."""
-        row = self.ask("SELECT status, status_reason FROM intents WHERE intent_id = :id", id=intent_id)[0]
+        """Read the status of an intent, and its reason."""
+        row = self.query("SELECT status, status_reason FROM intents WHERE intent_id = :id", id=intent_id)[0]
         return row.status, row.status_reason
 
     def snapshot(self, tables: Sequence[str]) -> Mapping[str, list[str]]:
-        """All rows, as text, sorted; numbers without trailing zeros."""
-        with self.admin.begin() as connection:
+        """Read all rows of each table, as sorted text; numbers are without trailing zeros."""
+        with self._reads.connect() as connection:
             return {table: sorted(map(str, connection.scalars(text(_rows_of(table))))) for table in tables}
 
-    def strands(self, kind: StrandKind | None = None) -> list[Strand]:
-        """In the order of the chain."""
-        found = [from_json(row.body, Strand) for row in self.ask("SELECT body FROM strands ORDER BY seq")]
-        return [strand for strand in found if kind in (None, strand.kind)]
-
-    # What must hold.
+    def strands(self) -> list[Strand]:
+        """Read all strands in the order of the chain."""
+        return [from_json(row.body, Strand) for row in self.query("SELECT body FROM strands ORDER BY seq")]
 
     def check_always(self) -> None:
-        """At any instant, whatever was killed."""
+        """Check what holds at any instant, whatever was killed."""
         assert all(len(orders) == 1 for orders in self.venue.accepted.values()), "an intent was traded twice"
-        decided = [strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent]
+        strands = self.strands()
+        decided = _decided(strands)
         assert len(decided) == len(set(decided)), "a decision has two strands"
-        self.check_chain()
-        if not self.ask("SELECT FROM unresolved_orders"):
+        _check_chain(strands)
+        if not self.query("SELECT FROM unresolved_orders"):
             self.check_ledger_is_venue()
 
     def check_ledger_is_venue(self) -> None:
-        """To the last digit."""
+        """Check that the ledger and the venue have the same balances, to the last digit."""
         ours = dict(
-            self.ask("""
+            self.query("""
             SELECT token_contract, sum(quantity) FROM (
               SELECT token_contract, quantity FROM holdings JOIN positions USING (position_id)
               UNION ALL SELECT token_contract, quantity FROM dust) AS t GROUP BY 1
@@ -175,14 +174,14 @@ class ExecutionBench:
         )
         theirs = self.venue.quantity
         assert {t: q for t, q in ours.items() if q} == {t: q for t, q in theirs.items() if q}
-        cash = dict(self.ask("SELECT asset, amount FROM cash"))
-        cost = self.ask("SELECT COALESCE(sum(cost), 0) AS cost FROM holdings")[0].cost
+        cash = dict(self.query("SELECT asset, amount FROM cash"))
+        cost = self.query("SELECT COALESCE(sum(cost), 0) AS cost FROM holdings")[0].cost
         assert cash[DOLLARS] - (cost if self.venue.margined else 0) == self.venue.dollars
         if not self.venue.margined:
             assert cash["SOL"] == self.venue.gas
 
     def check_settled(self) -> None:
-        """Once nothing is in doubt any more."""
+        """Check what holds once nothing is in doubt any more."""
         self.check_always()
         before = self.snapshot(ALL)
         assert self.run() == VenueRun()
@@ -191,18 +190,10 @@ class ExecutionBench:
             rebuild(connection)
         after = self.snapshot(LEDGER)
         assert after == {table: before[table] for table in LEDGER}, "a rebuilt ledger differs"
-        ended = {row[0] for row in self.ask("SELECT intent_id FROM intents WHERE NOT is_open(status)")}
-        reported = {strand.intent.intent_id for strand in self.strands(StrandKind.DECISION) if strand.intent}
-        assert reported == ended == {row[0] for row in self.ask("SELECT intent_id FROM intents")}
-        sums = self.ask("SELECT sum(net_pnl) AS net, sum(extracted - invested - fees) AS parts FROM trades")[0]
+        ended = {row[0] for row in self.query("SELECT intent_id FROM intents WHERE NOT is_open(status)")}
+        assert set(_decided(self.strands())) == ended == {row[0] for row in self.query("SELECT intent_id FROM intents")}
+        sums = self.query("SELECT sum(net_pnl) AS net, sum(extracted - invested - fees) AS parts FROM trades")[0]
         assert sums.net == sums.parts
-
-    def check_chain(self) -> None:
-        """No holes, and each strand vouches for the one before."""
-        previous = GENESIS
-        for seq, strand in enumerate(self.strands(), start=1):
-            assert (strand.seq, strand.previous) == (seq, previous)
-            previous = strand.hash
 
     def _busy(self, connection: Connection, position_id: UUID, side: str, intent_id: UUID) -> bool:
         return bool(
@@ -216,6 +207,19 @@ class ExecutionBench:
         )
 
 
+def _decided(strands: Iterable[Strand]) -> list[UUID]:
+    """The intents of which there is a decision."""
+    return [strand.intent.intent_id for strand in strands if strand.kind is StrandKind.DECISION and strand.intent]
+
+
+def _check_chain(strands: Iterable[Strand]) -> None:
+    """Check that the chain has no holes, and that each strand names the hash of the one before it."""
+    previous = GENESIS
+    for seq, strand in enumerate(strands, start=1):
+        assert (strand.seq, strand.previous) == (seq, previous)
+        previous = strand.hash
+
+
 def _columns(row: PositionKey) -> dict[str, object]:
     return {
         "position_id": row.position_id,
@@ -227,7 +231,7 @@ def _columns(row: PositionKey) -> dict[str, object]:
 
 
 def _rows_of(table: str) -> str:
-    """As text that does not depend on how a number was written."""
+    """Select all rows as text that is the same for 1.0 and 1.00."""
     return f"""
     SELECT (SELECT string_agg(key || '=' || CASE WHEN value ~ '^-?[0-9]+\\.[0-9]+$'
               THEN trim_scale(value::numeric)::text ELSE COALESCE(value, 'null') END, ' ' ORDER BY key)

@@ -25,7 +25,7 @@ class StoringExecutor(ScriptedExecutor):
     def execute(self, order: SignedOrder) -> ExecutionResult:
         """Execute the order and store the venue's state."""
         reported = super().execute(order)
-        self.venue_file.write_bytes(pickle.dumps(self.truth))
+        self.venue_file.write_bytes(pickle.dumps(self.venue_state))
         return reported
 
 

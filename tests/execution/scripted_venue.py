@@ -86,8 +86,8 @@ class ScriptedVenue:
         self._results[order.signed_bytes] = reported
         return reported
 
-    def fate(self, order: SignedOrder) -> ExecutionResult:
-        """The order's result; one that never arrived is dead from now on."""
+    def final_result(self, order: SignedOrder) -> ExecutionResult:
+        """Return the order's result; an order that never arrived is dead from now on."""
         if order.signed_bytes not in self._results:
             self._burned.add(order.signed_bytes)
             return result(order, OrderStatus.DEAD, self.clock(), error="never arrived")
@@ -141,23 +141,23 @@ class ScriptedVenue:
     # As an observer.
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """The balances."""
+        """Return the balances as opening deposits."""
         events = [self.event("opening/USDC", CashCause.DEPOSIT, Amount(self.dollars))]
         if not self.margined:
             events.append(self.event("opening/SOL", CashCause.DEPOSIT, Amount(self.gas), asset="SOL"))
         return tuple(events)
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """What moved since; as venues do, rather too much than too little."""
+        """Return what moved since, and a little more, as venues do."""
         return tuple(event for event in self.moved if event.ts >= since - timedelta(minutes=15))
 
     def move(self, name: str, cause: CashCause, dollars: Decimal) -> None:
-        """Cash comes or goes without an order."""
+        """Move cash without an order."""
         self.dollars += dollars
         self.moved.append(self.event(name, cause, Amount(dollars)))
 
     def event(self, name: str, cause: CashCause, amount: Amount, asset: str = "USDC") -> CashEvent:
-        """A cash event of now."""
+        """Build a cash event that happens now."""
         usd = Money(amount.decimal * (150 if asset == "SOL" else 1))
         return CashEvent(
             venue=self.key, venue_event_id=name, cause=cause, asset=asset, amount=amount, usd=usd, ts=self.clock()
@@ -176,7 +176,7 @@ class ScriptedVenue:
 
 
 def always(behaviour: Behaviour = Behaviour.FILLS) -> Iterator[Behaviour]:
-    """The same behaviour for every request."""
+    """Yield the same behaviour for every request."""
     while True:
         yield behaviour
 
@@ -185,7 +185,7 @@ def always(behaviour: Behaviour = Behaviour.FILLS) -> Iterator[Behaviour]:
 class ScriptedExecutor:
     """One process's executor. Each iterator gives the venue's behaviour towards the next request of its kind."""
 
-    truth: ScriptedVenue
+    venue_state: ScriptedVenue
     prepares: Iterator[Behaviour] = field(default_factory=always)
     executes: Iterator[Behaviour] = field(default_factory=always)
     recovers: Iterator[Behaviour] = field(default_factory=always)
@@ -194,22 +194,22 @@ class ScriptedExecutor:
 
     @property
     def venue(self) -> VenueKey:
-        """Which venue."""
-        return self.truth.key
+        """The venue's key."""
+        return self.venue_state.key
 
     @property
     def takes_nonce(self) -> bool:
-        """As with Hyperliquid; the other signs without."""
-        return self.truth.margined
+        """Whether orders have nonces: on margin, as at Hyperliquid."""
+        return self.venue_state.margined
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """Sell what is held, or buy for the notional."""
+        """Plan to sell what is held, or to buy for the notional."""
         behaviour = next(self.prepares)
         if behaviour is Behaviour.SKIPS:
             raise SkipExecution("market_closed", "until Monday")
         if behaviour is Behaviour.IS_DOWN:
             raise CutConnectionError
-        now = self.truth.clock()
+        now = self.venue_state.clock()
         return ExecutionPlan(
             intent_id=intent.intent_id,
             attempt=attempt,
@@ -217,8 +217,8 @@ class ScriptedExecutor:
             token_contract=intent.token_contract,
             side=intent.side,
             kind=OrderKind.IOC,
-            quantity=_quantity(intent, position, Price(self.truth.price)),
-            limit_price=Price(self.truth.price),
+            quantity=_quantity(intent, position, Price(self.venue_state.price)),
+            limit_price=Price(self.venue_state.price),
             reduce_only=intent.reduce_only,
             prepared_at=now,
             deadline=now + timedelta(seconds=30),
@@ -226,7 +226,7 @@ class ScriptedExecutor:
         )
 
     def sign(self, plan: ExecutionPlan, nonce: int | None) -> SignedOrder:
-        """Bytes that differ with plan and nonce."""
+        """Make bytes that differ with plan and nonce."""
         return SignedOrder(
             plan=plan,
             address=self.address,
@@ -242,24 +242,26 @@ class ScriptedExecutor:
         self.sent.append(order.order_id)
         behaviour = next(self.executes)
         if behaviour is Behaviour.LOSES_REQUEST:
-            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), error="timed out")
+            return result(order, OrderStatus.UNKNOWN, self.venue_state.clock(), error="timed out")
         if behaviour is Behaviour.REJECTS:
-            return result(order, OrderStatus.REJECTED, self.truth.clock(), error="margin")
-        reported = self.truth.take(order, behaviour)
+            return result(order, OrderStatus.REJECTED, self.venue_state.clock(), error="margin")
+        reported = self.venue_state.take(order, behaviour)
         if behaviour is Behaviour.LOSES_RESPONSE:
             raise CutConnectionError
         if behaviour is Behaviour.REPORTS_PART and reported.fills:
-            return result(order, OrderStatus.UNKNOWN, self.truth.clock(), fills=reported.fills[:1], error="cut short")
+            return result(
+                order, OrderStatus.UNKNOWN, self.venue_state.clock(), fills=reported.fills[:1], error="cut short"
+            )
         return reported
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """The order's result, unless the venue is down or does not know yet."""
+        """Return the order's result, unless the venue is down or does not know yet."""
         behaviour = next(self.recovers)
         if behaviour is Behaviour.IS_DOWN:
             raise CutConnectionError
         if behaviour is Behaviour.STILL_UNKNOWN:
-            return StillUnknown(order_id=order.order_id, reason="not final yet", seen_at=self.truth.clock())
-        return self.truth.fate(order)
+            return StillUnknown(order_id=order.order_id, reason="not final yet", seen_at=self.venue_state.clock())
+        return self.venue_state.final_result(order)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -274,7 +276,7 @@ def result(
     events: tuple[CashEvent, ...] = (),
     error: str | None = None,
 ) -> ExecutionResult:
-    """A result with what follows from its fills."""
+    """Build a result with the sums of its fills."""
     filled, paid, fees = Quantity(0), Money(0), Money(0)
     for fill in fills:
         filled, paid, fees = filled + fill.quantity, paid + fill.notional, fees + fill.fee

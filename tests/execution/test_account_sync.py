@@ -17,7 +17,7 @@ from tests.store.concurrency import at_once
 
 
 def test_an_account_opens_with_its_balances(cash_bench: ExecutionBench) -> None:
-    assert dict(cash_bench.ask("SELECT asset, amount FROM cash")) == {"USDC": 10_000, "SOL": 1}
+    assert dict(cash_bench.query("SELECT asset, amount FROM cash")) == {"USDC": 10_000, "SOL": 1}
     assert _sync(cash_bench) == 0
 
 
@@ -62,25 +62,25 @@ def test_gas_of_an_order_does_not_hide_a_deposit_that_came_before_it(cash_bench:
 class ChangingOpening(ScriptedVenue):
     """Gives each opening another id, as a venue does at different times."""
 
-    asked: "count[int]"
-    all_asked: Barrier
+    numbers: "count[int]"
+    all_called: Barrier
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """Another one for each caller, returned once all callers are here."""
-        self.all_asked.wait(30)
-        return (self.event(f"opening/{next(self.asked)}", CashCause.DEPOSIT, Amount(100)),)
+        """Return another opening to each caller, once all of them have called."""
+        self.all_called.wait(30)
+        return (self.event(f"opening/{next(self.numbers)}", CashCause.DEPOSIT, Amount(100)),)
 
 
 def test_two_that_open_the_books_at_once_open_them_once(bench: ExecutionBench) -> None:
     venue = ChangingOpening(bench.venue.key, bench.venue.margined, bench.clock)
-    venue.asked, venue.all_asked = count(), Barrier(4)
+    venue.numbers, venue.all_called = count(), Barrier(4)
     sync = partial(sync_account, bench.engine, venue, venue.key, "0xdef", margined=venue.margined)
     assert at_once(lambda: _quietly(sync()), 4) == []
-    assert bench.ask("SELECT amount FROM cash WHERE address = '0xdef'")[0].amount == 100
+    assert bench.query("SELECT amount FROM cash WHERE address = '0xdef'")[0].amount == 100
 
 
 def _quietly(_: int) -> None:
-    """How many events each of them booked is open."""
+    """Discard the number: any of them may book the events."""
 
 
 def _sync(bench: ExecutionBench) -> int:

@@ -71,7 +71,7 @@ def test_the_strand_of_the_sell_that_closes_a_trade_has_its_profit(bench: Execut
     bench.venue.price = Decimal(110)
     bench.plan_exit(0)
     bench.run()
-    trade = bench.ask("SELECT * FROM trades")[0]
+    trade = bench.query("SELECT * FROM trades")[0]
     pnl = bench.strands()[-1].pnl
     assert pnl is not None
     assert pnl.decimal == trade.net_pnl == 20 - trade.fees
@@ -148,7 +148,7 @@ def test_an_intent_that_is_not_sent_in_time_expires(bench: ExecutionBench) -> No
     bench.plan(1)
     with pytest.raises(Killed):
         bench.run(checkpoint=_die_at("claimed"))
-    assert sorted(row.status for row in bench.ask("SELECT status FROM intents")) == ["planned", "preparing"]
+    assert sorted(row.status for row in bench.query("SELECT status FROM intents")) == ["planned", "preparing"]
     bench.clock.move(seconds=300)
     assert bench.run() == VenueRun(expired=2)
     assert bench.status(entry) == ("skipped", "expired")
@@ -174,7 +174,7 @@ class DifferentPlan(ScriptedExecutor):
     differs: dict[str, Any]
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """The plan with the differences."""
+        """Return the plan with the differences."""
         return msgspec.structs.replace(super().prepare(intent, position, attempt), **self.differs)
 
 
@@ -206,27 +206,27 @@ class TransactionCounter(ScriptedExecutor):
     open_transactions = 0
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """And count."""
-        self.look()
+        """Count, then do as the base class."""
+        self.count()
         return super().prepare(intent, position, attempt)
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """And count."""
-        self.look()
+        """Count, then do as the base class."""
+        self.count()
         return super().execute(order)
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """And count."""
-        self.look()
+        """Count, then do as the base class."""
+        self.count()
         return super().recover(order)
 
-    def look(self) -> None:
-        """Transactions of ours that are open now."""
+    def count(self) -> None:
+        """Add the number of our transactions that are open now."""
         query = """
         SELECT count(*) AS open FROM pg_stat_activity
         WHERE datname = current_database() AND application_name = 'strandline_app' AND xact_start IS NOT NULL
         """
-        self.open_transactions += self.bench.ask(query)[0].open
+        self.open_transactions += self.bench.query(query)[0].open
 
 
 def test_no_transaction_is_open_during_a_request_to_the_venue(bench: ExecutionBench) -> None:
@@ -240,7 +240,7 @@ def test_no_transaction_is_open_during_a_request_to_the_venue(bench: ExecutionBe
 
 
 def test_a_result_that_is_booked_again_changes_nothing(bench: ExecutionBench) -> None:
-    """A driver that stood still goes on after another one has recovered its order."""
+    """A driver that was paused goes on after another one has recovered its order."""
     bench.plan(0)
     recovered: list[bool] = []
 
@@ -291,7 +291,7 @@ def test_a_lost_claim_cannot_advance_the_intent(bench: ExecutionBench) -> None:
 def test_a_driver_that_lost_its_claim_stores_neither_order_nor_nonce(bench: ExecutionBench) -> None:
     bench.plan(0)
     nonce = "SELECT last_nonce FROM venue_accounts"
-    before = bench.ask(nonce)
+    before = bench.query(nonce)
 
     def another_claims(point: str) -> None:
         if point == "prepared":
@@ -300,8 +300,8 @@ def test_a_driver_that_lost_its_claim_stores_neither_order_nor_nonce(bench: Exec
                 assert claim(connection, preparing, bench.clock()) is not None
 
     assert bench.run(checkpoint=another_claims) == VenueRun(lost=1)
-    assert bench.ask("SELECT FROM orders") == []
-    assert bench.ask(nonce) == before
+    assert bench.query("SELECT FROM orders") == []
+    assert bench.query(nonce) == before
     assert bench.venue.accepted == {}
 
 
@@ -311,8 +311,8 @@ def test_a_remainder_too_small_to_sell_becomes_dust_when_the_order_is_over(bench
     bench.plan_exit(0)
     bench.run(ScriptedExecutor(bench.venue, executes=first(Behaviour.FILLS_NEARLY)))
     assert bench.held(0) == 0
-    assert bench.ask("SELECT quantity FROM dust") == [(Decimal("0.01"),)]
-    assert bench.ask("SELECT close_reason FROM trades") == [("dust",)]
+    assert bench.query("SELECT quantity FROM dust") == [(Decimal("0.01"),)]
+    assert bench.query("SELECT close_reason FROM trades") == [("dust",)]
     bench.check_settled()
 
 
@@ -340,7 +340,7 @@ def test_a_sell_in_doubt_whose_remainder_became_dust_can_still_fill(
         unknown=1, filled=1
     )
     assert bench.held(0) == 1
-    assert bench.ask("SELECT close_reason FROM trades") == [("dust",)]
+    assert bench.query("SELECT close_reason FROM trades") == [("dust",)]
     assert bench.run() == VenueRun(recovered=1)
     assert bench.held(0) == Decimal("0.95")
     bench.check_settled()
@@ -350,8 +350,8 @@ class DeadOrders(ScriptedExecutor):
     """Reports every order as dead."""
 
     def recover(self, order: SignedOrder) -> ExecutionResult:
-        """Dead, whatever the venue has done."""
-        return result(order, OrderStatus.DEAD, self.truth.clock(), error="not found")
+        """Report the order as dead, whatever the venue has done."""
+        return result(order, OrderStatus.DEAD, self.venue_state.clock(), error="not found")
 
 
 def test_fills_of_an_order_recorded_as_dead_are_booked_and_its_status_stays(bench: ExecutionBench) -> None:
@@ -364,7 +364,7 @@ def test_fills_of_an_order_recorded_as_dead_are_booked_and_its_status_stays(benc
     bench.clock.move(seconds=1)
     for _ in range(2):
         with bench.engine.begin() as connection:
-            reported = bench.venue.fate(order)
+            reported = bench.venue.final_result(order)
             assert (
                 book(connection, Account(bench.venue.key, ADDRESS), order, reported, bench.clock(), CODE)
                 is OrderStatus.DEAD
@@ -399,7 +399,7 @@ def test_the_account_lock_is_waited_for_until_its_timeout(
     account = Account(bench.venue.key, ADDRESS)
     held = "SELECT count(*) AS n FROM pg_locks WHERE locktype = 'advisory' AND granted"
     with account_lock(bench.engine, account), account_lock(bench.engine, account):
-        assert bench.ask(held)[0].n == 1
+        assert bench.query(held)[0].n == 1
     # A session ends a moment after it was closed; one that went back into the pool would keep the lock for ever.
     with bench.admin.connect() as later:
         later.execute(text("SET lock_timeout = '10s'"))
@@ -429,7 +429,7 @@ def test_several_drivers_at_once_trade_each_intent_once(
 
 
 def _ignore(_: VenueRun) -> None:
-    """Who gets which intent is nobody's business."""
+    """Discard the result: any of the drivers may get any intent."""
 
 
 def _die_at(point: str) -> Any:

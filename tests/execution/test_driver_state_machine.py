@@ -1,4 +1,4 @@
-"""Whatever happens, in any order: no intent is traded twice or lost, and the ledger equals the venue's balances."""
+"""In any sequence of events no intent is traded twice or lost, and the ledger equals the venue's balances."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,7 +28,7 @@ from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor,
 
 OUTSIDE = ("claimed", "prepared", "written", "sent", "answered", "booked")
 INSIDE = ("skipping", "writing", "booking")
-"""Instants within a transaction: a twin would wait there for locks that are never let go."""
+"""Checkpoints within a transaction: a second driver would wait there for locks that are never released."""
 
 rows = st.integers(0, 2)
 prepares = st.lists(
@@ -54,7 +54,7 @@ recovers = st.lists(st.sampled_from([Behaviour.FILLS, Behaviour.IS_DOWN, Behavio
 
 
 class AnySequence(RuleBasedStateMachine):
-    """Planning, executing, dying, recovering, in any order."""
+    """Plans, executes, kills and recovers in any order."""
 
     def __init__(self, server: Server, template: str) -> None:
         super().__init__()
@@ -105,22 +105,22 @@ class AnySequence(RuleBasedStateMachine):
     @rule(
         executes=executes, recovers=recovers, point=st.sampled_from(OUTSIDE), nth=st.integers(1, 2), dies=st.booleans()
     )
-    def run_beside_a_twin(
+    def run_beside_a_second_driver(
         self, executes: list[Behaviour], recovers: list[Behaviour], point: str, nth: int, *, dies: bool
     ) -> None:
-        """The other one does all its work while this one stands still at some instant."""
+        """Let a second driver do all its work while the first one is paused at a checkpoint."""
 
-        def twin() -> None:
+        def second_driver() -> None:
             self.bench.run()
             if dies:
                 raise Killed
 
         with suppress(Killed):
-            self.bench.run(self.executor([], executes, recovers), at(point, nth, twin))
+            self.bench.run(self.executor([], executes, recovers), at(point, nth, second_driver))
 
     @rule()
     def cancel_entries(self) -> None:
-        planned = [row[0] for row in self.bench.ask("SELECT intent_id FROM intents WHERE side = 'buy'")]
+        planned = [row[0] for row in self.bench.query("SELECT intent_id FROM intents WHERE side = 'buy'")]
         with self.bench.engine.begin() as connection:
             cancel(connection, planned, "exit_comes_first", now=self.bench.clock(), code_version=CODE)
 
@@ -146,12 +146,12 @@ class AnySequence(RuleBasedStateMachine):
 
 
 def then(behaviours: list[Behaviour]) -> Iterator[Behaviour]:
-    """These behaviours, then fills."""
+    """Yield these behaviours, then fills."""
     return chain(behaviours, always())
 
 
 def at(point: str, nth: int, act: Callable[[], None]) -> Callable[[str], None]:
-    """Act once, the nth time that this point is passed."""
+    """Make a checkpoint that acts once, the nth time that this point is reached."""
     passed = 0
 
     def fault(name: str) -> None:

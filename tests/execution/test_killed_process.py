@@ -35,5 +35,5 @@ def test_a_driver_killed_at_this_point_loses_nothing_and_sends_nothing_twice(
     bench.check_always()
     bench.clock.move(seconds=1)
     bench.run()
-    assert not bench.ask("SELECT FROM unresolved_orders")
+    assert not bench.query("SELECT FROM unresolved_orders")
     bench.check_settled()

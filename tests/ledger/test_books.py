@@ -1,4 +1,4 @@
-"""The arithmetic of fills: nothing appears, nothing vanishes, to the last digit."""
+"""The arithmetic of fills conserves units and dollars to the last digit."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ prices = st.decimals("0.001", "90000", places=4)
 
 
 class Step(NamedTuple):
-    """A fill to come; how much of what the row holds, if it sells."""
+    """A fill to apply; a sell is limited to what the row holds."""
 
     row: int
     side: Side
@@ -48,8 +48,8 @@ steps = st.builds(
 )
 
 
-class Desk:
-    """Books, and a plain sum of all that went through them."""
+class SummedBooks:
+    """Books, and plain sums of all fills that were posted to them."""
 
     def __init__(self, *, margined: bool, dust_below: str = "0.5") -> None:
         self.account = Account(HYPERLIQUID_PERPS, "0xabc")
@@ -59,8 +59,8 @@ class Desk:
         self.bought = self.sold = self.fees = self.units = Decimal(0)
         self.count = 0
 
-    def do(self, step: Step) -> None:
-        """Fill it, as far as the row has what is sold."""
+    def post(self, step: Step) -> None:
+        """Post the fill; a sell, as far as the row holds the quantity."""
         row = ROWS[step.row]
         held = self.books.holdings[row].quantity if row in self.books.holdings else Quantity(0)
         quantity = Quantity(step.quantity) if step.side is Side.BUY else min(Quantity(step.quantity), held)
@@ -94,33 +94,33 @@ class Desk:
 
     @property
     def cash(self) -> Decimal:
-        """Dollars."""
+        """The dollars in the books."""
         return self.books.cash.get((self.account, DOLLARS), Amount(0)).decimal
 
     @property
     def cost(self) -> Decimal:
-        """Of all that is held."""
+        """The cost of all holdings."""
         return sum((holding.cost.decimal for holding in self.books.holdings.values()), Decimal(0))
 
 
 @given(st.booleans(), st.lists(steps, max_size=25))
-def test_units_and_dollars_are_conserved(margined: bool, course: list[Step]) -> None:
-    desk = Desk(margined=margined)
-    for step in course:
-        desk.do(step)
-        held = sum((holding.quantity.decimal for holding in desk.books.holdings.values()), Decimal(0))
-        dust = sum((quantity.decimal for quantity in desk.books.dust.values()), Decimal(0))
-        assert held + dust == desk.units
-        assert desk.cash - (desk.cost if margined else 0) == desk.sold - desk.bought - desk.fees
+def test_units_and_dollars_are_conserved(margined: bool, sequence: list[Step]) -> None:
+    summed = SummedBooks(margined=margined)
+    for step in sequence:
+        summed.post(step)
+        held = sum((holding.quantity.decimal for holding in summed.books.holdings.values()), Decimal(0))
+        dust = sum((quantity.decimal for quantity in summed.books.dust.values()), Decimal(0))
+        assert held + dust == summed.units
+        assert summed.cash - (summed.cost if margined else 0) == summed.sold - summed.bought - summed.fees
 
 
 @given(st.booleans(), st.lists(steps, max_size=25))
-def test_the_average_lies_between_the_prices_paid_and_a_sell_leaves_it(margined: bool, course: list[Step]) -> None:
-    desk = Desk(margined=margined)
-    for step in course:
-        before = desk.books.holdings.get(ROWS[step.row])
-        desk.do(step)
-        after = desk.books.holdings.get(ROWS[step.row])
+def test_the_average_lies_between_the_prices_paid_and_a_sell_leaves_it(margined: bool, sequence: list[Step]) -> None:
+    summed = SummedBooks(margined=margined)
+    for step in sequence:
+        before = summed.books.holdings.get(ROWS[step.row])
+        summed.post(step)
+        after = summed.books.holdings.get(ROWS[step.row])
         if before is None or after is None or before.average_entry is None or after.average_entry is None:
             continue
         if step.side is Side.SELL:
@@ -133,65 +133,65 @@ def test_the_average_lies_between_the_prices_paid_and_a_sell_leaves_it(margined:
 
 
 @given(st.lists(steps, max_size=25))
-def test_a_closed_trade_tells_what_it_brought(course: list[Step]) -> None:
-    desk = Desk(margined=True)
-    for step in course:
-        desk.do(step)
-    for holding in desk.books.holdings.values():
+def test_a_closed_trade_has_its_profit(sequence: list[Step]) -> None:
+    summed = SummedBooks(margined=True)
+    for step in sequence:
+        summed.post(step)
+    for holding in summed.books.holdings.values():
         assert bool(holding.quantity) == bool(holding.cost)
-    for (row, number), trade in desk.books.trades.items():
+    for (row, number), trade in summed.books.trades.items():
         assert (trade.position_id, trade.trade_no) == (row, number)
         assert trade.opened_at <= trade.closed_at
         assert trade.net_pnl == trade.extracted - trade.invested - trade.fees
-    numbers = {row: [no for of, no in desk.books.trades if of == row] for row in ROWS}
+    numbers = {row: [no for of, no in summed.books.trades if of == row] for row in ROWS}
     assert all(found == list(range(1, len(found) + 1)) for found in numbers.values()), "a trade was not counted"
 
 
-def _fill(desk: Desk, side: Side, quantity: str, price: str, *, order: int = 0, ends: bool = True) -> None:
-    desk.do(Step(0, side, Decimal(quantity), Decimal(price), Decimal(0), order, ends))
+def _fill(summed: SummedBooks, side: Side, quantity: str, price: str, *, order: int = 0, ends: bool = True) -> None:
+    summed.post(Step(0, side, Decimal(quantity), Decimal(price), Decimal(0), order, ends))
 
 
 def test_a_sell_that_leaves_too_little_closes_the_trade_as_dust() -> None:
-    desk = Desk(margined=False)
-    _fill(desk, Side.BUY, "10", "100")
-    _fill(desk, Side.SELL, "9.4", "110", ends=False)
-    _fill(desk, Side.SELL, "0.2", "110", ends=False)
-    assert desk.books.holdings[ROWS[0]].quantity == Quantity("0.4"), "the order was not over yet"
-    desk.books.end_order(ROWS[0], desk.books.last_fill[ROWS[0]].order_id)
-    assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.4")}
-    (trade,) = desk.books.trades.values()
+    summed = SummedBooks(margined=False)
+    _fill(summed, Side.BUY, "10", "100")
+    _fill(summed, Side.SELL, "9.4", "110", ends=False)
+    _fill(summed, Side.SELL, "0.2", "110", ends=False)
+    assert summed.books.holdings[ROWS[0]].quantity == Quantity("0.4"), "the order was not over yet"
+    summed.books.end_order(ROWS[0], summed.books.last_fill[ROWS[0]].order_id)
+    assert summed.books.dust == {(summed.account, TOKEN): Quantity("0.4")}
+    (trade,) = summed.books.trades.values()
     assert (trade.close_reason, trade.net_pnl) == ("dust", Money("56"))
-    assert not desk.books.holdings[ROWS[0]].quantity
+    assert not summed.books.holdings[ROWS[0]].quantity
 
 
 def test_a_small_buy_and_a_large_remainder_are_no_dust() -> None:
-    desk = Desk(margined=True)
-    _fill(desk, Side.BUY, "0.3", "100")
-    assert desk.books.dust == {}
-    _fill(desk, Side.BUY, "2", "100", order=1)
-    _fill(desk, Side.SELL, "1.8", "100")
-    assert desk.books.holdings[ROWS[0]].quantity == Quantity("0.5")
-    assert desk.books.trades == {}
+    summed = SummedBooks(margined=True)
+    _fill(summed, Side.BUY, "0.3", "100")
+    assert summed.books.dust == {}
+    _fill(summed, Side.BUY, "2", "100", order=1)
+    _fill(summed, Side.SELL, "1.8", "100")
+    assert summed.books.holdings[ROWS[0]].quantity == Quantity("0.5")
+    assert summed.books.trades == {}
 
 
-def test_what_was_taken_for_dust_too_early_can_still_be_sold() -> None:
+def test_dust_that_was_booked_too_early_can_still_be_sold() -> None:
     """A sell in doubt has sold most; the row buys again; then the rest of that sell becomes known."""
-    desk = Desk(margined=True)
-    _fill(desk, Side.BUY, "10", "100")
-    _fill(desk, Side.SELL, "9.8", "100", ends=False)
-    _fill(desk, Side.BUY, "0.05", "100", order=1)
-    assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.2")}
+    summed = SummedBooks(margined=True)
+    _fill(summed, Side.BUY, "10", "100")
+    _fill(summed, Side.SELL, "9.8", "100", ends=False)
+    _fill(summed, Side.BUY, "0.05", "100", order=1)
+    assert summed.books.dust == {(summed.account, TOKEN): Quantity("0.2")}
     sell = replace(
-        desk.books.last_fill[ROWS[0]],
+        summed.books.last_fill[ROWS[0]],
         order_id=UUID(int=0),
         side=Side.SELL,
         quantity=Quantity("0.2"),
         ts=START + timedelta(hours=1),
     )
-    desk.books.post_fill(sell)
-    assert desk.books.dust == {(desk.account, TOKEN): Quantity("0.05")}
-    assert not desk.books.holdings[ROWS[0]].quantity
-    assert desk.cash == -1000 + 980 - 5 + 20
+    summed.books.post_fill(sell)
+    assert summed.books.dust == {(summed.account, TOKEN): Quantity("0.05")}
+    assert not summed.books.holdings[ROWS[0]].quantity
+    assert summed.cash == -1000 + 980 - 5 + 20
 
 
 def test_cash_is_paid_in_millionths_and_margin_is_exact() -> None:

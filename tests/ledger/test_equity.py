@@ -1,4 +1,4 @@
-"""What everything is worth, and what the breakers compare it with."""
+"""Valuation, free cash, and the equity that the breakers compare."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -47,7 +47,7 @@ class Portfolio:
             insert(connection, "dust", **_account(margined), token_contract="BTC", quantity="0.1")
 
     def record(self, cycle: datetime, price: str = "110") -> Equity:
-        """At this price of both."""
+        """Measure and record the equity of a cycle, with both tokens at this price."""
         with self.database.session(Role.APP) as connection:
             exists = text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)")
             if not connection.scalar(exists, {"cycle": cycle}):
@@ -57,7 +57,7 @@ class Portfolio:
             return equity
 
     def move(self, name: str, cause: str, dollars: int) -> None:
-        """Cash comes or goes, and is booked."""
+        """Book a cash event."""
         with self.database.session() as connection:
             insert(
                 connection,
@@ -74,7 +74,7 @@ class Portfolio:
             )
 
     def close_trades(self, *results: int) -> None:
-        """One after the other."""
+        """Insert closed trades with these results, one after the other."""
         with self.database.session() as connection:
             for number, net in enumerate(results, start=1):
                 at = NOW + timedelta(minutes=number)
@@ -104,17 +104,17 @@ def mark(price: str, age: int = 0) -> Mark:
 
 
 def marks(price: str) -> dict[int, Mark]:
-    """Of both instruments."""
+    """Marks of both instruments."""
     return {1: mark(price, age=7), 2: mark(price, age=3)}
 
 
 @pytest.fixture
 def portfolio(database: Database) -> Portfolio:
-    """See there."""
+    """A portfolio in a database of its own."""
     return Portfolio(database)
 
 
-def test_a_margined_holding_adds_its_gain_and_a_paid_one_all_it_would_bring(portfolio: Portfolio) -> None:
+def test_a_margined_holding_adds_its_unrealised_profit_and_a_paid_one_its_value(portfolio: Portfolio) -> None:
     with portfolio.database.session(Role.UI) as connection:
         worth = value(connection, marks("110"), {"SOL": mark("150", age=60)})
     cash = 1000 + 500 + 2 * 150
@@ -132,7 +132,7 @@ def test_the_name_of_a_book_does_not_say_how_it_settles(database: Database) -> N
         assert free_cash(connection) == {futures: Money(800), perps: Money(500)}
 
 
-def test_what_has_no_price_is_named_and_counts_at_cost_or_not_at_all(portfolio: Portfolio) -> None:
+def test_an_unpriced_holding_counts_at_cost_and_other_unpriced_assets_as_nothing(portfolio: Portfolio) -> None:
     with portfolio.database.session(Role.UI) as connection:
         worth = value(connection, {1: mark("110")}, {})
     assert worth.unpriced == ("SOL", "solana/onchain_crypto/BTC")

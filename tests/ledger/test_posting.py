@@ -31,7 +31,7 @@ class Orders:
         insert(connection, "cycles")
 
     def open(self, side: str) -> UUID:
-        """A new order of a new intent."""
+        """Insert an order of a new intent, and return its id."""
         self.count += 1
         number = UUID(int=self.count)
         selling = {"decision": "demote", "exit_reason": "stop", "notional": None, "quantity": 1, "reduce_only": True}
@@ -76,16 +76,16 @@ class Orders:
         post_order(self.connection, ACCOUNT, order_id, [int(number or 0)])
 
     def end(self, order_id: UUID) -> None:
-        """The order's status becomes final without another fill."""
+        """Make the order's status final without another fill."""
         self._end(order_id)
         post_order(self.connection, ACCOUNT, order_id, [])
 
     def one(self, query: str) -> Any:
-        """The only value."""
+        """Read a single value."""
         return self.connection.scalar(text(query))
 
     def ledger(self) -> list[list[str]]:
-        """All rows of all projections; numbers without trailing zeros."""
+        """Read all rows of the ledger's tables; numbers are without trailing zeros."""
         return [
             sorted(
                 str(sorted((name, v.normalize() if isinstance(v, Decimal) else v) for name, v in row._asdict().items()))
@@ -103,7 +103,7 @@ class Orders:
 
 @pytest.fixture
 def orders(database: Database) -> Iterator[Orders]:
-    """In one transaction, as the superuser."""
+    """Orders in one transaction of the superuser."""
     with database.session() as connection:
         yield Orders(connection)
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for every domain type, with the values that tend to break things."""
+"""Hypothesis strategies for every domain type, with values that tend to cause failures."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal

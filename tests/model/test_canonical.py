@@ -1,4 +1,4 @@
-"""One value has one spelling, everywhere, and reading it back gives the value."""
+"""Equal values have equal canonical bytes in every process, and reading them back gives the value."""
 
 import json
 import math
@@ -24,7 +24,7 @@ from tests.model.golden import golden_bytes, golden_hashes, golden_types
 
 
 @given(generated.records)
-def test_what_is_written_reads_back_equal(record: Record) -> None:
+def test_canonical_bytes_read_back_as_an_equal_record(record: Record) -> None:
     again = from_json(canonical_bytes(record), type(record))
     assert again == record
     assert canonical_bytes(again) == canonical_bytes(record)
@@ -94,7 +94,7 @@ def test_floats_survive_and_read_as_javascript_reads_them(value: float) -> None:
         "\ud800",
     ],
 )
-def test_what_has_no_single_spelling_is_refused(value: object) -> None:
+def test_a_value_without_a_canonical_form_is_refused(value: object) -> None:
     with pytest.raises(ValueError, match="canonical form"):
         canonical_bytes({"x": value})
 
@@ -118,7 +118,7 @@ def test_two_types_never_share_a_hash() -> None:
     assert digest(Money(1)) != digest(Quantity(1))
 
 
-def test_a_record_refuses_what_could_not_be_stored() -> None:
+def test_a_record_refuses_values_that_cannot_be_stored() -> None:
     sample: dict[str, Any] = json.loads(golden_bytes(Fill))
     for name, value in {"ts": datetime(2026, 1, 1), "venue_fill_id": "a\0b", "token_contract": "\udfff"}.items():
         good = msgspec.structs.asdict(from_json(json.dumps(sample), Fill))
@@ -127,7 +127,7 @@ def test_a_record_refuses_what_could_not_be_stored() -> None:
 
 
 def test_golden_bytes_and_hashes_never_change() -> None:
-    """Written once and kept: if this fails, strands that people have stored no longer verify."""
+    """If this fails, strands that are stored already no longer verify."""
     hashes = golden_hashes()
     assert sorted(hashes) == [kind.__name__ for kind in golden_types()]
     for kind in golden_types():

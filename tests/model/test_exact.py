@@ -1,4 +1,4 @@
-"""Money, Amount, Price, Quantity, Ratio: exact, with one spelling, and never mixed up."""
+"""Money, Amount, Price, Quantity and Ratio are exact, normalised and never mixed."""
 
 import operator
 from collections.abc import Callable
@@ -17,7 +17,7 @@ KINDS: list[type[Exact]] = [Money, Amount, Price, Quantity, Ratio]
 
 
 @given(st.sampled_from(KINDS), st.integers(1, 10**30), st.integers(-20, 20), st.integers(0, 9))
-def test_equal_values_have_one_spelling(kind: type[Exact], digits: int, exponent: int, zeros: int) -> None:
+def test_equal_values_have_equal_text_hash_and_bytes(kind: type[Exact], digits: int, exponent: int, zeros: int) -> None:
     plain = Decimal(digits).scaleb(exponent)
     padded = Decimal(f"{digits}{'0' * zeros}E{exponent - zeros}")
     assert kind(plain) == kind(padded)
@@ -48,7 +48,7 @@ def test_an_amount_is_worth_the_sum_of_its_parts(one: Amount, two: Amount, price
 
 
 @given(generated.quantities, generated.quantities)
-def test_nobody_sells_more_than_there_is(held: Quantity, sold: Quantity) -> None:
+def test_subtracting_more_than_there_is_is_refused(held: Quantity, sold: Quantity) -> None:
     if sold > held:
         with pytest.raises(ValueError, match="Quantity must be at least 0"):
             held - sold
@@ -70,7 +70,7 @@ def test_money_never_buys_more_than_it_pays_for(money: Money, price: Price, lot:
 
 
 @given(generated.moneys.filter(lambda money: money > Money(1)), st.integers(1, 10**6))
-def test_a_price_per_unit_is_cut_not_raised(money: Money, units: int) -> None:
+def test_a_price_per_unit_is_rounded_down(money: Money, units: int) -> None:
     price = money.per(Quantity(units))
     assert price * Quantity(units) <= money
     assert (money - price * Quantity(units)).decimal < Decimal(units) * Decimal("1e-18")
@@ -97,7 +97,7 @@ def test_only_exact_numbers_are_taken(kind: type[Exact], bad: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("bad", ["", "one", "1,5", "NaN", "sNaN", "Infinity", "-Infinity", "1e61", "1e-61", "1" * 61])
-def test_what_is_no_number_or_too_long_is_refused(kind: type[Exact], bad: str) -> None:
+def test_text_that_is_no_number_or_too_long_is_refused(kind: type[Exact], bad: str) -> None:
     with pytest.raises(ValueError, match=r"number|digits|must be"):
         kind(bad)
 

@@ -31,12 +31,12 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def changed(record: Record, **changes: object) -> Record:
-    """The record made anew with these fields."""
+    """Build the record again with these fields."""
     return type(record)(**(msgspec.structs.asdict(record) | changes))
 
 
 def refused(record: Record, match: str, **changes: object) -> None:
-    """The same record with these fields is refused."""
+    """Check that the record with these fields is refused."""
     with pytest.raises(ValueError, match=match):
         changed(record, **changes)
 
@@ -50,7 +50,7 @@ def test_a_venue_key_reads_back_in_any_case(venue: VenueKey) -> None:
 @pytest.mark.parametrize(
     "text", ["", "hyperliquid", "/perps", "hyperliquid/", "a/b/c", "ä/b", "a b/c", "x" * 33 + "/b"]
 )
-def test_what_is_no_venue_key_is_refused(text: str) -> None:
+def test_text_that_is_no_venue_key_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"venue key|token_chain/book_id"):
         VenueKey.parse(text)
 
@@ -142,7 +142,7 @@ def test_an_open_intent_and_an_unresolved_order_are_those_that_may_still_act() -
 
 
 @given(generated.positions)
-def test_the_status_of_a_position_follows_from_the_facts(position: Position) -> None:
+def test_the_status_of_a_position_follows_from_its_fields(position: Position) -> None:
     if position.desired_status is not DesiredStatus.OPEN:
         assert position.status.value == position.desired_status.value
     elif position.holding.quantity:
@@ -194,7 +194,7 @@ def test_rules_keep_the_numbers_and_the_order_of_the_trading_rules() -> None:
     assert Rule.FIRST_BUY.label == "first_buy (rule 8)"
 
 
-def test_ids_are_written_down_for_ever() -> None:
+def test_ids_never_change() -> None:
     btc = PositionKey(venue=VenueKey.parse("hyperliquid/perps"), token_contract="BTC", timeframe=Timeframe.H1)
     assert str(btc.position_id) == "9f25b4ca-9f6b-5a21-892b-bf1a021fa32f"
     assert str(entry_intent_id(btc.position_id, 1, Rule.FIRST_BUY, NOW)) == "f6ef00a3-7303-5adb-9d86-da878e5c5d4f"

@@ -1,4 +1,4 @@
-"""Where a bar starts and ends: the off-by-one that an earlier system had."""
+"""Bars start and end at the right instants; an earlier system was off by one."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -32,7 +32,7 @@ from tests.conftest import Database, Server
 from tests.model import generated
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
-EACH = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+EXAMPLES = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module")
@@ -60,30 +60,30 @@ class Paid(Record, frozen=True):
 
 
 def write(connection: Connection, table: str, row: dict[str, Any]) -> None:
-    """In a new transaction; the one before is undone."""
+    """Insert the row in a new transaction, after undoing the one before."""
     connection.rollback()
     connection.execute(text(f"INSERT INTO {table} {values(row)}"), row)
 
 
 def insert_instrument(connection: Connection, instrument: Instrument) -> None:
-    """With its own id, which the table would choose."""
+    """Insert the instrument with its own id, which the table would choose otherwise."""
     row = to_row(instrument)
     with_id = values(row).replace(") VALUES", ") OVERRIDING SYSTEM VALUE VALUES")
     connection.execute(text(f"INSERT INTO instruments {with_id}"), row)
 
 
 def read_back(connection: Connection, table: str, kind: type[Record]) -> Record:
-    """The table's only row."""
+    """Read the table's only row."""
     return from_row(kind, connection.execute(text(f"SELECT * FROM {table}")).one())
 
 
 def stored(holding: Holding) -> Holding:
-    """As the table allows it: neither invested nor extracted is negative."""
+    """Change the holding to what the table allows: neither invested nor extracted is negative."""
     return replace(holding, invested=Money(abs(holding.invested.decimal)), extracted=Money(1))
 
 
 @given(instrument=generated.instruments)
-@EACH
+@EXAMPLES
 def test_an_instrument(connection: Connection, instrument: Instrument) -> None:
     connection.rollback()
     insert_instrument(connection, instrument)
@@ -91,7 +91,7 @@ def test_an_instrument(connection: Connection, instrument: Instrument) -> None:
 
 
 @given(key=generated.keys, account=st.builds(Account, venue=generated.venues, address=generated.names))
-@EACH
+@EXAMPLES
 def test_keys(connection: Connection, key: PositionKey, account: Account) -> None:
     write(connection, "positions", to_row(key) | {"position_id": key.position_id, "weight": 1})
     assert read_back(connection, "positions", PositionKey) == key
@@ -101,7 +101,7 @@ def test_keys(connection: Connection, key: PositionKey, account: Account) -> Non
 
 
 @given(position=generated.positions, instrument=generated.instruments, flat=st.booleans())
-@EACH
+@EXAMPLES
 def test_a_position_and_its_instrument(
     connection: Connection, position: Position, instrument: Instrument, flat: bool
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_position_and_its_instrument(
 
 
 @given(intent=generated.intents(), evidence=generated.evidence)
-@EACH
+@EXAMPLES
 def test_an_intent_of_the_outbox(connection: Connection, intent: ExecutionIntent, evidence: Evidence) -> None:
     assume(intent.quantity is None or intent.quantity)
     assume(intent.notional is None or intent.notional > Money(0))
@@ -148,7 +148,7 @@ def test_an_intent_of_the_outbox(connection: Connection, intent: ExecutionIntent
 
 
 @given(order=generated.orders, dust_below=generated.quantities)
-@EACH
+@EXAMPLES
 def test_an_order(connection: Connection, order: SignedOrder, dust_below: Quantity) -> None:
     order = replace(order, nonce=order.nonce or None, last_valid_height=order.last_valid_height or None)
     account = Account(order.plan.venue, order.address)
@@ -159,7 +159,7 @@ def test_an_order(connection: Connection, order: SignedOrder, dust_below: Quanti
 
 
 @given(fill=generated.fills(), event=generated.cash_events, address=generated.names)
-@EACH
+@EXAMPLES
 def test_fills_and_cash_events(connection: Connection, fill: Fill, event: CashEvent, address: str) -> None:
     write(connection, "fills", to_row(Account(fill.venue, address)) | to_row(fill))
     assert read_back(connection, "fills", Fill) == fill
@@ -187,7 +187,7 @@ def test_fills_and_cash_events(connection: Connection, fill: Fill, event: CashEv
         close_reason=generated.names,
     ),
 )
-@EACH
+@EXAMPLES
 def test_the_books(
     connection: Connection, holding: Holding, dust: Quantity, cash: Amount, account: Account, trade: Trade
 ) -> None:
@@ -223,7 +223,7 @@ def test_the_books(
         deposits=generated.moneys,
     )
 )
-@EACH
+@EXAMPLES
 def test_the_equity_of_a_cycle(connection: Connection, recorded: Equity) -> None:
     connection.rollback()
     recorded = replace(recorded, peak=max(recorded.peak, recorded.equity))
