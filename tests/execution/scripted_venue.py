@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum, auto
+from itertools import chain
 from uuid import UUID
 
 from strandline.model.exact import Amount, Money, Price, Quantity
@@ -53,7 +54,7 @@ PARTS: Mapping[Behaviour, tuple[Decimal, ...]] = {
 
 
 class CutConnectionError(Exception):
-    """What a client library raises."""
+    """An error such as client libraries raise."""
 
 
 @dataclass
@@ -179,6 +180,11 @@ def always(behaviour: Behaviour = Behaviour.FILLS) -> Iterator[Behaviour]:
     """Yield the same behaviour for every request."""
     while True:
         yield behaviour
+
+
+def first(*behaviours: Behaviour) -> Iterator[Behaviour]:
+    """Yield these behaviours, then fills."""
+    return chain(behaviours, always())
 
 
 @dataclass

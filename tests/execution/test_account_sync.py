@@ -88,8 +88,8 @@ def _sync(bench: ExecutionBench) -> int:
 
 
 def test_a_venue_that_settles_otherwise_than_it_was_booked_is_refused(bench: ExecutionBench) -> None:
-    before = bench.ask("SELECT margined FROM venue_accounts")
+    before = bench.query("SELECT margined FROM venue_accounts")
     for address in (ADDRESS, "0xdef"):
         with pytest.raises(StrandlineError, match="hyperliquid/perps is not margined, but the ledger"):
             sync_account(bench.engine, bench.venue, bench.venue.key, address, margined=False)
-    assert bench.ask("SELECT margined FROM venue_accounts") == before
+    assert bench.query("SELECT margined FROM venue_accounts") == before

@@ -1,9 +1,7 @@
 """What the driver does with each kind of response."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -26,13 +24,8 @@ from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.model.rule import Rule
 from strandline.model.strand import StrandKind
 from tests.execution.execution_bench import CODE, ExecutionBench, Killed
-from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always, result
+from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always, first, result
 from tests.store.concurrency import at_once
-
-
-def first(*behaviours: Behaviour) -> Iterator[Behaviour]:
-    """These behaviours, then fills."""
-    return chain(behaviours, always())
 
 
 def test_an_entry_becomes_a_holding_and_a_strand_with_all_its_evidence(bench: ExecutionBench) -> None:

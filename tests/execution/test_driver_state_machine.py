@@ -1,10 +1,9 @@
 """In any sequence of events no intent is traded twice or lost, and the ledger equals the venue's balances."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
-from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -24,7 +23,7 @@ from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.conftest import Server
 from tests.execution.execution_bench import CODE, ExecutionBench, Killed
-from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, always
+from tests.execution.scripted_venue import ADDRESS, Behaviour, ScriptedExecutor, first
 
 OUTSIDE = ("claimed", "prepared", "written", "sent", "answered", "booked")
 INSIDE = ("skipping", "writing", "booking")
@@ -142,12 +141,7 @@ class AnySequence(RuleBasedStateMachine):
     def executor(
         self, prepares: list[Behaviour], executes: list[Behaviour], recovers: list[Behaviour]
     ) -> ScriptedExecutor:
-        return ScriptedExecutor(self.bench.venue, then(prepares), then(executes), then(recovers))
-
-
-def then(behaviours: list[Behaviour]) -> Iterator[Behaviour]:
-    """Yield these behaviours, then fills."""
-    return chain(behaviours, always())
+        return ScriptedExecutor(self.bench.venue, first(*prepares), first(*executes), first(*recovers))
 
 
 def at(point: str, nth: int, act: Callable[[], None]) -> Callable[[str], None]:
