@@ -23,7 +23,7 @@ from strandline.store.roles import Role
 from strandline.strategy import load_strategy
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.conftest import Database
-from tests.pm.build import signal
+from tests.pm.sample_inputs import signal
 from tests.store.rows import insert
 
 T = datetime(2026, 1, 5, 12, tzinfo=UTC)

@@ -12,23 +12,23 @@ from strandline.cycle.cycle_time import CYCLE_LENGTH
 from strandline.model.canonical import from_json
 from strandline.model.strand import GENESIS, Strand
 from tests.conftest import Database
-from tests.cycle.town import ACCOUNT, MOMENT, WALLET, Town, open_town
+from tests.cycle.trading_scenario import ACCOUNT, MOMENT, WALLET, TradingScenario, open_trading_scenario
 
 pytestmark = pytest.mark.slow
 CYCLES = 9
 
 
 @pytest.fixture
-def town(database: Database) -> Iterator[Town]:
-    """At the moment when its market begins to move."""
-    with open_town(database) as opened:
+def scenario(database: Database) -> Iterator[TradingScenario]:
+    """Opened when the market begins to move."""
+    with open_trading_scenario(database) as opened:
         yield opened
 
 
-def wrong_books(town: Town) -> list[str]:
-    """Where our ledger differs from what truly happened."""
-    tape = [entry._asdict() for entry in town.world.tape.entries()]
-    with town.context.database.connect() as connection:
+def wrong_books(scenario: TradingScenario) -> list[str]:
+    """Where the ledger differs from what the venues executed."""
+    tape = [entry._asdict() for entry in scenario.world.tape.entries()]
+    with scenario.context.database.connect() as connection:
         return differences(connection, tape, ACCOUNT.address, str(WALLET.pubkey()))
 
 
@@ -36,11 +36,11 @@ def rows(connection: Connection, query: str, **values: object) -> list[Any]:
     return list(connection.execute(text(query), values))
 
 
-def everything(town: Town) -> dict[str, list[Any]]:
-    """All that the pipeline decides by, and all that it leaves."""
+def everything(scenario: TradingScenario) -> dict[str, list[Any]]:
+    """The content of every table that the pipeline decides by or writes."""
     tables = ("bars", "features", "cycles", "intents", "planner_state", "orders", "fills", "cash_events", "holdings",
               "cash", "trades", "strands")  # fmt: skip
-    with town.context.database.connect() as connection:
+    with scenario.context.database.connect() as connection:
         return {table: rows(connection, f"SELECT t::text FROM {table} t ORDER BY 1") for table in tables}
 
 
@@ -67,15 +67,15 @@ def assert_strands_name_their_token(connection: Connection) -> None:
     assert all(named for _, named in strands)
 
 
-def test_an_hour_of_trading(town: Town) -> None:
+def test_an_hour_of_trading(scenario: TradingScenario) -> None:
     cycles = [MOMENT + number * CYCLE_LENGTH for number in range(CYCLES)]
     for cycle in cycles:
-        said = town.cycle(cycle)
-        assert said["check"]["errors"] == {}
-        assert said["plan"]["outcome"] == "planned"
-        assert wrong_books(town) == [], cycle
+        summaries = scenario.cycle(cycle)
+        assert summaries["check"]["errors"] == {}
+        assert summaries["plan"]["outcome"] == "planned"
+        assert wrong_books(scenario) == [], cycle
 
-    with town.context.database.connect() as connection:
+    with scenario.context.database.connect() as connection:
         filled = rows(
             connection,
             """
@@ -93,60 +93,60 @@ def test_an_hour_of_trading(town: Town) -> None:
         assert_chains_are_whole(connection)
         assert_strands_name_their_token(connection)
         for cycle in cycles:
-            decided, told = rows(
+            decisions, positions = rows(
                 connection,
                 "SELECT decisions, (SELECT count(*) FROM positions) FROM cycles WHERE cycle_t = :cycle",
                 cycle=cycle,
             )[0]
-            assert decided == told
+            assert decisions == positions
 
 
-def test_a_cycle_that_runs_again_changes_nothing(town: Town) -> None:
-    first = town.cycle(MOMENT)
+def test_a_cycle_that_runs_again_changes_nothing(scenario: TradingScenario) -> None:
+    first = scenario.cycle(MOMENT)
     assert first["plan"]["intents"]
-    before = everything(town)
-    again = town.cycle(MOMENT)
+    before = everything(scenario)
+    again = scenario.cycle(MOMENT)
     assert again["plan"] == {"outcome": "already_planned"}
-    assert everything(town) == before
-    assert wrong_books(town) == []
+    assert everything(scenario) == before
+    assert wrong_books(scenario) == []
 
 
-def test_only_the_newest_cycle_decides(town: Town) -> None:
-    town.cycle(MOMENT)
+def test_only_the_newest_cycle_decides(scenario: TradingScenario) -> None:
+    scenario.cycle(MOMENT)
     late, superseded = MOMENT - CYCLE_LENGTH, MOMENT - 2 * CYCLE_LENGTH
     from strandline.cycle.planning import plan_cycle
 
-    assert plan_cycle(town.context, town.run(superseded)) == {"outcome": "superseded"}
-    assert plan_cycle(town.context, town.run(late, run_type="backfill")) == {"outcome": "backfill"}
+    assert plan_cycle(scenario.context, scenario.run(superseded)) == {"outcome": "superseded"}
+    assert plan_cycle(scenario.context, scenario.run(late, run_type="backfill")) == {"outcome": "backfill"}
     far = MOMENT + CYCLE_LENGTH
-    town.clock.leap_to(far + timedelta(minutes=6, seconds=1))
-    assert plan_cycle(town.context, town.run(far)) == {"outcome": "stale_cycle"}
-    with town.context.database.connect() as connection:
+    scenario.clock.set_forward(far + timedelta(minutes=6, seconds=1))
+    assert plan_cycle(scenario.context, scenario.run(far)) == {"outcome": "stale_cycle"}
+    with scenario.context.database.connect() as connection:
         outcomes = dict(rows(connection, "SELECT cycle_t, outcome FROM cycles"))
     assert outcomes == {MOMENT: "planned", superseded: "superseded", late: "backfill", far: "stale_cycle"}
 
 
-def test_plan_only_shows_and_leaves_nothing(town: Town) -> None:
+def test_plan_only_shows_and_leaves_nothing(scenario: TradingScenario) -> None:
     from strandline.cycle.planning import plan_cycle
 
-    town.cycle(MOMENT)
+    scenario.cycle(MOMENT)
     nxt = MOMENT + CYCLE_LENGTH
-    before = _prepared(town, nxt)
-    shown = plan_cycle(town.context, town.run(nxt, plan_only=True))
+    before = _prepared(scenario, nxt)
+    shown = plan_cycle(scenario.context, scenario.run(nxt, plan_only=True))
     assert shown["outcome"] == "plan_only"
     assert shown["decisions"] > 0
-    assert everything(town) == before
+    assert everything(scenario) == before
 
 
-def _prepared(town: Town, cycle: datetime) -> dict[str, list[Any]]:
+def _prepared(scenario: TradingScenario, cycle: datetime) -> dict[str, list[Any]]:
     """Everything up to planning has run for this cycle."""
     from strandline.bars import roll_up
     from strandline.cycle.engine_step import run_engine
     from strandline.quality import check
 
-    town.clock.leap_to(cycle + timedelta(seconds=3))
-    town.feed(cycle)
-    roll_up(town.context.database, cycle)
-    check(town.context.database, town.context.strategy, cycle, town.now())
-    run_engine(town.context.database, town.context.strategy, cycle)
-    return everything(town)
+    scenario.clock.set_forward(cycle + timedelta(seconds=3))
+    scenario.feed(cycle)
+    roll_up(scenario.context.database, cycle)
+    check(scenario.context.database, scenario.context.strategy, cycle, scenario.now())
+    run_engine(scenario.context.database, scenario.context.strategy, cycle)
+    return everything(scenario)

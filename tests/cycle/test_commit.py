@@ -1,12 +1,10 @@
 """What a plan leaves: its cycle, equity, intents and planner states; cancelled entries; strands of new holds only."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from strandline.model.signal import Flag
-from tests.conftest import Database
 from tests.cycle.planning_database import (
     ATTEMPT,
     BAR,
@@ -16,16 +14,9 @@ from tests.cycle.planning_database import (
     POSITION,
     PlanningDatabase,
     T,
-    planning_database,
 )
 
 TABLES = ("cycles", "equity", "intents", "planner_state", "strands", "strand_heads")
-
-
-@pytest.fixture
-def planning(database: Database) -> Iterator[PlanningDatabase]:
-    with planning_database(database) as opened:
-        yield opened
 
 
 def everything(planning: PlanningDatabase) -> list[list[str]]:

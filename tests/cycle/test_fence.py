@@ -1,21 +1,13 @@
 """A cycle is planned once, by a live run, while it is the newest and fresh; otherwise the reason is stored."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
 
-from tests.conftest import Database
-from tests.cycle.planning_database import EARLIER, LATER, PlanningDatabase, T, planning_database
+from tests.cycle.planning_database import EARLIER, LATER, PlanningDatabase, T
 
 LIMIT = timedelta(seconds=360)
 MICROSECOND = timedelta(microseconds=1)
-
-
-@pytest.fixture
-def planning(database: Database) -> Iterator[PlanningDatabase]:
-    with planning_database(database) as opened:
-        yield opened
 
 
 def stored(planning: PlanningDatabase) -> str | None:

@@ -1,6 +1,5 @@
 """What a plan reads of each table: which price, mark, signal, finding and intent counts, and which does not."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +13,6 @@ from strandline.model.intent import ExitReason
 from strandline.model.rule import Rule
 from strandline.model.signal import Flag
 from strandline.pm.inputs import LastTrim, PlannerState
-from tests.conftest import Database
 from tests.cycle.planning_database import (
     ATTEMPT,
     BAR,
@@ -26,16 +24,9 @@ from tests.cycle.planning_database import (
     POSITION,
     PlanningDatabase,
     T,
-    planning_database,
 )
 
 LENGTH = timedelta(minutes=15)
-
-
-@pytest.fixture
-def planning(database: Database) -> Iterator[PlanningDatabase]:
-    with planning_database(database) as opened:
-        yield opened
 
 
 def withhold(planning: PlanningDatabase, *minutes: datetime, severity: str = "block_all") -> None:

@@ -1,6 +1,5 @@
 """A plan is one snapshot: whatever is booked while it is made, it is decided on one state of the database."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 from typing import Any
@@ -15,21 +14,19 @@ from strandline.model.errors import StrandlineError
 from strandline.model.signal import Flag
 from strandline.model.strand import StrandDraft, StrandKind
 from strandline.store.roles import Role
-from tests.conftest import Database
-from tests.cycle.planning_database import ATTEMPT, POSITION, PlanningDatabase, T, planning_database
+from tests.cycle.planning_database import ATTEMPT, POSITION, PlanningDatabase, T
 from tests.store.rows import INTENT, insert
 
 CHAIN = "hyperliquid/perps"
 
 
 @pytest.fixture
-def planning(database: Database) -> Iterator[PlanningDatabase]:
+def planning(planning: PlanningDatabase) -> PlanningDatabase:
     """A row whose first buy of the attempt was sent in the cycle before, and whose signal is raised again."""
-    with planning_database(database) as opened:
-        opened.add_intent("first_buy", 3, attempt_id=ATTEMPT, status="sent", intent_id=INTENT)
-        opened.add("orders", status="sent")
-        opened.add_signal(Flag.BUY_SIGNAL)
-        yield opened
+    planning.add_intent("first_buy", attempt_id=ATTEMPT, status="sent", intent_id=INTENT)
+    planning.add("orders", status="sent")
+    planning.add_signal(Flag.BUY_SIGNAL)
+    return planning
 
 
 def _book_the_fill(planning: PlanningDatabase) -> None:
@@ -94,9 +91,10 @@ def test_a_planner_that_waited_for_another_reads_what_that_one_left(planning: Pl
         blocker.execute(text("LOCK TABLE planner_state IN SHARE ROW EXCLUSIVE MODE"))
         with ThreadPoolExecutor(1) as threads:
             waiting = threads.submit(planning.plan)
-            while not planning.rows("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+            while not (waits := planning.rows("SELECT query FROM pg_stat_activity WHERE wait_event_type = 'Lock'")):
                 assert not waiting.done(), "it did not wait"
                 sleep(0.01)
+            assert [row.query.split()[0] for row in waits] == ["LOCK"], "it read before it waited"
             insert(blocker, "cycles", cycle_t=T)
             blocker.commit()
             assert waiting.result(30) == {"outcome": "already_planned"}

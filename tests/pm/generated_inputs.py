@@ -16,16 +16,16 @@ from strandline.model.timeframe import Timeframe
 from strandline.pm.inputs import CycleInputs, LastTrim, RowInputs, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.pm.build import (
+from tests.pm.sample_inputs import (
     BAR,
     LEVELS,
     NEW_LEVEL,
     OLD_LEVEL,
     T,
-    an_open,
     changed,
     held,
-    known,
+    mark,
+    open_intent,
     planner_state,
     row,
     signal,
@@ -49,7 +49,7 @@ WANTS: Final[list[tuple[Flag, EngineState]]] = [
 ]
 OPEN: Final = [IntentStatus.PLANNED, IntentStatus.PLANNED, IntentStatus.PREPARING, IntentStatus.UNKNOWN]
 INSTANTS: Final = [T - timedelta(days=20), T - timedelta(hours=5), BAR]
-prices = st.integers(85, 120).map(known)
+prices = st.integers(85, 120).map(mark)
 findings = st.sampled_from([("staleness",), ("staleness", "outage")])
 holdings = st.builds(
     held,
@@ -58,7 +58,7 @@ holdings = st.builds(
     extracted=st.integers(0, 3000).map(Money),
     first_fill_at=st.sampled_from([*5 * [T - timedelta(hours=1)], T - timedelta(days=14)]),
 )
-memories = st.builds(
+planner_states = st.builds(
     planner_state,
     trade_no=st.sampled_from([2, 3]),
     highest=st.sampled_from([None, Price(108), Price(126)]),
@@ -68,7 +68,7 @@ memories = st.builds(
     exit_due=st.sampled_from([ExitReason.EMERGENCY, ExitReason.TREND_OVER]),
     exit_due_bar=st.sampled_from(INSTANTS),
 )
-pasts = st.builds(
+histories = st.builds(
     TradeHistory,
     attempts_bought=st.sampled_from([(), (INSTANTS[1],)]),
     s2_visits_bought=st.sampled_from([(), (INSTANTS[1],)]),
@@ -102,7 +102,9 @@ def open_intents(draw: st.DrawFn, one: RowInputs) -> Change:
     sides = draw(st.sampled_from([[Side.BUY], [Side.SELL], [Side.BUY, Side.SELL]]))
     number = one.position.position_id.int % 2**32
     return {
-        "open_intents": tuple(an_open(side, draw(st.sampled_from(OPEN)), "700", number + len(side)) for side in sides)
+        "open_intents": tuple(
+            open_intent(side, draw(st.sampled_from(OPEN)), "700", number + len(side)) for side in sides
+        )
     }
 
 
@@ -125,9 +127,9 @@ def complications(draw: st.DrawFn, one: RowInputs) -> Change:
     return draw(
         st.one_of(
             st.fixed_dictionaries({"price": st.none() | prices}),
-            st.fixed_dictionaries({"mark": st.none() | st.just(known(99, timedelta(minutes=16), "mark"))}),
-            st.fixed_dictionaries({"planner_state": st.none() | memories}),
-            st.fixed_dictionaries({"history": pasts}),
+            st.fixed_dictionaries({"mark": st.none() | st.just(mark(99, timedelta(minutes=16), "mark"))}),
+            st.fixed_dictionaries({"planner_state": st.none() | planner_states}),
+            st.fixed_dictionaries({"history": histories}),
             st.fixed_dictionaries({"block_entries": findings}),
             st.fixed_dictionaries({"block_all": findings}),
             st.fixed_dictionaries({"highest_close": st.integers(100, 130).map(Price)}),

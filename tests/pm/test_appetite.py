@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from strandline.model.exact import Money
 from strandline.pm.appetite import AppetiteScores, appetite_scores, cut_pressure
 from strandline.pm.inputs import CycleInputs, RowInputs, TradeHistory
-from tests.pm.build import STRATEGY, T, changed, cycle, held, row, with_number
+from tests.pm.sample_inputs import STRATEGY, T, changed, cycle, held, row, strategy_with
 
 
 def scores(one: RowInputs, *others: RowInputs, **special: Any) -> AppetiteScores:
@@ -118,5 +118,5 @@ def test_both_stay_in_their_bounds(streak: int, equity: int, days: int, extracte
 
 def test_the_numbers_come_from_the_strategy() -> None:
     one = row(history=TradeHistory(failed_attempts=1))
-    other = with_number("appetite", per_failed_attempt=-0.2)
+    other = strategy_with("appetite", per_failed_attempt=-0.2)
     assert appetite_scores(one, T, cut_pressure(cycle(one), other), other).appetite == 0.3

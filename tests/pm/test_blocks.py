@@ -14,15 +14,15 @@ from strandline.model.side import Side
 from strandline.model.signal import Flag
 from strandline.pm import reasons as why
 from strandline.pm.decisions import RowDecision
-from tests.pm.build import BAR, an_open, cycle, decide, held, known, row
+from tests.pm.sample_inputs import BAR, cycle, decide, held, mark, open_intent, row
 
 OF_A_ROW: dict[str, dict[str, Any]] = {
     "block_all:candle": {"block_all": ("candle",)},
     "block_entries:outage": {"block_entries": ("outage",)},
     why.PAUSED: {"desired_status": DesiredStatus.PAUSED},
     why.DORMANT: {"ready": False},
-    why.OPEN_ENTRY: {"open_intents": (an_open(Side.BUY, IntentStatus.UNKNOWN),)},
-    why.OPEN_EXIT: {"open_intents": (an_open(Side.SELL, IntentStatus.SENT),)},
+    why.OPEN_ENTRY: {"open_intents": (open_intent(Side.BUY, IntentStatus.UNKNOWN),)},
+    why.OPEN_EXIT: {"open_intents": (open_intent(Side.SELL, IntentStatus.SENT),)},
     why.NO_TRUSTED_PRICE: {"price": None},
 }
 OF_A_CYCLE: dict[str, dict[str, Any]] = {
@@ -72,8 +72,8 @@ def with_mark_of(**special: Any) -> RowDecision:
 
 
 def test_a_mark_of_something_held_that_is_older_than_fifteen_minutes_blocks_entries_everywhere() -> None:
-    assert with_mark_of(mark=known(100, timedelta(minutes=15))).intent is not None
-    assert with_mark_of(mark=known(100, timedelta(minutes=15, seconds=1))).reasons == (why.STALE_MARKS,)
+    assert with_mark_of(mark=mark(100, timedelta(minutes=15))).intent is not None
+    assert with_mark_of(mark=mark(100, timedelta(minutes=15, seconds=1))).reasons == (why.STALE_MARKS,)
     assert with_mark_of(mark=None).reasons == (why.STALE_MARKS,)
 
 

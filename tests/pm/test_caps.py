@@ -16,7 +16,7 @@ from strandline.pm.decisions import RowDecision
 from strandline.pm.inputs import CycleInputs, RowInputs, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
-from tests.pm.build import STRATEGY, an_open, cycle, decide, held, intents, known, row, signal
+from tests.pm.sample_inputs import STRATEGY, cycle, decide, held, intents, mark, open_intent, row, signal
 
 
 def entries(inputs: CycleInputs) -> dict[str, ExecutionIntent]:
@@ -59,14 +59,14 @@ def test_what_is_left_goes_to_the_lower_rule_then_the_higher_appetite_then_the_l
 
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status.open])
 def test_open_entries_have_taken_their_part_of_everything(status: IntentStatus) -> None:
-    open_ = wants("ETH", open_intents=(an_open(Side.BUY, status, "4000"),))
+    open_ = wants("ETH", open_intents=(open_intent(Side.BUY, status, "4000"),))
     assert entries(cycle(wants("BTC"), open_, free_cash=cash("5000")))["BTC"].notional == Money(1000)
     assert decide(open_).evidence.inputs["remaining"] == "1000"
 
 
 def test_an_exit_frees_nothing_in_its_own_cycle() -> None:
     """Nobody knows yet whether it is filled."""
-    sold = row(token="ETH", holding=held(quantity=490), price=90, mark=known(90))
+    sold = row(token="ETH", holding=held(quantity=490), price=90, mark=mark(90))
     assert entries(cycle(wants("BTC"), sold))["BTC"].notional == Money(1000)
     assert set(entries(cycle(wants("BTC"), sold))) == {"BTC", "ETH"}
 

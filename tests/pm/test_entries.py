@@ -13,7 +13,7 @@ from strandline.model.timeframe import Timeframe
 from strandline.pm import reasons as why
 from strandline.pm.decisions import RowDecision
 from strandline.pm.inputs import RowInputs, TradeHistory
-from tests.pm.build import BAR, T, changed, closed, decide, held, known, planner_state, row, signal
+from tests.pm.sample_inputs import BAR, T, changed, closed, decide, held, mark, planner_state, row, signal
 
 ATTEMPT = VISIT = T - timedelta(hours=5)
 TREND = T - timedelta(days=2)
@@ -173,7 +173,7 @@ def test_the_allocation_is_the_rows_share_of_the_tokens_weights() -> None:
 
 def test_what_remains_is_counted_at_cost() -> None:
     """A fall of the price makes no room."""
-    one = row(signals=(in_s2(),), holding=held(quantity=30), price=98, mark=known(98))
+    one = row(signals=(in_s2(),), holding=held(quantity=30), price=98, mark=mark(98))
     assert decide(one).evidence.inputs["remaining"] == "2000"
 
 

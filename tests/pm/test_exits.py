@@ -13,19 +13,19 @@ from strandline.model.signal import EngineState, Flag, Signal
 from strandline.pm import reasons as why
 from strandline.pm.decisions import RowDecision
 from strandline.pm.inputs import LastTrim, TradeHistory
-from tests.pm.build import (
+from tests.pm.sample_inputs import (
     BAR,
     LEVELS,
     NEW_LEVEL,
     OLD_LEVEL,
     T,
-    an_open,
     changed,
     closed,
     decide,
     exit_signal,
     held,
-    known,
+    mark,
+    open_intent,
     planner_state,
     row,
     signal,
@@ -171,7 +171,7 @@ def test_an_unknown_exit_reason_is_refused() -> None:
 
 def test_without_a_trusted_price_rules_1_and_2_hold_and_say_so() -> None:
     armed = planner_state(highest=Price(120), trail_armed=True)
-    decision = decide(row(holding=held(), price=None, mark=known(50, source="mark"), planner_state=armed))
+    decision = decide(row(holding=held(), price=None, mark=mark(50, source="mark"), planner_state=armed))
     assert (decision.rule, decision.reasons, decision.intent) == (Rule.BLOCKED, (why.NO_TRUSTED_PRICE,), None)
     assert (
         decision.evidence.rules_not_fired["stop"]
@@ -195,7 +195,7 @@ def test_without_a_trusted_price_rules_3_to_5_still_fire_at_the_last_known_one(
         row(
             holding=held(first_fill_at=OLD if rule is Rule.TIME_STOP else BAR),
             price=None,
-            mark=known(97, timedelta(minutes=2), "mark"),
+            mark=mark(97, timedelta(minutes=2), "mark"),
             planner_state=planner_state(exit_due=due, exit_due_bar=due and BEFORE),
         )
     )
@@ -206,7 +206,7 @@ def test_without_a_trusted_price_rules_3_to_5_still_fire_at_the_last_known_one(
 
 def test_the_last_known_price_is_the_newer_of_mark_and_close_or_else_what_was_paid() -> None:
     due = planner_state(exit_due=ExitReason.EMERGENCY, exit_due_bar=BEFORE)
-    marked = decide(row(holding=held(), price=None, mark=known(97, timedelta(seconds=-3), "mark"), planner_state=due))
+    marked = decide(row(holding=held(), price=None, mark=mark(97, timedelta(seconds=-3), "mark"), planner_state=due))
     assert sold(marked).decision_price == Price(97)
     nothing = decide(row(holding=held(entry=88), price=None, mark=None, newest=None, signals=(), planner_state=due))
     assert sold(nothing).decision_price == Price(88)
@@ -272,11 +272,11 @@ def test_earlier_rules_come_first() -> None:
         planner_state=planner_state(exit_due=ExitReason.TREND_OVER, exit_due_bar=BAR),
     )
     assert decide(everything).rule is Rule.STOP
-    above_stop = changed(everything, price=known(100))
+    above_stop = changed(everything, price=mark(100))
     assert decide(above_stop).rule is Rule.TIME_STOP
     armed = changed(above_stop, highest_close=Price(112))
     assert decide(armed).rule is Rule.TRAILING_STOP
-    risen = changed(armed, price=known(110))
+    risen = changed(armed, price=mark(110))
     assert decide(risen).rule is Rule.TREND_END
     emergency = changed(risen, planner_state=planner_state(exit_due=ExitReason.EMERGENCY, exit_due_bar=BAR))
     assert decide(emergency).rule is Rule.EMERGENCY_EXIT
@@ -284,7 +284,7 @@ def test_earlier_rules_come_first() -> None:
 
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status.open])
 def test_an_exit_calls_off_what_is_planned_and_minds_no_other_buy(status: IntentStatus) -> None:
-    buying = an_open(Side.BUY, status)
+    buying = open_intent(Side.BUY, status)
     decision = decide(row(holding=held(), price=92, open_intents=(buying,)))
     assert sold(decision).exit_reason is ExitReason.STOP
     assert decision.cancels == ((buying.intent_id,) if status is IntentStatus.PLANNED else ())
@@ -292,7 +292,7 @@ def test_an_exit_calls_off_what_is_planned_and_minds_no_other_buy(status: Intent
 
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status.open])
 def test_an_exit_waits_for_an_open_sell_and_names_it(status: IntentStatus) -> None:
-    selling, buying = an_open(Side.SELL, status), an_open(Side.BUY, IntentStatus.PLANNED, number=2)
+    selling, buying = open_intent(Side.SELL, status), open_intent(Side.BUY, IntentStatus.PLANNED, number=2)
     decision = decide(row(holding=held(), price=92, open_intents=(selling, buying)))
     assert (decision.rule, decision.intent) == (Rule.STOP, None)
     assert decision.reasons == ("stop", why.WAITS_FOR_OPEN_EXIT)
@@ -300,6 +300,6 @@ def test_an_exit_waits_for_an_open_sell_and_names_it(status: IntentStatus) -> No
 
 
 def test_a_trim_waits_for_an_open_sell_as_rule_7() -> None:
-    decision = decide(row(Flag.TRIM_FLAG, holding=held(), open_intents=(an_open(Side.SELL, IntentStatus.UNKNOWN),)))
+    decision = decide(row(Flag.TRIM_FLAG, holding=held(), open_intents=(open_intent(Side.SELL, IntentStatus.UNKNOWN),)))
     assert (decision.rule, decision.reasons) == (Rule.BLOCKED, (why.OPEN_EXIT,))
     assert decision.evidence.rules_not_fired["trim"] == why.OPEN_EXIT

@@ -11,7 +11,7 @@ from strandline.model.rule import Rule
 from strandline.model.signal import EngineState, Flag
 from strandline.pm import plan
 from strandline.pm.inputs import RowInputs, TradeHistory
-from tests.pm.build import BAR, STRATEGY, T, cycle, decide, held, intents, planner_state, row, with_number
+from tests.pm.sample_inputs import BAR, STRATEGY, T, cycle, decide, held, intents, planner_state, row, strategy_with
 
 STOP = Rule.STOP
 
@@ -75,7 +75,7 @@ def test_an_exit_needs_no_signal() -> None:
 
 
 def test_numbers_and_hash_are_the_strategys() -> None:
-    other = with_number("exits", stop_pct=20.0)
+    other = strategy_with("exits", stop_pct=20.0)
     near, far = row(holding=held(), price=90), row(holding=held(), price=80)
     assert intents(plan(cycle(near), other)) == ()
     assert intents(plan(cycle(far), other))[0].strategy_hash == other.hash != STRATEGY.hash

@@ -19,8 +19,8 @@ from strandline.pm import plan
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Plan, RowDecision
 from strandline.pm.inputs import CycleInputs, RowInputs
-from tests.pm.build import STRATEGY, T, changed, intents
 from tests.pm.generated_inputs import cycles
+from tests.pm.sample_inputs import STRATEGY, T, changed, intents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable

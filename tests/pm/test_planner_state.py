@@ -9,7 +9,7 @@ from strandline.model.intent import ExitReason
 from strandline.model.position import DesiredStatus
 from strandline.model.signal import Flag, Signal
 from strandline.pm.inputs import PlannerState, RowInputs
-from tests.pm.build import BAR, changed, decide, held, planner_state, row, signal
+from tests.pm.sample_inputs import BAR, changed, decide, held, planner_state, row, signal
 
 LENGTH = timedelta(minutes=15)
 

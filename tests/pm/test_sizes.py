@@ -17,7 +17,7 @@ from strandline.pm.context import RowContext
 from strandline.pm.curve import value_at
 from strandline.pm.rounding import percent, ratio, share
 from strandline.pm.sizes import entry_notional, entry_share, trim_quantity, trim_share
-from tests.pm.build import STRATEGY, T, decide, held, row, with_number
+from tests.pm.sample_inputs import STRATEGY, T, decide, held, row, strategy_with
 
 SIZES = STRATEGY.sizes
 scores = st.floats(0, 1)
@@ -85,7 +85,7 @@ def test_the_more_was_extracted_the_less_a_trim_sells() -> None:
 
 def test_a_trim_never_sells_more_than_its_maximum() -> None:
     """The curve alone would sell 0.6."""
-    ctx = replace(context(held(), 1.0), strategy=with_number("sizes", trim_max=0.3))
+    ctx = replace(context(held(), 1.0), strategy=strategy_with("sizes", trim_max=0.3))
     assert trim_share(ctx) == Ratio("0.3")
 
 

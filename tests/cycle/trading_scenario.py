@@ -1,4 +1,4 @@
-"""A whole trading day in a box: real Postgres, real venues' protocols, and a clock that jumps from cycle to cycle."""
+"""The pipeline against simulated venues and a real Postgres, with a clock that is set forward from cycle to cycle."""
 
 import asyncio
 import threading
@@ -43,9 +43,9 @@ from strandline_sim.world import Endpoints, World
 from tests.conftest import Database
 
 MOMENT = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-"""When the demo's scene begins."""
+"""When the market of the demo begins to move."""
 
-PAST = timedelta(minutes=4_000)
+BACKFILL_LENGTH = timedelta(minutes=4_000)
 PERPS = ("ETH", "SOL", "HYPE", "LINK", "DOGE")
 TOKENS = {token.symbol: token for token in DEFAULT_TOKENS if token.symbol in {"JUP", "BONK"}}
 WRAPPED_SOL = next(token for token in DEFAULT_TOKENS if token.symbol == "SOL")
@@ -56,35 +56,35 @@ WALLET = Keypair.from_seed(b"t" * 32)
 _PRICES = ("open", "high", "low", "close", "volume")
 
 
-class JumpingClock(RunningClock):
-    """Goes on by itself, and leaps when it is told to."""
+class AdjustableClock(RunningClock):
+    """A running clock that can be set forward."""
 
-    leapt = 0
+    offset = 0
 
     def _time(self) -> int:
-        return super()._time() + self.leapt
+        return super()._time() + self.offset
 
-    def leap_to(self, instant: datetime) -> None:
-        """Onwards to this instant."""
-        self.leapt += max(int(instant.timestamp() * 1000) - self._time(), 0)
+    def set_forward(self, instant: datetime) -> None:
+        """Set the clock to this instant, unless it is past it."""
+        self.offset += max(int(instant.timestamp() * 1000) - self._time(), 0)
 
 
 @dataclass
-class Town:
-    """One box, one database, and the pipeline between them."""
+class TradingScenario:
+    """Simulated venues, a database, and the pipeline between them."""
 
     world: World
-    clock: JumpingClock
+    clock: AdjustableClock
     context: Context
     ingest: Engine
     fed_until: datetime
 
     def now(self) -> datetime:
-        """The venues' time, which is the pipeline's too."""
+        """The time of the venues and of the pipeline."""
         return datetime.fromtimestamp(self.clock.now() / 1000, UTC)
 
     def feed(self, until: datetime) -> None:
-        """What a sidecar would have written by now: trades of perps, polled prices of tokens."""
+        """Store what the sidecar would have received by now: trades of perps, polled prices of tokens."""
         if until > self.fed_until:
             for symbol in PERPS:
                 self._trades(symbol, self.fed_until, until)
@@ -92,16 +92,16 @@ class Town:
                 load_prices(self.ingest, self.instrument(symbol), self._prices(symbol, self.fed_until, until))
             self.fed_until = until
 
-    def feed_the_past(self) -> None:
-        """What it would have loaded: the venue's candles of perps, recorded prices of tokens."""
+    def backfill(self) -> None:
+        """Store what its backfill would have loaded: the venue's candles of perps, recorded prices of tokens."""
         for symbol in PERPS:
-            self._candles(symbol, MOMENT - PAST, MOMENT)
+            self._candles(symbol, MOMENT - BACKFILL_LENGTH, MOMENT)
         for symbol in TOKENS:
-            heard: set[datetime] = set()
-            load_prices(self.ingest, self.instrument(symbol), recorded(self.world.market, symbol, heard, MOMENT))
+            received: set[datetime] = set()
+            load_prices(self.ingest, self.instrument(symbol), recorded(self.world.market, symbol, received, MOMENT))
 
     def instrument(self, symbol: str) -> int:
-        """Its number."""
+        """The id of the instrument with this symbol."""
         with self.ingest.connect() as connection:
             venue = "solana" if symbol in TOKENS else "hyperliquid"
             return int(
@@ -112,26 +112,27 @@ class Town:
             )
 
     def run(self, cycle: datetime, **special: Any) -> TaskRun:
-        """As Airflow would name it."""
+        """A scheduled run, named as Airflow names it."""
         names = {"dag_id": "trading_cycle", "run_type": "scheduled", "task_id": "task", "try_number": 1}
         return TaskRun(cycle=cycle, run_id=f"scheduled__{cycle.isoformat()}", **{**names, **special})
 
     def cycle(self, cycle: datetime) -> dict[str, Summary]:
-        """All steps once, a few seconds after the boundary; what each said."""
-        self.clock.leap_to(cycle + timedelta(seconds=3))
+        """Run every step once, a few seconds after the boundary, and return their summaries."""
+        self.clock.set_forward(cycle + timedelta(seconds=3))
         self.feed(cycle)
-        run, said = self.run(cycle), {}
-        said["observe"] = observe(self.context, run)
-        said["roll_up"] = roll_up(self.context.database, cycle)._asdict()
-        said["check"] = check(self.context.database, self.context.strategy, cycle, self.now())._asdict()
-        said["engine"] = run_engine(self.context.database, self.context.strategy, cycle)._asdict()
-        said["plan"] = plan_cycle(self.context, run)
-        said["choose"] = choose(self.context, run)
-        executed = {slug: execute(self.context, run, slug) for slug in said["choose"]["venues"]}
-        said |= {f"execute {slug}": told for slug, told in executed.items()}
+        run = self.run(cycle)
+        summaries: dict[str, Summary] = {}
+        summaries["observe"] = observe(self.context, run)
+        summaries["roll_up"] = roll_up(self.context.database, cycle)._asdict()
+        summaries["check"] = check(self.context.database, self.context.strategy, cycle, self.now())._asdict()
+        summaries["engine"] = run_engine(self.context.database, self.context.strategy, cycle)._asdict()
+        summaries["plan"] = plan_cycle(self.context, run)
+        summaries["choose"] = choose(self.context, run)
+        executed = {slug: execute(self.context, run, slug) for slug in summaries["choose"]["venues"]}
+        summaries |= {f"execute {slug}": summary for slug, summary in executed.items()}
         reports = {f"{EXECUTE}{slug}": report for slug, report in executed.items()}
-        said["audit"] = audit(self.context, run, dict.fromkeys(reports, "success"), reports.__getitem__)
-        return said
+        summaries["audit"] = audit(self.context, run, dict.fromkeys(reports, "success"), reports.__getitem__)
+        return summaries
 
     def _trades(self, symbol: str, begin: datetime, end: datetime) -> None:
         trades = self.world.market.trades(symbol, int(begin.timestamp() * 1000), int(end.timestamp() * 1000))
@@ -176,10 +177,10 @@ class Town:
                 text("""
                 INSERT INTO venue_candles
                   (instrument_id, timeframe, ts, open, high, low, close, volume, trades, fetched_at)
-                SELECT :number, '1m', told.*, :end FROM unnest(
+                SELECT :number, '1m', candle.*, :end FROM unnest(
                   CAST(:ts AS timestamptz[]), CAST(:open AS double precision[]), CAST(:high AS double precision[]),
                   CAST(:low AS double precision[]), CAST(:close AS double precision[]),
-                  CAST(:volume AS double precision[]), CAST(:trades AS integer[])) AS told
+                  CAST(:volume AS double precision[]), CAST(:trades AS integer[])) AS candle
                 """),
                 {
                     "number": number,
@@ -206,12 +207,18 @@ class Town:
 
 
 @contextmanager
-def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -> Iterator[Town]:
-    """At the scene's moment, with accounts that have 5,000 dollars each."""
-    scene = prepared_market("demo", int(MOMENT.timestamp() * 1000))
-    clock = JumpingClock(int((MOMENT - timedelta(seconds=30)).timestamp() * 1000))
+def open_trading_scenario(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -> Iterator[TradingScenario]:
+    """Open it when the market begins to move, with 5,000 dollars in each account."""
+    market = prepared_market("demo", int(MOMENT.timestamp() * 1000))
+    clock = AdjustableClock(int((MOMENT - timedelta(seconds=30)).timestamp() * 1000))
     world = World(
-        clock, seed=1, perps=scene.perps, scenario=scene.scenario, shifts=scene.shifts, real_time=False, limited=False
+        clock,
+        seed=1,
+        perps=market.perps,
+        scenario=market.scenario,
+        shifts=market.shifts,
+        real_time=False,
+        limited=False,
     )
     with _served(world) as at:
         world.hyperliquid.deposit(ACCOUNT.address, Decimal(5000))
@@ -225,30 +232,30 @@ def open_town(database: Database, rows: Sequence[Timeframe] = (Timeframe.M1,)) -
             solana_key=SecretStr(str(WALLET)),
         )
         app, ingest = database.engine(Role.APP), database.engine(Role.INGEST)
-        town = Town(world, clock, _desk(settings, app, clock), ingest, MOMENT)
-        _list(town, rows)
-        town.feed_the_past()
+        scenario = TradingScenario(world, clock, _context(settings, app, clock), ingest, MOMENT)
+        _register(scenario, rows)
+        scenario.backfill()
         try:
-            yield town
+            yield scenario
         finally:
             app.dispose()
             ingest.dispose()
 
 
-def _desk(settings: Settings, app: Engine, clock: JumpingClock) -> Context:
+def _context(settings: Settings, app: Engine, clock: AdjustableClock) -> Context:
     def now() -> datetime:
         return datetime.fromtimestamp(clock.now() / 1000, UTC)
 
     return Context(settings, load_strategy(settings), app, now, "test")
 
 
-def _list(town: Town, timeframes: Sequence[Timeframe]) -> None:
-    """What the sidecar would register, and the rows that trade it."""
-    listed = [("hyperliquid", "perps", symbol, symbol, 10.0 ** -town.world.market.symbols[symbol].size_decimals, 10)
+def _register(scenario: TradingScenario, timeframes: Sequence[Timeframe]) -> None:
+    """Store the instruments as the sidecar does, and add the rows that trade them."""
+    listed = [("hyperliquid", "perps", symbol, symbol, 10.0 ** -scenario.world.market.symbols[symbol].size_decimals, 10)
               for symbol in PERPS]  # fmt: skip
     listed += [("solana", "onchain_crypto", str(token.mint), token.symbol, 10.0**-token.decimals, 1)
                for token in (*TOKENS.values(), WRAPPED_SOL)]  # fmt: skip
-    with town.ingest.begin() as connection:
+    with scenario.ingest.begin() as connection:
         connection.execute(
             text("""
             INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)
@@ -263,13 +270,13 @@ def _list(town: Town, timeframes: Sequence[Timeframe]) -> None:
         if not (chain == "solana" and symbol == "SOL")
         for timeframe in timeframes
     ]
-    with town.context.database.begin() as connection:
+    with scenario.context.database.begin() as connection:
         add_positions(connection, [(key, Ratio(1)) for key in keys])
 
 
 @contextmanager
 def _served(world: World) -> Iterator[Endpoints]:
-    """In a thread of its own, because the pipeline waits for its answers."""
+    """Serve the venues in another thread, because the pipeline waits for their responses."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -1,4 +1,4 @@
-"""A good row and a good cycle, so that a test says only what is special about its own."""
+"""A valid row and a valid cycle, so that a test names only the values that it is about."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Record)
 
 
 def signal(*flags: Flag, **special: Any) -> Signal:
-    """Of the newest 15m bar: close 100, ATR 4."""
+    """A signal of the newest 15m bar: close 100, ATR 4."""
     fields: dict[str, Any] = {
         "instrument_id": 1,
         "timeframe": Timeframe.M15,
@@ -62,13 +62,13 @@ def signal(*flags: Flag, **special: Any) -> Signal:
     return Signal(**(fields | special))
 
 
-def known(price: str | int, age: timedelta = timedelta(0), source: str = "bar 1m") -> Mark:
-    """A price that was seen a while before T."""
+def mark(price: str | int, age: timedelta = timedelta(0), source: str = "bar 1m") -> Mark:
+    """A price that was observed this long before T."""
     return Mark(price=Price(price), source=source, observed_at=T - age)
 
 
 def held(quantity: str | int = 10, entry: str | int = 100, **special: Any) -> Holding:
-    """Bought an hour ago; trade 3."""
+    """An open holding, bought an hour ago; trade 3."""
     fields: dict[str, Any] = {
         "trade_no": 3,
         "quantity": Quantity(quantity),
@@ -89,7 +89,7 @@ def closed(**special: Any) -> Holding:
 
 
 def planner_state(**special: Any) -> PlannerState:
-    """Up to the bar before the newest; of trade 3."""
+    """A planner state of trade 3 whose cursor is the bar before the newest."""
     fields: dict[str, Any] = {"generation": 1, "bar_ts": BAR - timedelta(minutes=15), "bar_revision": 0, "trade_no": 3}
     return PlannerState(**(fields | special))
 
@@ -108,7 +108,7 @@ def row(
     min_notional: str = "10",
     **special: Any,
 ) -> RowInputs:
-    """Flat, ready, alone with its token, a trusted price of 100, and one unread signal with these flags."""
+    """A flat row that is ready, the only one of its token, with P = 100 and one unread signal with these flags."""
     newest = signal(*flags)
     fields: dict[str, Any] = {
         "position": Position(
@@ -127,8 +127,8 @@ def row(
             lot=Quantity(lot),
             min_notional=Money(min_notional),
         ),
-        "price": None if price is None else known(price),
-        "mark": known(100, source="mark"),
+        "price": None if price is None else mark(price),
+        "mark": mark(100, source="mark"),
         "newest": newest,
         "signals": (newest,),
         "planner_state": planner_state(trade_no=holding.trade_no if holding else 0),
@@ -139,7 +139,7 @@ def row(
 
 
 def cycle(*rows: RowInputs, **special: Any) -> CycleInputs:
-    """Equity and cash of 100,000, all of it on Hyperliquid."""
+    """A cycle with equity and cash of 100,000, all of it on Hyperliquid."""
     fields: dict[str, Any] = {
         "cycle": T,
         "rows": rows,
@@ -152,7 +152,7 @@ def cycle(*rows: RowInputs, **special: Any) -> CycleInputs:
 
 
 def decide(one: RowInputs, *others: RowInputs, **special: Any) -> RowDecision:
-    """What is decision about the first row."""
+    """Plan a cycle of these rows and return the decision about the first."""
     decisions = plan(cycle(one, *others, **special), STRATEGY).decisions
     return next(decision for decision in decisions if decision.position_id == one.position.position_id)
 
@@ -162,7 +162,7 @@ def intents(planned: Plan) -> tuple[ExecutionIntent, ...]:
     return tuple(decision.intent for decision in planned.decisions if decision.intent is not None)
 
 
-def an_open(side: Side, status: IntentStatus, notional: str = "1000", number: int = 1) -> OpenIntent:
+def open_intent(side: Side, status: IntentStatus, notional: str = "1000", number: int = 1) -> OpenIntent:
     """An intent of an earlier cycle."""
     return OpenIntent(
         intent_id=UUID(int=number),
@@ -173,17 +173,17 @@ def an_open(side: Side, status: IntentStatus, notional: str = "1000", number: in
 
 
 def exit_signal(reason: ExitReason, **special: Any) -> Signal:
-    """The trend ended on this bar."""
+    """A signal whose bar ended the trend."""
     return signal(Flag.EXIT_POSITION, **({"exit_reason": reason.value, "state": EngineState.S0} | special))
 
 
 def changed(record: R, **fields: Any) -> R:
-    """The record with other values, checked again."""
+    """A copy of the record with other values, checked again."""
     return type(record)(**{name: getattr(record, name) for name in record.__struct_fields__} | fields)
 
 
-def with_number(section: str, **numbers: Any) -> Strategy:
-    """The strategy with other numbers in one section."""
+def strategy_with(section: str, **numbers: Any) -> Strategy:
+    """The default strategy with other numbers in one section."""
     return msgspec.structs.replace(
         STRATEGY, **{section: msgspec.structs.replace(getattr(STRATEGY, section), **numbers)}
     )
