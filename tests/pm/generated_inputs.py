@@ -1,4 +1,4 @@
-"""Hypothesis strategies for rows and cycles: good rows that want something, each with a few complications."""
+"""Hypothesis strategies for rows and cycles: rows with a flag raised, each with up to three complications."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ PLACES: Final = [
     for token in ("BTC", "ETH")
     for timeframe in (Timeframe.M15, Timeframe.H1)
 ]
-WANTS: Final[list[tuple[Flag, EngineState]]] = [
+RAISED_FLAGS: Final[list[tuple[Flag, EngineState]]] = [
     (Flag.BUY_SIGNAL, EngineState.S1),
     (Flag.BUY_FLAG, EngineState.S2),
     (Flag.FIRST_DIP_BUY_FLAG, EngineState.S3),
@@ -81,8 +81,8 @@ histories = st.builds(
 
 
 @st.composite
-def exits_on_the_way(draw: st.DrawFn, one: RowInputs) -> Change:
-    """A bar before the newest said that it is over."""
+def earlier_exits(draw: st.DrawFn, one: RowInputs) -> Change:
+    """A bar before the newest made an exit due."""
     newest = one.newest
     if newest is None:
         return {}
@@ -98,7 +98,7 @@ def exits_on_the_way(draw: st.DrawFn, one: RowInputs) -> Change:
 
 @st.composite
 def open_intents(draw: st.DrawFn, one: RowInputs) -> Change:
-    """One on each side at most."""
+    """Open intents, at most one on each side."""
     sides = draw(st.sampled_from([[Side.BUY], [Side.SELL], [Side.BUY, Side.SELL]]))
     number = one.position.position_id.int % 2**32
     return {
@@ -122,7 +122,7 @@ def in_s0(one: RowInputs) -> Change:
 
 @st.composite
 def complications(draw: st.DrawFn, one: RowInputs) -> Change:
-    """One thing that makes a difference."""
+    """One change of the row that a rule or a block depends on."""
     position = one.position
     return draw(
         st.one_of(
@@ -139,7 +139,7 @@ def complications(draw: st.DrawFn, one: RowInputs) -> Change:
             st.just({"newest": None, "signals": ()}),
             st.just(revised(one)),
             st.just(in_s0(one)),
-            exits_on_the_way(one),
+            earlier_exits(one),
             *3 * [open_intents(one)],
         )
     )
@@ -147,9 +147,9 @@ def complications(draw: st.DrawFn, one: RowInputs) -> Change:
 
 @st.composite
 def rows(draw: st.DrawFn, place: Any) -> RowInputs:
-    """A row that wants something, and up to three complications, the later over the earlier."""
+    """A row with a flag raised and up to three complications, the later over the earlier."""
     venue, token, timeframe = place
-    flag, state = draw(st.sampled_from(WANTS))
+    flag, state = draw(st.sampled_from(RAISED_FLAGS))
     newest = signal(
         flag,
         timeframe=timeframe,

@@ -14,13 +14,13 @@ from tests.pm.sample_inputs import STRATEGY, T, changed, cycle, held, row, strat
 
 
 def scores(one: RowInputs, *others: RowInputs, **special: Any) -> AppetiteScores:
-    """Of the first row."""
+    """The scores of the first row."""
     inputs = cycle(one, *others, **special)
     return appetite_scores(one, T, cut_pressure(inputs, STRATEGY), STRATEGY)
 
 
 def crowd(size: int) -> list[RowInputs]:
-    """So many other rows that hold something."""
+    """This many other rows that hold something."""
     return [row(token=f"T{number}", holding=held(), newest=None, signals=()) for number in range(size)]
 
 

@@ -57,7 +57,7 @@ def test_all_blocks_that_apply_are_named_in_one_order(pair: tuple[str, str]) -> 
     assert decision.reasons == (*pair, "suite_failed")
 
 
-def test_a_block_is_told_whether_the_row_wanted_anything_or_not() -> None:
+def test_a_block_is_named_whether_or_not_a_flag_is_raised() -> None:
     assert decide(row(desired_status=DesiredStatus.PAUSED)).reasons == (why.PAUSED,)
     assert "wanted" not in decide(row(desired_status=DesiredStatus.PAUSED)).evidence.inputs
     assert (

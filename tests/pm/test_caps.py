@@ -32,7 +32,7 @@ def wants(token: str, failed: int = 0, flag: Flag = Flag.BUY_SIGNAL, **special: 
 
 
 def cash(amount: str) -> dict[str, Money]:
-    """Of Hyperliquid."""
+    """The free cash of Hyperliquid."""
     return {str(HYPERLIQUID_PERPS): Money(amount)}
 
 
@@ -65,14 +65,14 @@ def test_open_entries_have_taken_their_part_of_everything(status: IntentStatus) 
 
 
 def test_an_exit_frees_nothing_in_its_own_cycle() -> None:
-    """Nobody knows yet whether it is filled."""
+    """It may have been filled."""
     sold = row(token="ETH", holding=held(quantity=490), price=90, mark=mark(90))
     assert entries(cycle(wants("BTC"), sold))["BTC"].notional == Money(1000)
     assert set(entries(cycle(wants("BTC"), sold))) == {"BTC", "ETH"}
 
 
 def beside(venue: VenueKey, quantity: int) -> RowDecision:
-    """A row that wants 2,250, beside one that holds so many at 100."""
+    """A row that wants 2,250, beside one that holds this many at 100."""
     return decide(wants("BTC"), row(token="ETH", venue=venue, holding=held(quantity=quantity), newest=None, signals=()))
 
 

@@ -224,7 +224,7 @@ def test_a_trim_sells_a_part_in_lots() -> None:
 
 
 def trim_after(bars: int, level: datetime, newest: Signal | None = None) -> RowDecision:
-    """With a trim of this trade so many bars before, at that level."""
+    """A history with a trim of this trade this many bars before, at that level."""
     past = TradeHistory(last_trim=LastTrim(bar_count=1000 - bars, level_id=level))
     return decide(row(holding=held(), signals=(newest or signal(Flag.TRIM_FLAG),), history=past))
 

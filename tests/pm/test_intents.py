@@ -65,7 +65,7 @@ def test_an_exit_sells_the_whole_urgently_within_ten_minutes() -> None:
 
 
 def test_a_quantity_below_a_lot_is_still_sold() -> None:
-    """What can be done with it is the executor's to say."""
+    """Whether the venue takes it is the executor's decision."""
     assert sold(row(holding=held("0.0004"), price=90)).quantity == held("0.0004").quantity
 
 

@@ -63,7 +63,7 @@ def test_every_row_gets_one_decision_that_says_why_the_rules_before_it_did_not_f
 
 @given(cycles(), st.randoms(use_true_random=False))
 def test_the_same_inputs_give_the_same_bytes(inputs: CycleInputs, shuffle: random.Random) -> None:
-    """Written down and read again, and with the rows in another order."""
+    """Also after the inputs were serialised and read again, and with the rows in another order."""
     planned = plan(inputs, STRATEGY)
     read = from_json(canonical_bytes(inputs), CycleInputs)
     rows = list(read.rows)
@@ -235,7 +235,7 @@ def buy(decision: RowDecision) -> ExecutionIntent | None:
 
 
 def part_of_equity(inputs: CycleInputs, pct: float) -> Money:
-    """So many percent."""
+    """This percentage of equity."""
     return (inputs.equity or Money(0)) * Ratio(str(pct / 100))
 
 

@@ -1,4 +1,4 @@
-"""What is done with and what may count once more."""
+"""The cursor of signals, and what is kept of the open trade."""
 
 from datetime import timedelta
 
@@ -15,20 +15,20 @@ LENGTH = timedelta(minutes=15)
 
 
 def after(one: RowInputs) -> PlannerState:
-    """The new memory."""
+    """The planner state after this row was planned."""
     decision = decide(one)
     assert decision.planner_state is not None
     return decision.planner_state
 
 
 def cursor(one: RowInputs) -> tuple[int, object, int]:
-    """Up to where it is done."""
+    """The last signal that need not be read again."""
     new = after(one)
     return new.generation, new.bar_ts, new.bar_revision
 
 
 def older(bars: int, revision: int = 0) -> Signal:
-    """So many bars before the newest."""
+    """The signal of this many bars before the newest."""
     return signal(bar_ts=BAR - bars * LENGTH, bar_revision=revision)
 
 

@@ -31,17 +31,17 @@ class Context:
 
     @property
     def venues(self) -> tuple[VenueKey, ...]:
-        """Those that are on."""
+        """The venues that are enabled."""
         return self.settings.enabled_keys
 
     @property
     def factory(self) -> ExecutorFactory:
-        """Knows where each venue is."""
+        """Makes executors and observers from each venue's configuration."""
         return ExecutorFactory(venue_configs(self.settings, self.strategy.execution, self.clock))
 
 
 def utc_now() -> datetime:
-    """The one clock of the pipeline; everything below is given it."""
+    """The pipeline's clock, which is passed to everything that needs the time."""
     return datetime.now(UTC)
 
 

@@ -1,4 +1,4 @@
-"""Reads prices, and cash that moved without us, from every venue: by public address, without keys."""
+"""Reads prices and cash events (deposits, funding) of every venue: by public address, without keys."""
 
 from strandline.cycle.context import Context
 from strandline.cycle.marks import store_marks, tokens_to_mark

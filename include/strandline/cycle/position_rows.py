@@ -1,4 +1,4 @@
-"""The rows that may be traded, with what the ledger, the engine and the sidecar know of each."""
+"""Reads the rows that may be traded, each with its instrument, its holding, and whether its series is ready."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ class PositionRow(Record, frozen=True, kw_only=True):
 
 
 def position_rows(connection: Connection) -> tuple[PositionRow, ...]:
-    """Every row that is not archived and whose instrument the sidecar has registered, in a fixed order."""
+    """Read every row that is not archived and whose instrument is registered, in a fixed order."""
     rows = connection.execute(
         text("""
         SELECT p.*, i.instrument_id, i.symbol, i.lot, i.min_notional, COALESCE(e.ready, false) AS ready,
@@ -36,7 +36,7 @@ def position_rows(connection: Connection) -> tuple[PositionRow, ...]:
 
 
 def unregistered_rows(connection: Connection) -> Sequence[str]:
-    """Rows that nobody can trade yet, because the sidecar knows no such instrument."""
+    """Name the rows that cannot be traded yet, because the sidecar has not registered their instrument."""
     return connection.scalars(
         text("""
         SELECT concat_ws('/', token_chain, book_id, token_contract, timeframe) FROM positions p

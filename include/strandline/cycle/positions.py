@@ -1,4 +1,4 @@
-"""The rows that people want watched and traded."""
+"""Adds rows that are to be watched and traded."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from strandline.model.position import PositionKey
 
 
 def add_positions(connection: Connection, rows: Iterable[tuple[PositionKey, Ratio]]) -> None:
-    """Each with its weight; one that is there already stays as it is."""
+    """Add each row with its weight; a row that exists already keeps its weight and status."""
     connection.execute(
         text("""
         INSERT INTO positions (position_id, token_chain, book_id, token_contract, timeframe, weight)

@@ -1,4 +1,4 @@
-"""What the next cycle has to know of a row."""
+"""Makes the state that the planner keeps of a row until the next cycle."""
 
 from datetime import datetime
 
@@ -8,7 +8,9 @@ from strandline.pm.inputs import PlannerState, RowInputs
 
 
 def next_state(ctx: RowContext, keep_flags: bool) -> PlannerState | None:
-    """None as long as the row has no signal. `keep_flags`: the newest bar's flags may be acted on next cycle."""
+    """The row's next planner state; None as long as it has no signal. `keep_flags`: the newest bar's flags may still be
+    acted on in the next cycle.
+    """
     cursor = _cursor(ctx.row, keep_flags)
     if cursor is None:
         return None
