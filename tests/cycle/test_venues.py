@@ -46,6 +46,13 @@ def test_only_those_that_the_form_names(context: Context) -> None:
     assert choose(context, named)["venues"] == ["solana__onchain_crypto"]
 
 
+def test_none_that_is_switched_off(context: Context) -> None:
+    off = replace(context, settings=make_settings(hyperliquid_enabled=False))
+    assert choose(off, RUN)["venues"] == ["solana__onchain_crypto"]
+    asked = replace(RUN, venues=(VenueKey.parse("hyperliquid/perps"),))
+    assert choose(off, asked)["venues"] == []
+
+
 def test_a_venue_that_does_not_exist_is_refused(context: Context) -> None:
     with pytest.raises(StrandlineError, match=r"no venue hyperliquid/perp; .*hyperliquid/perps"):
         choose(context, replace(RUN, venues=(VenueKey.parse("hyperliquid/perp"),)))

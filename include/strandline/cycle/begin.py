@@ -1,4 +1,4 @@
-"""The first step: may this run trade, and did every run before it do its work."""
+"""The first step: decides whether this run may trade, and reports what the runs before it left undone."""
 
 import logging
 from typing import Final
@@ -20,7 +20,7 @@ _UP_TO_DATE: Final = text("""
 
 
 def begin(context: Context, run: TaskRun) -> Summary:
-    """Let a run that may trade go on, and name what was missed before it; a run that may not ends here.
+    """Let a run that may trade go on, and name what was missed before it; end any other run here.
 
     All that an overtaken run may do is to bring bars, checks and signals up to date. One task does it instead of eight,
     and only if something came in since it was done, so that clearing many old runs leaves the workers to the live one.

@@ -10,7 +10,7 @@ from strandline.model.venue import VenueKey
 
 
 def observe(context: Context, run: TaskRun) -> Summary:
-    """Store every venue's marks and cash events; a venue that does not answer fails the step after all are asked.
+    """Store every venue's marks and cash events; a venue that does not answer fails the step when all were asked.
 
     An overtaken run stores nothing: today's prices are not those of its cycle.
     """

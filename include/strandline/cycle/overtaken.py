@@ -30,7 +30,7 @@ def overtaken(connection: Connection, run: TaskRun, now: datetime, max_age: time
 
 
 def run_overtaken(context: Context, run: TaskRun) -> Overtaken | None:
-    """The same, for a step that is about to begin."""
+    """Why this run may no longer trade, by the context's clock and strategy, or None."""
     max_age = timedelta(seconds=context.strategy.freshness.max_cycle_age_seconds)
     with context.database.connect() as connection:
         return overtaken(connection, run, context.clock(), max_age)

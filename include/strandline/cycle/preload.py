@@ -1,8 +1,8 @@
-"""What a process that forks the tasks loads before it does, so that each of them starts warm."""
+"""Loads what every task needs into the process that forks the tasks, so that each of them starts warm."""
 
 
 def preload() -> None:
-    """Import and compile; opens no connection, because a forked one would be shared."""
+    """Import and compile. It opens no connection, because forked processes would share it."""
     import strandline.bars
     import strandline.cycle.begin
     import strandline.cycle.engine_step

@@ -1,4 +1,4 @@
-"""Which venues have something to do, and executing it."""
+"""Chooses the venues that have something to do, and executes one."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from strandline.venues.factory import ExecutorFactory
 
 
 def choose(context: Context, run: TaskRun) -> Summary:
-    """Venues with open intents, orders in doubt or something held; intents of venues that nobody knows are skipped."""
+    """Choose the venues with open intents, orders in doubt or holdings; skip intents of venues without an executor."""
     if unknown := set(run.venues) - set(ExecutorFactory.venues()):
         raise StrandlineError(
             f"there is no venue {', '.join(map(str, sorted(unknown)))}",
@@ -35,7 +35,7 @@ def choose(context: Context, run: TaskRun) -> Summary:
 
 
 def execute(context: Context, run: TaskRun, slug: str) -> Summary:
-    """Everything that one venue's task does; what it returns is what the audit compares with the table.
+    """Do one venue's work of the cycle, and return what the audit compares with the table.
 
     An overtaken run leaves all of it to the live one, which works off the intents of every cycle.
     """

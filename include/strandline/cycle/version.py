@@ -1,4 +1,4 @@
-"""Which code decided: the version that was released, and a digest of the files that are really there."""
+"""Which code decided: the released version, and a digest of the installed files."""
 
 import hashlib
 from functools import cache
@@ -11,7 +11,7 @@ _LIBRARY: Final = Path(__file__).parents[1]
 
 @cache
 def code_version() -> str:
-    """The same for the same code, whether it is under version control or not."""
+    """The version and the first digits of a hash over the library's files, so that local changes show."""
     content = hashlib.sha256()
     for path in sorted([*_LIBRARY.rglob("*.py"), *_LIBRARY.rglob("*.toml")]):
         content.update(f"{path.relative_to(_LIBRARY).as_posix()}\0".encode())

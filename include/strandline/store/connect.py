@@ -1,4 +1,4 @@
-"""Connections: which URL, and as which role."""
+"""Opens connections: chooses the URL, and sets role and time limits."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from strandline.store.timeouts import OF_ROLE, Timeouts
 
-# A server whose machine is gone, or a network that is, is found within half a minute.
+# A server or a network that is gone is noticed within half a minute.
 _KEEPALIVE: Final = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
