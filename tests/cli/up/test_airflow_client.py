@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from strandline.cli.airflow.client import AirflowClient
 from strandline.cli.demo.dag_runs import DagRun, DagRuns
-from strandline.cli.up.airflow_client import AirflowClient
 from strandline.model.errors import StrandlineError
 from tests.ports import free_port
 

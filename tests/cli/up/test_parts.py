@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from strandline.cli.airflow.environment import airflow_environment, write_airflow_home
 from strandline.cli.doctor import airflow as doctor
 from strandline.cli.doctor.check import Outcome
 from strandline.cli.up.accounts import demo_accounts
-from strandline.cli.up.airflow_environment import airflow_environment, write_airflow_home
 from strandline.cli.up.interruption import Interruption, StopRequested, signals_deferred
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from strandline.cli.up.airflow_client import AirflowClient
+from strandline.cli.airflow.client import AirflowClient
 
 DAG_ID: Final = "trading_cycle"
 FINISHED: Final = frozenset({"success", "failed"})

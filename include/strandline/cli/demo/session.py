@@ -11,10 +11,10 @@ from sqlalchemy import Engine, text
 
 from strandline.cli.demo import market
 from strandline.cli.demo.books import differences, read_tape
-from strandline.cli.demo.dag_runs import FINISHED, DagRun, DagRuns
+from strandline.cli.demo.dag_runs import FINISHED, DagRuns
 from strandline.cli.demo.decisions import cycle_of_run, decisions
 from strandline.cli.demo.first_cycle import unpause_in_time
-from strandline.cli.demo.outcome import EXPIRED, unfilled_venues
+from strandline.cli.demo.outcome import follow_until_filled, unfilled_venues
 from strandline.cli.demo.seed import seed_prices, seed_rows
 from strandline.cli.demo.waiting import retry_while_away
 from strandline.cli.up.paths import Paths
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SECONDS_BETWEEN_LOOKS: Final = 0.5
-_FURTHER_CYCLES: Final = 2
 _WIDTH_OF_FILES: Final = 160
 _SHOWN_STATES: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry"})
 _EVERY_ROW_HAS_DATA: Final = """
@@ -104,43 +103,38 @@ class Session:
         self._wait("the DAG", self._runs.is_parsed)
         self._shown = {run.run_id for run in self._runs.newest() if run.state in FINISHED}
         clock = partial(datetime.now, UTC)
-        run = self._next(since=unpause_in_time(self._runs, clock, self._stack.pause, self.report))
-        faults, unfilled = self._follow(run), self._unfilled(run.run_id)
-        for _ in range(_FURTHER_CYCLES):
-            if not any(EXPIRED in reason for reason in unfilled.values()):
-                break
-            self.report("this machine was too slow for that cycle: its entries expired; the next one has more time")
-            run = self._next()
-            faults, unfilled = self._follow(run), self._unfilled(run.run_id)
-        return faults + [f"no order was filled on {venue} ({reason})" for venue, reason in unfilled.items()]
+        first = unpause_in_time(self._runs, clock, self._stack.pause, self.report)
+        return follow_until_filled(self._new_runs(since=first), self._follow, self._unfilled, self.report)
 
     def watch(self) -> None:
         """Show every further cycle, until a person asks for the end."""
-        while True:
-            self._follow(self._next())
+        for run_id in self._new_runs():
+            self._follow(run_id)
 
-    def _next(self, since: datetime | None = None) -> DagRun:
-        """Return the oldest run that was not shown yet, once there is one."""
+    def _new_runs(self, since: datetime | None = None) -> Iterator[str]:
+        """Yield the oldest run that was not shown yet, once there is one, and then the next."""
         while True:
             for run in self._runs.newest():
                 late_enough = since is None or (run.cycle is not None and run.cycle >= since)
                 if run.run_id not in self._shown and late_enough:
-                    return run
-            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+                    yield run.run_id
+                    break
+            else:
+                self._stack.pause(_SECONDS_BETWEEN_LOOKS)
 
-    def _follow(self, run: DagRun) -> list[str]:
+    def _follow(self, run_id: str) -> list[str]:
         """Show its tasks as they finish, then what was decided; return what was wrong."""
-        self.report(f"cycle {run.run_id} begins")
+        self.report(f"cycle {run_id} begins")
         seen: dict[str, str | None] = {}
         while True:
-            run = self._runs.run(run.run_id)
-            self._report_tasks(run.run_id, seen)
+            run = self._runs.run(run_id)
+            self._report_tasks(run_id, seen)
             if run.state in FINISHED:
                 break
             self._stack.pause(_SECONDS_BETWEEN_LOOKS)
-        self._shown.add(run.run_id)
+        self._shown.add(run_id)
         faults = [f"task {name} {state}" for name, state in seen.items() if state in {"failed", "upstream_failed"}]
-        faults += self._retry("our books", partial(self._show_decisions, run.run_id))
+        faults += self._retry("our books", partial(self._show_decisions, run_id))
         return faults or ([] if run.state == "success" else ["the run failed"])
 
     def _report_tasks(self, run_id: str, seen: dict[str, str | None]) -> None:

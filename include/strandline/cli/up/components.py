@@ -5,12 +5,10 @@ from typing import Final
 
 from sqlalchemy import Engine
 
+from strandline.cli.airflow.client import AirflowClient
 from strandline.cli.up import sidecar
 from strandline.cli.up.accounts import Accounts, private_variables
-from strandline.cli.up.airflow_client import AirflowClient
-from strandline.cli.up.monitor import IsHealthy
-from strandline.cli.up.program import AIRFLOW, STRANDLINE, Program
-from strandline.cli.up.venues import SimulatedVenues
+from strandline.cli.up.program import AIRFLOW, STRANDLINE, IsHealthy, Program
 
 VENUES: Final = "venues"
 SIDECAR: Final = "sidecar"
@@ -28,33 +26,48 @@ _AIRFLOW_ARGUMENTS: Final = {
 
 
 def program_groups(
-    common: Mapping[str, str], airflow: Mapping[str, str], accounts: Accounts | None, venues: Program | None
+    common: Mapping[str, str],
+    airflow: Mapping[str, str],
+    accounts: Accounts | None,
+    venues: Program | None,
+    client: AirflowClient,
+    database: Engine,
 ) -> Sequence[Sequence[Program]]:
-    """The last one ends first: the scheduler's tasks need all the others. Only it, whose tasks trade, is given keys."""
-    airflow_programs = {name: _airflow(name, {**airflow, **common}, accounts) for name in _AIRFLOW_ARGUMENTS}
-    scheduler = airflow_programs.pop(SCHEDULER)
+    """Return the programs; the last group ends first: the scheduler's tasks need all the others.
+
+    Only the scheduler, whose tasks trade, is given keys.
+    """
+    checks: dict[str, IsHealthy] = {
+        API_SERVER: lambda _, __: client.is_healthy(),
+        DAG_PROCESSOR: lambda _, uptime: client.has_heartbeat("dag_processor", uptime),
+        TRIGGERER: lambda _, uptime: client.has_heartbeat("triggerer", uptime),
+    }
+    private = accounts.private if accounts else {}
     return [
         [] if venues is None else [venues],
-        [Program(SIDECAR, [*STRANDLINE, "ingest"], common, without=private_variables())],
-        list(airflow_programs.values()),
-        [scheduler],
+        [
+            Program(
+                SIDECAR,
+                [*STRANDLINE, "ingest"],
+                lambda _, uptime: sidecar.has_heartbeat(database, uptime),
+                common,
+                without=private_variables(),
+            )
+        ],
+        [
+            Program(name, _command(name), is_healthy, {**airflow, **common}, without=private_variables())
+            for name, is_healthy in checks.items()
+        ],
+        [
+            Program(
+                SCHEDULER,
+                _command(SCHEDULER),
+                lambda _, uptime: client.has_heartbeat("scheduler", uptime),
+                {**airflow, **common, **private},
+            )
+        ],
     ]
 
 
-def health_checks(airflow: AirflowClient, database: Engine, venues: SimulatedVenues | None) -> dict[str, IsHealthy]:
-    """By component, in the order in which a person reads them."""
-    return {
-        **({} if venues is None else {VENUES: lambda pid, _: venues.is_ready(pid)}),
-        SIDECAR: lambda _, uptime: sidecar.has_heartbeat(database, uptime),
-        API_SERVER: lambda _, __: airflow.is_healthy(),
-        SCHEDULER: lambda _, uptime: airflow.has_heartbeat("scheduler", uptime),
-        DAG_PROCESSOR: lambda _, uptime: airflow.has_heartbeat("dag_processor", uptime),
-        TRIGGERER: lambda _, uptime: airflow.has_heartbeat("triggerer", uptime),
-    }
-
-
-def _airflow(name: str, environment: Mapping[str, str], accounts: Accounts | None) -> Program:
-    command = [*AIRFLOW, *_AIRFLOW_ARGUMENTS[name]]
-    if name != SCHEDULER:
-        return Program(name, command, environment, without=private_variables())
-    return Program(name, command, {**environment, **(accounts.private if accounts else {})})
+def _command(name: str) -> Sequence[str]:
+    return [*AIRFLOW, *_AIRFLOW_ARGUMENTS[name]]

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import IO, Final
 
 _LARGEST: Final = 10 * 1024 * 1024
-_BACKUPS: Final = 3
 
 
 def open_log(file: Path) -> IO[bytes]:
@@ -15,17 +14,13 @@ def open_log(file: Path) -> IO[bytes]:
 
 
 def rotate_if_large(file: Path, largest: int = _LARGEST) -> None:
-    """Move what a log holds to NAME.1, and older contents to NAME.2 and NAME.3; the oldest is dropped.
+    """Move what a log holds to NAME.1, over what was moved there before.
 
     The contents are copied and the file is emptied, because the program holds it open. A line that is written between
     the two is lost.
     """
     if not file.exists() or file.stat().st_size <= largest:
         return
-    for number in range(_BACKUPS - 1, 0, -1):
-        older = file.with_name(f"{file.name}.{number}")
-        if older.exists():
-            older.replace(file.with_name(f"{file.name}.{number + 1}"))
     try:
         shutil.copyfile(file, file.with_name(f"{file.name}.1"))
     finally:

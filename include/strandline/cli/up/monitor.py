@@ -4,10 +4,10 @@ It has a thread of its own: a check that hangs must not keep anything from being
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from strandline.cli.up.background import BackgroundLoop
 
@@ -38,33 +38,24 @@ class Status:
 class Supervised(Protocol):
     """Something that has a process, most of the time."""
 
+    name: str
+    restarts: int
+
     @property
     def pid(self) -> int | None: ...
     @property
     def uptime(self) -> float: ...
-    @property
-    def restarts(self) -> int: ...
-
-
-IsHealthy = Callable[[int, float], bool]
-"""Whether a component does its work, given its pid and for how many seconds that process has run."""
-
-
-class Component(NamedTuple):
-    """A process and the check of its health."""
-
-    process: Supervised
-    is_healthy: IsHealthy
+    def is_healthy(self, pid: int, uptime: float, /) -> bool: ...
 
 
 class Monitor:
     """Keeps `statuses`, which is replaced as a whole, so that any thread may read it."""
 
-    def __init__(self, components: Mapping[str, Component], report: Callable[[str], None]) -> None:
-        self._components = components
+    def __init__(self, components: Iterable[Supervised], report: Callable[[str], None]) -> None:
+        self._components = list(components)
         self._report = report
         self._loop = BackgroundLoop("monitor", self._check, _SECONDS_BETWEEN_CHECKS)
-        self.statuses = {name: Status(name, State.WAITING, time.time()) for name in components}
+        self.statuses = {one.name: Status(one.name, State.WAITING, time.time()) for one in self._components}
 
     @property
     def failure(self) -> Exception | None:
@@ -80,12 +71,12 @@ class Monitor:
         self._loop.stop()
 
     def _check(self) -> None:
-        for name, component in self._components.items():
-            self.statuses = {**self.statuses, name: self._status(self.statuses[name], *component)}
+        for one in self._components:
+            self.statuses = {**self.statuses, one.name: self._status(self.statuses[one.name], one)}
 
-    def _status(self, before: Status, process: Supervised, is_healthy: IsHealthy) -> Status:
-        pid, restarts = process.pid, process.restarts
-        state = _state(before, pid, pid is not None and is_healthy(pid, process.uptime))
+    def _status(self, before: Status, component: Supervised) -> Status:
+        pid, restarts = component.pid, component.restarts
+        state = _state(before, pid, pid is not None and component.is_healthy(pid, component.uptime))
         if (state, pid) == (before.state, before.pid):
             return replace(before, restarts=restarts)
         if state is State.HEALTHY and restarts:

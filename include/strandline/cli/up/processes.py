@@ -50,19 +50,22 @@ def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
-def describe(process: psutil.Process) -> str:
-    """Return the program that it belongs to, and its pid."""
-    return f"{process.info['environ'][PROGRAM]} {process.pid}"
-
-
 def end(find: Callable[[], list[psutil.Process]], timeout: Callable[[], float]) -> set[str]:
     """Terminate processes, and kill those that still run after the timeout; describe those killed."""
+    send(find(), signal.SIGTERM)
+    return kill_after(timeout, find, lambda: not find())
+
+
+def kill_after(
+    timeout: Callable[[], float], find: Callable[[], list[psutil.Process]], have_ended: Callable[[], bool]
+) -> set[str]:
+    """Wait until processes have ended, and kill those that are found after the timeout; describe those killed."""
     since = time.monotonic()
     killed: set[str] = set()
-    send(find(), signal.SIGTERM)
-    while left := find():
+    while not have_ended():
         if time.monotonic() - since >= timeout():
-            killed |= set(map(describe, left))
+            left = find()
+            killed |= {f"{process.info['environ'][PROGRAM]} {process.pid}" for process in left}
             send(left, signal.SIGKILL)
         time.sleep(_SECONDS_BETWEEN_SCANS)
     return killed

@@ -2,20 +2,24 @@
 
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 STRANDLINE: Final = (sys.executable, "-m", "strandline.cli.main")
 AIRFLOW: Final = (sys.executable, "-m", "airflow")
 
+IsHealthy = Callable[[int, float], bool]
+"""Whether a program does its work, given its pid and for how many seconds that process has run."""
+
 
 @dataclass(frozen=True)
 class Program:
-    """Its command, and how its environment differs from that of `up`: what is added, and what is left out."""
+    """Its command, the check of its health, and how its environment differs from that of `up`: more, and less."""
 
     name: str
     command: Sequence[str]
+    is_healthy: IsHealthy = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     without: Collection[str] = ()
 

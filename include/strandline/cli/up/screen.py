@@ -1,9 +1,9 @@
 """What the person sees: messages, and below them, on a terminal, a table that is kept up to date."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final, Protocol
+from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -13,13 +13,6 @@ from rich.text import Text
 from strandline.cli.up.monitor import State, Status
 
 _STYLES: Final = {State.HEALTHY: "green", State.DOWN: "red", State.SILENT: "red", State.STARTING: "yellow"}
-
-
-class HasStatuses(Protocol):
-    """What the table shows."""
-
-    @property
-    def statuses(self) -> "dict[str, Status]": ...
 
 
 class Screen:
@@ -37,16 +30,16 @@ class Screen:
             print(line, flush=True)
 
     @contextmanager
-    def table(self, shown: HasStatuses) -> Iterator[None]:
+    def table(self, statuses: Callable[[], Mapping[str, Status]]) -> Iterator[None]:
         """Show a table below the messages during the block; without a terminal there are only messages."""
         if not self._console.is_terminal:
             yield
             return
-        with Live(get_renderable=lambda: _table(shown.statuses), console=self._console, refresh_per_second=2):
+        with Live(get_renderable=lambda: _table(statuses()), console=self._console, refresh_per_second=2):
             yield
 
 
-def _table(statuses: dict[str, Status]) -> RenderableType:
+def _table(statuses: Mapping[str, Status]) -> RenderableType:
     if not statuses:
         return ""
     table = Table("component", "state", "since", "restarts", "pid", box=None, pad_edge=False)

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 
-from strandline.cli.up import components, postgres
+from strandline.cli.airflow.client import AirflowClient
+from strandline.cli.airflow.database import airflow_database_url, create_airflow_database
+from strandline.cli.airflow.environment import USER, airflow_environment, airflow_secrets, write_airflow_home
+from strandline.cli.airflow.migration import finish_migration, migration_started
+from strandline.cli.up import components
 from strandline.cli.up.accounts import Accounts, demo_accounts
-from strandline.cli.up.airflow_client import AirflowClient
-from strandline.cli.up.airflow_database import airflow_database_url, create_airflow_database
-from strandline.cli.up.airflow_environment import USER, airflow_environment, airflow_secrets, write_airflow_home
-from strandline.cli.up.airflow_migration import AirflowMigration
 from strandline.cli.up.interruption import Interruption
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
-from strandline.cli.up.monitor import Component, Monitor, State, Status
+from strandline.cli.up.monitor import Monitor, State, Status, Supervised
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import reserved_ports
 from strandline.cli.up.postgres import SupervisedPostgres
@@ -41,13 +41,6 @@ _DEATHS_AT_START: Final = 3
 
 _SECONDS_FOR_ORPHANS: Final = 5.0
 _SECONDS_BETWEEN_CHECKS: Final = 0.05
-
-
-class Login(NamedTuple):
-    """To Airflow's pages."""
-
-    user: str
-    password: str
 
 
 class Stack:
@@ -89,9 +82,9 @@ class Stack:
         return f"http://localhost:{self._ports['airflow']}"
 
     @property
-    def login(self) -> Login:
-        """The one user of Airflow's pages."""
-        return Login(USER, airflow_secrets(self.paths)["password"])
+    def login(self) -> tuple[str, str]:
+        """Name and password of the one user of Airflow's pages."""
+        return USER, airflow_secrets(self.paths)["password"]
 
     @property
     def venue_urls(self) -> Mapping[str, str]:
@@ -105,7 +98,7 @@ class Stack:
 
     def pause(self, seconds: float = _SECONDS_BETWEEN_CHECKS) -> None:
         """Wait; an error of a thread that supervises is raised here."""
-        for part in (self._postgres, self._supervisor, self._monitor):
+        for part in (self._supervisor, self._monitor):
             if part is not None and part.failure is not None:
                 raise part.failure
         self._interruption.pause(seconds)
@@ -146,16 +139,17 @@ class Stack:
         )
         write_airflow_home(self.paths, airflow)
         self._report("migrating the databases")
-        with AirflowMigration(self.paths, self.settings, airflow) as migration:
+        with migration_started(self.paths, self.settings, airflow) as migration:
             self._supervise(started, airflow)
             self._start_programs(self._venue_programs)
             self._migrate()
-            migration.wait(self._interruption)
+            if migration is not None:
+                finish_migration(migration, self.paths, self.settings, self.pause)
         self._prepare()
         self._start_programs([components.API_SERVER, components.DAG_PROCESSOR, components.TRIGGERER])
         self._wait_until_healthy(self._venue_programs)
         self._start_programs([components.SIDECAR])
-        if not migration.needed:
+        if migration is None:
             self._wait_until_healthy([components.API_SERVER])
             self._before_scheduler(self.airflow)
         self._start_programs([components.SCHEDULER])
@@ -196,20 +190,16 @@ class Stack:
         supervised.stop()
 
     def _supervise(self, started: ExitStack, airflow: Mapping[str, str]) -> None:
+        database = connect(database_url(self.settings, Role.UI), Role.UI)
+        started.callback(database.dispose)
         venues = None if self._venues is None else self._venues.program(self._market)
-        groups = components.program_groups(self.environment, airflow, self.accounts, venues)
-        supervisor = Supervisor(self.paths, groups, self._report)
+        groups = components.program_groups(self.environment, airflow, self.accounts, venues, self.airflow, database)
+        supervisor = Supervisor(self.paths, groups, self._report, self._postgres)
         started.callback(self._end_programs, supervisor)
         supervisor.start()
         self._supervisor = supervisor
-        database = connect(database_url(self.settings, Role.UI), Role.UI)
-        started.callback(database.dispose)
-        checks = components.health_checks(self.airflow, database, self._venues)
-        monitored = {name: Component(supervisor.programs[name], check) for name, check in checks.items()}
-        if self._postgres is not None:
-            server = self._postgres.server
-            monitored = {postgres.NAME: Component(self._postgres, lambda _, __: server.running), **monitored}
-        monitor = Monitor(monitored, self._report)
+        shown: list[Supervised] = [] if self._postgres is None else [self._postgres]
+        monitor = Monitor([*shown, *supervisor.programs.values()], self._report)
         started.callback(self._end_monitor, monitor)
         monitor.start()
         self._monitor = monitor

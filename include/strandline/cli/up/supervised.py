@@ -42,6 +42,10 @@ class SupervisedProgram:
         process = self._process
         return None if process is None or process.returncode is not None else process.pid
 
+    def is_healthy(self, pid: int, uptime: float) -> bool:
+        """Whether it does its work."""
+        return self._program.is_healthy(pid, uptime)
+
     @property
     def uptime(self) -> float:
         """For how many seconds its process has run."""

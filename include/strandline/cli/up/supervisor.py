@@ -1,18 +1,19 @@
 """All programs of one home: started, restarted when they die, and ended in order."""
 
-import signal
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from strandline.cli.up.background import BackgroundLoop
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.processes import describe, end, find_processes, send
+from strandline.cli.up.postgres import SupervisedPostgres
+from strandline.cli.up.processes import end, find_processes, kill_after
 from strandline.cli.up.program import Program
 from strandline.cli.up.supervised import SupervisedProgram
 
 _SECONDS_BETWEEN_POLLS: Final = 0.1
-_SECONDS_TO_END: Final = 20.0
+_SECONDS_TO_END: Final = 60.0
+"""Airflow's processes take a second to end, and many on a busy machine; who does not want to wait asks twice."""
+
 _SECONDS_FOR_LEFTOVERS: Final = 5.0
 
 Timeout = Callable[[float], Callable[[], float]]
@@ -20,17 +21,23 @@ Timeout = Callable[[float], Callable[[], float]]
 
 
 class Supervisor:
-    """Runs groups of programs; a group ends before the groups that stand before it."""
+    """Runs groups of programs; a group ends before the groups that stand before it.
 
-    def __init__(self, paths: Paths, groups: Sequence[Sequence[Program]], report: Callable[[str], None]) -> None:
+    Postgres is restarted too; it is started before and stopped after the programs, by whoever made it.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        groups: Sequence[Sequence[Program]],
+        report: Callable[[str], None],
+        postgres: SupervisedPostgres | None = None,
+    ) -> None:
         self._paths = paths
+        self._postgres = postgres
         self._groups = [[SupervisedProgram(program, paths, report) for program in group] for group in groups]
+        self.programs = {program.name: program for group in self._groups for program in group}
         self._loop = BackgroundLoop("supervisor", self._poll, _SECONDS_BETWEEN_POLLS)
-
-    @property
-    def programs(self) -> Mapping[str, SupervisedProgram]:
-        """All of them by name, in order."""
-        return {program.name: program for group in self._groups for program in group}
 
     @property
     def failure(self) -> Exception | None:
@@ -56,16 +63,14 @@ class Supervisor:
     def _end_group(self, group: Sequence[SupervisedProgram], timeout: Callable[[], float]) -> set[str]:
         for program in group:
             program.terminate()
-        since = time.monotonic()
-        killed: set[str] = set()
-        while not all(program.has_ended() for program in group):
-            if time.monotonic() - since >= timeout():
-                left = find_processes(self._paths.home, [program.name for program in group])
-                killed |= set(map(describe, left))
-                send(left, signal.SIGKILL)
-            time.sleep(_SECONDS_BETWEEN_POLLS)
-        return killed
+        return kill_after(
+            timeout,
+            lambda: find_processes(self._paths.home, [program.name for program in group]),
+            lambda: all(program.has_ended() for program in group),
+        )
 
     def _poll(self) -> None:
+        if self._postgres is not None:
+            self._postgres.poll()
         for program in self.programs.values():
             program.poll()

@@ -54,9 +54,13 @@ class SimulatedVenues:
         """Return the command; `market` is further arguments of `strandline sim`."""
         ports = [f"--{name}-port={self._ports[name]}" for name in server_names()]
         # Only the accounts that `_fund` pays into have money.
-        return Program("venues", [*STRANDLINE, "sim", "--starting-usdc=0", f"--state={self._state}", *market, *ports])
+        return Program(
+            "venues",
+            [*STRANDLINE, "sim", "--starting-usdc=0", f"--state={self._state}", *market, *ports],
+            self._is_ready,
+        )
 
-    def is_ready(self, pid: int) -> bool:
+    def _is_ready(self, pid: int, _uptime: float) -> bool:
         """Whether they answer and the accounts have their money."""
         try:
             status, _ = request(self._ports[_CONTROL], "GET", "/clock")
