@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from tests.cycle.town import MOMENT, open_town
 
 from strandline.bars import roll_up
 from strandline.cli.demo import session
@@ -20,6 +19,7 @@ from strandline.quality import check
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.cli.conftest import Command
 from tests.conftest import Database
+from tests.cycle.trading_scenario import MOMENT, open_trading_scenario
 
 NOTHING_DECIDED = "nothing was decided there"
 
@@ -87,18 +87,18 @@ def test_the_command_ends_with_the_reason(
 @pytest.mark.slow
 def test_what_was_filled_is_read_from_the_fills(database: Database) -> None:
     later = MOMENT + CYCLE_LENGTH
-    with open_town(database) as town, database.admin.connect() as connection:
+    with open_trading_scenario(database) as scenario, database.admin.connect() as connection:
         assert unfilled_venues(connection, MOMENT, VENUES) == dict.fromkeys(VENUES, NOTHING_DECIDED)
-        town.cycle(MOMENT)
+        scenario.cycle(MOMENT)
         assert unfilled_venues(connection, MOMENT, VENUES) == {"hyperliquid": NOTHING_DECIDED}
-        run = town.run(later)
-        town.clock.leap_to(later + timedelta(seconds=3))
-        town.feed(later)
-        observe(town.context, run)
-        roll_up(town.context.database, later)
-        check(town.context.database, town.context.strategy, later, town.now())
-        run_engine(town.context.database, town.context.strategy, later)
-        plan_cycle(town.context, run)
-        town.clock.leap_to(later + CYCLE_LENGTH + timedelta(seconds=3))
-        execute(town.context, run, HYPERLIQUID_PERPS.slug)
+        run = scenario.run(later)
+        scenario.clock.leap_to(later + timedelta(seconds=3))
+        scenario.feed(later)
+        observe(scenario.context, run)
+        roll_up(scenario.context.database, later)
+        check(scenario.context.database, scenario.context.strategy, later, scenario.now())
+        run_engine(scenario.context.database, scenario.context.strategy, later)
+        plan_cycle(scenario.context, run)
+        scenario.clock.leap_to(later + CYCLE_LENGTH + timedelta(seconds=3))
+        execute(scenario.context, run, HYPERLIQUID_PERPS.slug)
         assert unfilled_venues(connection, later, VENUES)["hyperliquid"] == "expired"
