@@ -92,13 +92,13 @@ def test_what_was_filled_is_read_from_the_fills(database: Database) -> None:
         scenario.cycle(MOMENT)
         assert unfilled_venues(connection, MOMENT, VENUES) == {"hyperliquid": NOTHING_DECIDED}
         run = scenario.run(later)
-        scenario.clock.(later + timedelta(seconds=3))
+        scenario.clock.set_forward(later + timedelta(seconds=3))
         scenario.feed(later)
         observe(scenario.context, run)
         roll_up(scenario.context.database, later)
         check(scenario.context.database, scenario.context.strategy, later, scenario.now())
         run_engine(scenario.context.database, scenario.context.strategy, later)
         plan_cycle(scenario.context, run)
-        scenario.clock.(later + CYCLE_LENGTH + timedelta(seconds=3))
+        scenario.clock.set_forward(later + CYCLE_LENGTH + timedelta(seconds=3))
         execute(scenario.context, run, HYPERLIQUID_PERPS.slug)
         assert unfilled_venues(connection, later, VENUES)["hyperliquid"] == "expired"
