@@ -212,7 +212,7 @@ def test_the_symbols_of_the_form_are_the_only_ones_that_may_enter(
 def test_equity_is_unknown_while_a_holding_has_no_price(planning: PlanningDatabase) -> None:
     assert planning.read().equity == Money(100_000)
     planning.add_holding()
-    assert planning.read().equity == Money(100_000)
+    assert planning.read().equity == Money(100_000 + 10 * (CLOSE - 100))
     planning.add("instruments", token_contract="ETH", symbol="ETH")
     planning.add("dust", token_contract="ETH", quantity=1)
     assert planning.read().equity is None
