@@ -136,7 +136,7 @@ def test_another_database_is_read_but_not_managed(started: Terminal, tmp_path: P
     assert started.says("url", **settings) == external
     assert make_url(started.says("url", "--database", "airflow", **settings)).database == "airflow"
     # The arguments of a process are there for everybody to read; its environment is not.
-    look = r"\! ps -o args= -p $PPID; echo $PGPASSWORD"
+    look = r"\! ps -ww -o args= -p $PPID; echo $PGPASSWORD"
     arguments, password = started.psql("-XAt", typed=look, **settings).splitlines()
     assert "--dbname=postgresql://postgres@localhost" in arguments
     assert "***" not in arguments
