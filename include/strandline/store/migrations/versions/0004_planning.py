@@ -29,7 +29,6 @@ def downgrade() -> None:
     DROP TYPE urgency;
     DROP TYPE planner_rule;
     DROP TYPE exit_reason;
-    DROP TYPE planner_rule;
     DROP TYPE decision;
     DROP TYPE cycle_outcome;
     DROP TYPE desired_status;
