@@ -12,7 +12,7 @@ from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, columns
 from strandline.model.bar import Bar, GapType
 from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.signal import Signal
-from strandline.model.tick import Source
+from strandline.model.source import Source
 from strandline.model.timeframe import Timeframe
 from tests.engine import samples
 from tests.engine.samples import ENGINE, STRATEGY

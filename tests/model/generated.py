@@ -22,8 +22,8 @@ from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag, Level, Signal
+from strandline.model.source import Source
 from strandline.model.strand import GENESIS, Strand, StrandKind
-from strandline.model.tick import Source
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 

@@ -20,8 +20,6 @@ from strandline.model.strand import StrandDraft, StrandKind
 CHAIN: Final = "system"
 """The chain of what people order."""
 
-_UNSENT: Final = frozenset({IntentStatus.PLANNED, IntentStatus.PREPARING})
-
 
 class Voided(NamedTuple):
     """How many intents were skipped, marks ignored and series begun anew, and how many intents had orders and stay."""
@@ -43,7 +41,7 @@ def void_cycle(context: Context, cycle: datetime, *, person: str, reason: str, k
     def void(connection: Connection) -> Voided:
         found = _lock_cycle(connection, cycle)
         intents = _lock_intents(connection, cycle)
-        ordered = [one for one in intents if one.status not in {*_UNSENT, IntentStatus.SKIPPED}]
+        ordered = [one for one in intents if not (one.status.unsent or one.status is IntentStatus.SKIPPED)]
         if ordered and not keep_orders:
             raise _has_orders(cycle, ordered)
         series = step_early_bars_again(connection, cycle, now, state)
@@ -51,7 +49,7 @@ def void_cycle(context: Context, cycle: datetime, *, person: str, reason: str, k
         marks = connection.execute(
             text("UPDATE marks SET voided = true WHERE cycle_t = :cycle AND NOT voided"), {"cycle": cycle}
         ).rowcount
-        unsent = [one for one in intents if one.status in _UNSENT]
+        unsent = [one for one in intents if one.status.unsent]
         skipped = skip(connection, unsent, "voided", now=now, code_version=context.code_version, detail=reason)
         done = Voided(len(skipped), marks, series, len(ordered))
         append(connection, CHAIN, [_draft(context, found, now, order, done)])

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from strandline.model.record import Record, require
-from strandline.model.tick import Source
+from strandline.model.source import Source
 from strandline.model.timeframe import Timeframe
 
 

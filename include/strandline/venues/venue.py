@@ -52,11 +52,6 @@ class Venue:
         """Whether it can be traded in mode testnet."""
         return self.settings.without_testnet is None
 
-    @property
-    def has_history(self) -> bool:
-        """Whether it serves historical candles."""
-        return self.history is not None
-
     def __post_init__(self) -> None:
         if (self.history is None) != (self.history_limits is None):
             raise ValueError(f"{self.name} must have both history and history_limits, or neither")
