@@ -7,6 +7,7 @@ from typing import Any
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 
+from tests.dags.priorities import first_task_weights
 from tests.dags.task_bodies import asked_by_bodies
 
 
@@ -37,6 +38,10 @@ tasks = {
     for dag_id, dag in DagBag(sys.argv[1]).dags.items()
 }
 bodies = {dag_id: asked_by_bodies(dag.tasks) for dag_id, dag in DagBag(sys.argv[1]).dags.items()}
+weights = {
+    dag_id: first_task_weights(DagSerialization.from_dict(DagSerialization.to_dict(dag)))
+    for dag_id, dag in DagBag(sys.argv[1]).dags.items()
+}
 forms = {dag_id: dict(dag.params) for dag_id, dag in DagBag(sys.argv[1]).dags.items()}
 descriptions = {
     dag_id: {
@@ -49,6 +54,7 @@ descriptions = {
         "same_again": dag == second[dag_id],
         "tasks": tasks[dag_id],
         "bodies": bodies[dag_id],
+        "weights": weights[dag_id],
     }
     for dag_id, dag in first.items()
 }

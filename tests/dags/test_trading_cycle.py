@@ -91,6 +91,14 @@ def test_cleared_runs_neither_keep_new_ones_from_being_made_nor_take_all_workers
     assert {task["weight_rule"] for task in cycle["tasks"].values()} == {"strandline_priority.LiveFirst"}
 
 
+def test_a_run_that_may_no_longer_trade_never_stands_before_the_live_one(cycle: Any) -> None:
+    """A run may be triggered for a date long past; only those of the schedule are surely of now when they are made."""
+    weights = cycle["weights"]
+    assert weights["scheduled"] == weights["scheduled, cleared at once"] > weights["triggered"]
+    assert weights["triggered"] == weights["triggered, cleared at once"] > weights["triggered, cleared later"]
+    assert weights["triggered, cleared later"] == weights["scheduled, cleared later"] > 0
+
+
 def test_the_form_is_the_one_that_the_library_reads(cycle: Any) -> None:
     assert cycle["form"] == {name: field["default"] for name, field in FIELDS.items()}
 
