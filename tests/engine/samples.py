@@ -1,4 +1,4 @@
-"""Sample series of bars (random walks, the simulated market's whole trend), and the engine with default parameters."""
+"""Sample series of bars (random walks, a trend from decline to crash), and the engine with default parameters."""
 
 import hashlib
 from typing import Any, Final
@@ -11,7 +11,7 @@ from strandline.model.signal import EngineState
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
 from strandline_sim.market.market import Market
-from strandline_sim.market.scenarios import WHOLE_TREND_BARS, whole_trend
+from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.market.spec import perp
 
 MINUTE: Final = 60_000_000
@@ -21,6 +21,17 @@ ENGINE: Final = Engine(STRATEGY)
 READY: Final = STRATEGY.history.bars_for_flags
 FIRST_STATE: Final = STRATEGY.history.bars_for_state
 STATES: Final = tuple(EngineState)
+
+# Regime, minutes, drift, swings, noise. The decline is longer than the bars that states need, so that the turn is seen.
+_TREND: Final = (
+    (Regime.TREND_DOWN, 720, -0.36, 10, 0.5),
+    (Regime.RANGE, 100, 0.0, 3, 0.5),
+    (Regime.TREND_UP, 420, 0.45, 6, 0.6),
+    (Regime.TREND_UP, 30, 0.14, 1, 0.8),
+    (Regime.RANGE, 50, -0.05, 2, 0.8),
+    (Regime.CRASH, 60, -0.16, 1, 0.8),
+    (Regime.TREND_DOWN, 320, -0.28, 6, 0.6),
+)
 
 
 def bars_of_closes(closes: Any, spread: float = 0.0004, volumes: Any = None, first: int = START_MS * 1000) -> Bars:
@@ -56,11 +67,16 @@ def random_bars(seed: int, n: int, volatility: float = 0.002) -> Bars:
 
 
 def trend_bars(seed: int, volatility: float = 0.7, amplitude: float = 1.0) -> Bars:
-    """The simulated market's whole trend, minute by minute."""
+    """A long decline, a base, an uptrend with pullbacks that overextends itself, and its end, minute by minute."""
     spec = perp("SOL", "150", 2, trades_per_minute=30.0, volatility=volatility)
     minute = MINUTE // 1000
-    market = Market(seed, [spec], {"SOL": whole_trend(START_MS, minute, amplitude)})
-    candles = market.candles("SOL", minute, START_MS, START_MS + WHOLE_TREND_BARS * minute)
+    legs: list[Leg] = []
+    end = START_MS
+    for regime, minutes, drift, swings, noise in _TREND:
+        start, end = end, end + minutes * minute
+        drift *= amplitude
+        legs.append(Leg(regime=regime, start_ms=start, end_ms=end, drift=drift, swings=swings, noise=noise))
+    candles = Market(seed, [spec], {"SOL": legs}).candles("SOL", minute, START_MS, end)
     prices = ([float(getattr(candle, name)) for candle in candles] for name in ("open", "high", "low", "close"))
     times, volumes = [candle.time * 1000 for candle in candles], [float(candle.volume) for candle in candles]
     return as_bars(times, [0] * len(times), *prices, volumes, [0] * len(times))

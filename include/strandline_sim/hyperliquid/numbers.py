@@ -40,10 +40,10 @@ def is_size(value: Decimal, sz_decimals: int) -> bool:
     return value == to_size(value, sz_decimals)
 
 
-def to_tick(value: Decimal, sz_decimals: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+def to_tick(value: Decimal, sz_decimals: int) -> Decimal:
     """The nearest price that the venue takes: five significant figures, at most 6 − szDecimals decimals."""
     decimals = min(_SIGNIFICANT - 1 - value.adjusted(), _MAX_DECIMALS - sz_decimals)
-    return value.quantize(Decimal(1).scaleb(-max(decimals, 0)), rounding)
+    return value.quantize(Decimal(1).scaleb(-max(decimals, 0)), ROUND_HALF_EVEN)
 
 
 def is_tick(value: Decimal, sz_decimals: int) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.info import Info
 from strandline_sim.hyperliquid.limits import Limits
-from strandline_sim.hyperliquid.market import Listing, MarketData, perpetuals
+from strandline_sim.hyperliquid.market import MarketData, perpetuals
 from strandline_sim.hyperliquid.public import Public
 from strandline_sim.hyperliquid.request_auth import RequestAuth
 from strandline_sim.hyperliquid.rest import Reply, Rest, route_of
@@ -40,7 +40,6 @@ class HyperliquidVenue:
         tape: Tape,
         faults: Faults | None = None,
         *,
-        listings: Sequence[Listing] | None = None,
         deposits: Mapping[str, Decimal] | None = None,
         starting_usdc: Decimal | None = None,
         rules: Rules | None = None,
@@ -52,8 +51,7 @@ class HyperliquidVenue:
         self._clock = clock
         self._faults = faults or Faults()
         limits = limits or Limits()
-        listed = perpetuals(market) if listings is None else listings
-        self.exchange = Exchange(market, listed, tape, clock.now(), rules)
+        self.exchange = Exchange(market, perpetuals(market), tape, clock.now(), rules)
         self._public = Public(self.exchange)
         self._auth = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
         self._broadcaster = Broadcaster(clock, self._faults)

@@ -38,7 +38,6 @@ class Market:
         names = [spec.symbol for spec in symbols]
         require(len(set(names)) == len(names), "a symbol is named twice")
         require(set(scripts) <= set(names), "the scenario names a symbol that is not in the market")
-        self.seed = seed
         self.symbols: dict[str, SymbolSpec] = {spec.symbol: spec for spec in symbols}
         self._random = SeededRandom(seed)
         blocks = max(_BLOCKS_KEPT // max(len(names), 1), 2)
@@ -68,12 +67,6 @@ class Market:
             for piece in path.trades(from_ms, to_ms)
             for time, price, size, bought, number in zip(*(column.tolist() for column in piece), strict=True)
         ]
-
-    def candle(self, symbol: str, interval_ms: int, start_ms: int, until_ms: int | None = None) -> Candle | None:
-        """The candle that starts here; None without a trade. See `candles` for `until_ms`."""
-        require(start_ms % interval_ms == 0, "no candle starts here")
-        found = self.candles(symbol, interval_ms, start_ms, start_ms + 1, until_ms)
-        return found[0] if found else None
 
     def candles(
         self, symbol: str, interval_ms: int, from_ms: int, to_ms: int, until_ms: int | None = None

@@ -40,10 +40,6 @@ class PriceGrid:
         step = self.step(units)
         return -(-units // step) * step
 
-    def lower(self, units: int) -> int:
-        """The next price below a price, but never zero."""
-        return self.down(max(units - 1, 1))
-
     def nearest(self, units: NDArray[Any]) -> Ints:
         """The nearest price for each of these, never zero."""
         whole = np.maximum(np.rint(units).astype(np.int64), 1)
@@ -54,13 +50,6 @@ class PriceGrid:
     def nearest_one(self, units: float) -> int:
         """The nearest price, never zero."""
         return int(self.nearest(np.array([units]))[0])
-
-    def units(self, price: Decimal) -> int:
-        """The whole number that stands for this price; refused when it is not on the grid."""
-        units = scaled(price, self.decimals)
-        if units < 1 or units % self.step(units):
-            raise ValueError(f"{price} is no price on this grid")
-        return units
 
     def price(self, units: int) -> Decimal:
         """The price that this whole number stands for."""

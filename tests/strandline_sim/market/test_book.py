@@ -8,15 +8,15 @@ from strandline_sim.market.book import Level
 from strandline_sim.market.market import Market
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.market.spec import perp
-from tests.strandline_sim.market import things
-from tests.strandline_sim.market.things import DAY, HOUR, MARKET, START
+from tests.strandline_sim.market import sample_markets
+from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, START, is_on_grid
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_the_book_lies_around_the_last_price(symbol: str, now: int) -> None:
     spec = MARKET.symbols[symbol]
     book = MARKET.book(symbol, now, 20)
-    assert book == things.fresh_market().book(symbol, now, 20)
+    assert book == sample_markets.fresh_market().book(symbol, now, 20)
     assert len(book.bids) == len(book.asks) == 20
     bids, asks = [level.price for level in book.bids], [level.price for level in book.asks]
     assert bids == sorted(set(bids), reverse=True)
@@ -25,7 +25,7 @@ def test_the_book_lies_around_the_last_price(symbol: str, now: int) -> None:
     assert asks[0] > bids[0]
     assert MARKET.mid(symbol, now) == (bids[0] + asks[0]) / 2
     for level in (*book.bids, *book.asks):
-        assert spec.grid.price(spec.grid.units(level.price)) == level.price
+        assert is_on_grid(spec, level.price)
         assert level.size >= Decimal(1).scaleb(-spec.size_decimals)
         assert level.size == round(level.size, spec.size_decimals)
         assert level.orders >= 1
@@ -50,11 +50,11 @@ def test_a_deeper_market_has_more_in_its_book() -> None:
         assert 0.5 * liquidity < found < 2 * liquidity
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_mark_and_oracle_lie_on_the_grid_near_the_last_price(symbol: str, now: int) -> None:
     spec = MARKET.symbols[symbol]
     for price in (MARKET.mark(symbol, now), MARKET.oracle(symbol, now)):
-        assert spec.grid.price(spec.grid.units(price)) == price
+        assert is_on_grid(spec, price)
         assert abs(price / MARKET.price(symbol, now) - 1) < Decimal("0.01")
     assert abs(MARKET.premium(symbol, now)) <= Decimal("0.003")
 
@@ -62,7 +62,7 @@ def test_mark_and_oracle_lie_on_the_grid_near_the_last_price(symbol: str, now: i
 def test_longs_pay_in_a_rally_and_shorts_in_a_decline() -> None:
     for regime, drift, pays in ((Regime.TREND_UP, 0.6, 1), (Regime.TREND_DOWN, -0.5, -1)):
         legs = [Leg(regime=regime, start_ms=START, end_ms=START + 2 * DAY, drift=drift)]
-        market = Market(2, [things.SOL], {"SOL": legs})
+        market = Market(2, [sample_markets.SOL], {"SOL": legs})
         rates = [market.funding_rate("SOL", START + hour * HOUR) for hour in range(6, 48)]
         assert sum(rates) * pays > 0
         assert all(abs(rate) < Decimal("0.001") for rate in rates)
@@ -70,5 +70,5 @@ def test_longs_pay_in_a_rally_and_shorts_in_a_decline() -> None:
 
 def test_a_calm_hour_costs_the_interest() -> None:
     legs = [Leg(regime=Regime.QUIET, start_ms=START, end_ms=START + 2 * DAY)]
-    market = Market(2, [things.SOL], {"SOL": legs})
+    market = Market(2, [sample_markets.SOL], {"SOL": legs})
     assert market.funding_rate("SOL", START + DAY) == Decimal("0.0000125")

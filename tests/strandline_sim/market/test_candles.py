@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from strandline_sim.market.candles import Candle
 from strandline_sim.market.trades import Trade
-from tests.strandline_sim.market import things
-from tests.strandline_sim.market.things import DAY, HOUR, INTERVALS, MARKET, MINUTE, START
+from tests.strandline_sim.market import sample_markets
+from tests.strandline_sim.market.sample_markets import DAY, HOUR, INTERVALS, MARKET, MINUTE, START, candle_at
 
 
 def candle_of(trades: list[Trade], start: int, interval: int) -> Candle | None:
@@ -23,19 +23,19 @@ def candle_of(trades: list[Trade], start: int, interval: int) -> Candle | None:
     )
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_every_minute_is_what_its_trades_amount_to(symbol: str, instant: int) -> None:
     start = instant - instant % MINUTE
     expected = candle_of(MARKET.trades(symbol, start, start + MINUTE), start, MINUTE)
-    assert MARKET.candle(symbol, MINUTE, start) == expected
+    assert candle_at(MARKET, symbol, MINUTE, start) == expected
 
 
 @pytest.mark.parametrize("interval", [*INTERVALS, 3 * MINUTE])
 @pytest.mark.parametrize("symbol", ["SOL", "SLEEPY", "MEME"])
 def test_longer_candles_are_what_their_trades_amount_to(symbol: str, interval: int) -> None:
-    for start in (things.IN_2015, START):
+    for start in (sample_markets.IN_2015, START):
         start -= start % interval
-        assert MARKET.candle(symbol, interval, start) == candle_of(
+        assert candle_at(MARKET, symbol, interval, start) == candle_of(
             MARKET.trades(symbol, start, start + interval), start, interval
         )
 
@@ -53,17 +53,17 @@ def test_longer_candles_are_made_of_whole_minutes(symbol: str, interval: int) ->
         assert candle.trades == sum(minute.trades for minute in inside)
 
 
-@given(things.symbols, st.sampled_from(INTERVALS), st.lists(st.integers(0, 3 * DAY), max_size=4))
+@given(sample_markets.symbols, st.sampled_from(INTERVALS), st.lists(st.integers(0, 3 * DAY), max_size=4))
 def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, interval: int, cuts: list[int]) -> None:
     bounds = sorted([START, *(START + cut for cut in cuts), START + 3 * DAY])
     parts = [candle for left, right in pairwise(bounds) for candle in MARKET.candles(symbol, interval, left, right)]
     assert parts == MARKET.candles(symbol, interval, START, START + 3 * DAY)
 
 
-@given(things.symbols, st.sampled_from((MINUTE, 15 * MINUTE, HOUR)), things.instants)
+@given(sample_markets.symbols, st.sampled_from((MINUTE, 15 * MINUTE, HOUR)), sample_markets.instants)
 def test_a_forming_candle_knows_the_trades_so_far(symbol: str, interval: int, now: int) -> None:
     start = now - now % interval
-    forming = MARKET.candle(symbol, interval, start, until_ms=now)
+    forming = candle_at(MARKET, symbol, interval, start, until=now)
     assert forming == candle_of(MARKET.trades(symbol, start, now), start, interval)
     past = MARKET.candles(symbol, interval, start - 5 * interval, start)
     known = MARKET.candles(symbol, interval, start - 5 * interval, start + 5 * interval, until_ms=now)
@@ -75,11 +75,9 @@ def test_a_minute_without_trades_has_no_candle() -> None:
     assert 0 < len(minutes) < 24 * 60
     times = {minute.time for minute in minutes}
     empty = next(start for start in range(START, START + DAY, MINUTE) if start not in times)
-    assert MARKET.candle("SLEEPY", MINUTE, empty) is None
+    assert candle_at(MARKET, "SLEEPY", MINUTE, empty) is None
 
 
-def test_what_is_no_candle_is_refused() -> None:
-    with pytest.raises(ValueError, match="no candle starts here"):
-        MARKET.candle("BTC", HOUR, START + MINUTE)
+def test_an_interval_of_part_of_a_minute_is_refused() -> None:
     with pytest.raises(ValueError, match="whole minutes"):
         MARKET.candles("BTC", 1000, START, START + DAY)

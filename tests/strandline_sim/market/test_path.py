@@ -14,14 +14,14 @@ from hypothesis import given
 
 from strandline_sim.market.market import Market
 from strandline_sim.market.spec import perp
-from tests.strandline_sim.market import things
-from tests.strandline_sim.market.things import DAY, HOUR, MARKET, MINUTE, START
+from tests.strandline_sim.market import sample_markets
+from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, MINUTE, START
 
 
 @cache
 def fingerprint() -> str:
     """Everything that a market says about some hours."""
-    market = things.fresh_market()
+    market = sample_markets.fresh_market()
     said = [
         (
             market.trades(name, START + 17, START + HOUR),
@@ -37,7 +37,7 @@ def fingerprint() -> str:
 
 @pytest.mark.parametrize("hash_seed", ["0", "4711"])
 def test_another_process_says_the_same(hash_seed: str) -> None:
-    ours = Path(things.__file__).parents[3]
+    ours = Path(sample_markets.__file__).parents[3]
     code = "from tests.strandline_sim.market.test_path import fingerprint; print(fingerprint())"
     environment = {
         **os.environ,
@@ -48,26 +48,26 @@ def test_another_process_says_the_same(hash_seed: str) -> None:
     assert answer.stdout.strip() == fingerprint()
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_what_was_asked_before_does_not_matter(symbol: str, instant: int) -> None:
-    fresh = things.fresh_market()
+    fresh = sample_markets.fresh_market()
     assert fresh.trades(symbol, instant, instant + MINUTE) == MARKET.trades(symbol, instant, instant + MINUTE)
     assert fresh.price(symbol, instant) == MARKET.price(symbol, instant)
 
 
 def test_a_symbol_does_not_know_what_else_is_traded() -> None:
-    alone = Market(7, [things.SOL])
+    alone = Market(7, [sample_markets.SOL])
     assert alone.trades("SOL", START, START + HOUR) == MARKET.trades("SOL", START, START + HOUR)
 
 
 def test_another_seed_is_another_market() -> None:
-    other = things.fresh_market(seed=8)
+    other = sample_markets.fresh_market(seed=8)
     for name in MARKET.symbols:
         assert other.trades(name, START, START + HOUR) != MARKET.trades(name, START, START + HOUR)
         assert other.price(name, START) != MARKET.price(name, START)
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_the_price_is_that_of_the_newest_trade(symbol: str, instant: int) -> None:
     before = MARKET.trades(symbol, instant - HOUR // 2, instant + 1)
     if before:
@@ -86,8 +86,8 @@ def test_trades_follow_each_other_closely_where_nothing_jumps() -> None:
 
 
 def test_decades_do_not_carry_a_price_away() -> None:
-    for spec in things.SPECS:
-        years = range(things.IN_2015, things.IN_2090, 365 * DAY)
+    for spec in sample_markets.SPECS:
+        years = range(sample_markets.IN_2015, sample_markets.IN_2090, 365 * DAY)
         changes = [float(MARKET.price(spec.symbol, year) / spec.start_price.decimal) for year in years]
         assert 0.02 < min(changes) <= max(changes) < 50 or spec.volatility > 1
         assert max(changes) / min(changes) > 1.5, "but it does move"
@@ -101,7 +101,7 @@ def test_prices_wander_over_months_and_not_only_over_years() -> None:
 
 def test_the_start_price_is_there_at_the_turn_of_2026() -> None:
     origin = 1_767_260_160_000
-    for spec in things.SPECS:
+    for spec in sample_markets.SPECS:
         assert float(MARKET.price(spec.symbol, origin + MINUTE)) == pytest.approx(float(spec.start_price), rel=0.05)
 
 
@@ -135,15 +135,15 @@ def test_a_follower_moves_with_its_leader() -> None:
 def test_far_away_is_as_near_as_tomorrow() -> None:
     """The least of several times each: a ratio, because machines differ."""
     near = least_seconds(START)
-    assert least_seconds(things.IN_2015) < 5 * near
-    assert least_seconds(things.IN_2090) < 5 * near
+    assert least_seconds(sample_markets.IN_2015) < 5 * near
+    assert least_seconds(sample_markets.IN_2090) < 5 * near
 
 
 def least_seconds(instant: int) -> float:
     """The shortest of ten first questions."""
     times = []
     for _ in range(10):
-        market = things.fresh_market()
+        market = sample_markets.fresh_market()
         started = time.perf_counter()
         market.price("BTC", instant)
         times.append(time.perf_counter() - started)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from strandline_sim.market.candles import Candle
 from strandline_sim.market.market import Market
 from strandline_sim.market.regime import Leg, Regime
-from tests.strandline_sim.market import things
-from tests.strandline_sim.market.things import DAY, HOUR, MINUTE, START
+from tests.strandline_sim.market import sample_markets
+from tests.strandline_sim.market.sample_markets import DAY, HOUR, MINUTE, START, candle_at
 
 SEEDS = range(6)
 
@@ -22,7 +22,7 @@ def leg(regime: Regime, start: int, hours: int, drift: float, **more: float) -> 
 def scripted(seed: int, regime: Regime, drift: float = 0.0, hours: int = 72) -> Market:
     """SOL does nothing else for three days; the hour before is a range."""
     legs = [leg(Regime.RANGE, START - HOUR, 1, 0.0), leg(regime, START, hours, drift)]
-    return Market(seed, things.SPECS, {"SOL": legs})
+    return Market(seed, sample_markets.SPECS, {"SOL": legs})
 
 
 def hourly(market: Market, hours: int = 72) -> list[Candle]:
@@ -92,7 +92,7 @@ def test_more_is_traded_when_the_price_moves_more() -> None:
 
 def test_the_seed_knows_every_regime() -> None:
     """Over years: empty minutes, jumps between trades, and fast falls are all there."""
-    market = things.fresh_market()
+    market = sample_markets.fresh_market()
     days = market.candles("BTC", DAY, START - 1200 * DAY, START)
     assert min(change([day]) for day in days) < -0.06
     assert max(change([day]) for day in days) > 0.05
@@ -112,8 +112,8 @@ def test_a_script_is_followed_leg_by_leg(acts: list[tuple[Regime, int, float, fl
     for regime, hours, drift, noise in acts:
         legs.append(leg(regime, start, hours, drift, noise=noise))
         start += hours * HOUR
-    market = Market(seed, [things.SOL], {"SOL": legs})
-    expected = float(things.SOL.start_price)
+    market = Market(seed, [sample_markets.SOL], {"SOL": legs})
+    expected = float(sample_markets.SOL.start_price)
     assert float(market.price("SOL", START)) == pytest.approx(expected, rel=0.1)
     for act in legs:
         expected *= 1 + act.drift
@@ -122,31 +122,33 @@ def test_a_script_is_followed_leg_by_leg(acts: list[tuple[Regime, int, float, fl
 
 def test_a_leg_without_noise_is_a_line() -> None:
     legs = [leg(Regime.QUIET, START, 200, 0.2, noise=0.0)]
-    candles = Market(1, [things.SOL], {"SOL": legs}).candles("SOL", 4 * HOUR, START + 4 * HOUR, START + 192 * HOUR)
+    candles = Market(1, [sample_markets.SOL], {"SOL": legs}).candles(
+        "SOL", 4 * HOUR, START + 4 * HOUR, START + 192 * HOUR
+    )
     assert all(after.high > before.high for before, after in pairwise(candles))
 
 
 def test_the_seed_goes_on_around_a_script_without_a_jump() -> None:
     start, end = START + 7 * MINUTE, START + 50 * HOUR + 13 * MINUTE
     legs = [Leg(regime=Regime.TREND_UP, start_ms=start, end_ms=end, drift=0.5)]
-    market = Market(3, things.SPECS, {"BTC": legs})
+    market = Market(3, sample_markets.SPECS, {"BTC": legs})
     for edge in (start, end):
         near = market.trades("BTC", edge - 3 * MINUTE, edge + 3 * MINUTE)
         prices = [float(trade.price) for trade in near]
         assert max(prices) / min(prices) < 1.02
-    untouched = things.fresh_market(3)
+    untouched = sample_markets.fresh_market(3)
     assert market.trades("SOL", start, end) == untouched.trades("SOL", start, end)
     later = end + 20 * DAY
-    assert market.candle("BTC", DAY, later - later % DAY) is not None
+    assert candle_at(market, "BTC", DAY, later - later % DAY) is not None
 
 
 def test_a_script_that_makes_no_sense_is_refused() -> None:
     first, second = leg(Regime.RANGE, START, 2, 0.0), leg(Regime.RANGE, START + 3 * HOUR, 2, 0.0)
     with pytest.raises(ValueError, match="must start where the one before it ends"):
-        Market(1, things.SPECS, {"BTC": [first, second]})
+        Market(1, sample_markets.SPECS, {"BTC": [first, second]})
     with pytest.raises(ValueError, match="not in the market"):
-        Market(1, things.SPECS, {"DOGE": [first]})
+        Market(1, sample_markets.SPECS, {"DOGE": [first]})
     with pytest.raises(ValueError, match="named twice"):
-        Market(1, [things.BTC, things.BTC])
+        Market(1, [sample_markets.BTC, sample_markets.BTC])
     with pytest.raises(ValueError, match="ends after it starts"):
         leg(Regime.RANGE, START, 0, 0.0)

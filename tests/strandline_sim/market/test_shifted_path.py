@@ -4,12 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline_sim.market.market import Market
-from strandline_sim.market.regime import MINUTE_MS
-from strandline_sim.market.scenarios import whole_trend
+from strandline_sim.market.regime import MINUTE_MS, Leg, Regime
 from strandline_sim.symbols import PERPS
+from tests.strandline_sim.market.sample_markets import candle_at
 
 NOON = 1_774_000_000_000 // MINUTE_MS * MINUTE_MS
-SCRIPT = {"ETH": whole_trend(NOON - 800 * MINUTE_MS, MINUTE_MS, 0.25)}
+SCRIPT = {
+    "ETH": [
+        Leg(regime=Regime.TREND_UP, start_ms=NOON - 400 * MINUTE_MS, end_ms=NOON, drift=0.1),
+        Leg(regime=Regime.CRASH, start_ms=NOON, end_ms=NOON + 60 * MINUTE_MS, drift=-0.05),
+    ]
+}
 PLAIN = Market(3, PERPS, SCRIPT)
 
 
@@ -31,7 +36,7 @@ def test_what_happened_then_happens_so_much_later(shift: int, minute: int, symbo
 def test_candles_stay_aligned_and_equal_their_trades(shift: int) -> None:
     shifted = Market(3, PERPS, SCRIPT, shifts=dict.fromkeys(["BTC", "ETH", "kPEPE"], shift))
     start = (NOON + shift * MINUTE_MS) // (15 * MINUTE_MS) * 15 * MINUTE_MS
-    candle = shifted.candle("ETH", 15 * MINUTE_MS, start)
+    candle = candle_at(shifted, "ETH", 15 * MINUTE_MS, start)
     trades = shifted.trades("ETH", start, start + 15 * MINUTE_MS)
     assert candle is not None
     assert (candle.open, candle.high, candle.low, candle.close, candle.trades) == (

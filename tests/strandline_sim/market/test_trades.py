@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 
 from strandline.model.side import Side
 from strandline_sim.market.spec import SymbolSpec
-from tests.strandline_sim.market import things
-from tests.strandline_sim.market.things import DAY, HOUR, MARKET, MINUTE, START
+from tests.strandline_sim.market import sample_markets
+from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, MINUTE, START, is_on_grid
 
 
-@given(things.symbols, things.instants, st.lists(st.integers(0, 20 * MINUTE), max_size=6))
+@given(sample_markets.symbols, sample_markets.instants, st.lists(st.integers(0, 20 * MINUTE), max_size=6))
 def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, start: int, cuts: list[int]) -> None:
     bounds = sorted([start, *(start + cut for cut in cuts), start + 20 * MINUTE])
     parts = [trade for left, right in pairwise(bounds) for trade in MARKET.trades(symbol, left, right)]
     assert parts == MARKET.trades(symbol, start, start + 20 * MINUTE)
 
 
-@given(things.symbols, things.instants)
+@given(sample_markets.symbols, sample_markets.instants)
 def test_a_range_includes_its_start_and_not_its_end(symbol: str, start: int) -> None:
     for trade in MARKET.trades(symbol, start, start + 3 * MINUTE)[:3]:
         assert trade in MARKET.trades(symbol, trade.time, trade.time + 1)
         assert trade not in MARKET.trades(symbol, start, trade.time)
 
 
-@pytest.mark.parametrize("spec", things.SPECS, ids=lambda spec: spec.symbol)
+@pytest.mark.parametrize("spec", sample_markets.SPECS, ids=lambda spec: spec.symbol)
 def test_order_ids_and_grids(spec: SymbolSpec) -> None:
     trades = MARKET.trades(spec.symbol, START, START + 6 * HOUR)
     assert trades
@@ -38,7 +38,7 @@ def test_order_ids_and_grids(spec: SymbolSpec) -> None:
     for trade in trades:
         assert trade.price > 0
         assert trade.price == round(trade.price, spec.price_decimals)
-        assert spec.grid.price(spec.grid.units(trade.price)) == trade.price, "units() refuses what is off the grid"
+        assert is_on_grid(spec, trade.price)
         assert trade.size >= Decimal(1).scaleb(-spec.size_decimals)
         assert trade.size == round(trade.size, spec.size_decimals)
     assert {trade.side for trade in trades} == {Side.BUY, Side.SELL}

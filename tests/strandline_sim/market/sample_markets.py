@@ -1,10 +1,12 @@
-"""Symbols of every kind, and instants to ask about."""
+"""Sample symbols and markets, strategies for symbols and instants, and checks on what a market returns."""
 
+from decimal import Decimal
 from typing import Final
 
 from hypothesis import strategies as st
 
 from strandline.model.exact import Price
+from strandline_sim.market.candles import Candle
 from strandline_sim.market.market import Market
 from strandline_sim.market.spec import SymbolSpec, perp
 
@@ -32,12 +34,24 @@ SPECS: Final = (BTC, SOL, SLEEPY, MEME)
 MARKET: Final = Market(7, SPECS)
 
 symbols = st.sampled_from([spec.symbol for spec in SPECS])
-# Few places, so that what was made for one example serves the next; any instant in them.
+# Close to three dates, so that examples share cached blocks.
 instants = st.builds(
     int.__add__, st.sampled_from((IN_2015, START, IN_2090)), st.integers(min_value=-40 * MINUTE, max_value=40 * MINUTE)
 )
 
 
 def fresh_market(seed: int = 7) -> Market:
-    """The same market, that has been asked nothing yet."""
+    """The same market with empty caches."""
     return Market(seed, SPECS)
+
+
+def candle_at(market: Market, symbol: str, interval: int, start: int, until: int | None = None) -> Candle | None:
+    """The candle that starts at this instant, if there was a trade in it."""
+    candles = market.candles(symbol, interval, start, start + 1, until)
+    return candles[0] if candles else None
+
+
+def is_on_grid(spec: SymbolSpec, price: Decimal) -> bool:
+    """Whether the symbol can have this price."""
+    units = int(price.scaleb(spec.price_decimals))
+    return units > 0 and spec.grid.price(units) == price and spec.grid.down(units) == units
