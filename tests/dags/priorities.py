@@ -8,7 +8,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.sdk import timezone
 
 
-def first_task_weights(dag: Any) -> dict[str, int]:
+def first_task_weights(dag: Any) -> dict[str, int | None]:
     """By kind of run: the weight of the first task."""
     return {
         "scheduled": _when_made(dag, "scheduled__now"),
@@ -20,17 +20,18 @@ def first_task_weights(dag: Any) -> dict[str, int]:
     }
 
 
-def _when_made(dag: Any, run_id: str) -> int:
+def _when_made(dag: Any, run_id: str) -> int | None:
     run = _run(dag, run_id, timedelta(0))
     values = TaskInstance.insert_mapping(run_id, dag.roots[0], map_index=-1, dag_version_id=None, dag_run=run)
-    return int(values["priority_weight"])
+    weight: int | None = values["priority_weight"]
+    return weight
 
 
-def _when_cleared(dag: Any, run_id: str, *, age: timedelta) -> int:
+def _when_cleared(dag: Any, run_id: str, *, age: timedelta) -> int | None:
     cleared = TaskInstance(task=dag.roots[0], run_id=run_id, dag_version_id=None)
     cleared.dag_run = _run(dag, run_id, age)
     cleared.refresh_from_task(dag.roots[0], dag_run=cleared.dag_run)
-    return int(cleared.priority_weight)
+    return cleared.priority_weight
 
 
 def _run(dag: Any, run_id: str, age: timedelta) -> DagRun:
