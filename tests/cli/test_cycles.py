@@ -38,6 +38,16 @@ def test_the_newest_come_first_and_those_of_the_future_are_marked(strandline: Co
     assert len(strandline("cycles", "list", "-n", "1").out.splitlines()) == 1
 
 
+def test_a_cycle_that_left_prices_without_a_plan_is_listed(strandline: Command, database: Database) -> None:
+    with database.session() as connection:
+        insert_all(connection, "instruments", "marks")
+        insert(connection, "marks", cycle_t=AHEAD)
+    lines = strandline("cycles", "list").out.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{AHEAD:%Y-%m-%dT%H:%MZ}  unplanned    decided never ")
+    assert lines[0].endswith("0 intents, 0 with orders  in the future")
+
+
 def test_voiding_names_the_person_and_says_what_it_did(strandline: Command, database: Database) -> None:
     with database.session() as connection:
         insert(connection, "cycles", cycle_t=AHEAD)
@@ -54,7 +64,7 @@ def test_voiding_names_the_person_and_says_what_it_did(strandline: Command, data
     [
         ("2026-11-21T14:00", 2, "write 2026-11-21T14:00Z if UTC is meant"),
         ("noon", 2, "write it as 2026-11-21T14:00Z"),
-        ("2026-11-21T16:00+02:00", 1, "strandline: nothing was planned for 2026-11-21T14:00Z; see `strandline cycles"),
+        ("2026-11-21T16:00+02:00", 1, "strandline: nothing was done for 2026-11-21T14:00Z; see `strandline cycles"),
     ],
 )
 def test_a_cycle_that_is_not_there_is_refused(strandline: Command, cycle: str, code: int, problem: str) -> None:

@@ -149,7 +149,7 @@ def test_a_cycle_with_orders_is_refused_unless_they_are_kept(context: Context, d
 
 
 def test_what_is_not_there_or_void_already_is_refused(context: Context) -> None:
-    with pytest.raises(StrandlineError, match="nothing was planned for 2026-01-05T14:00Z"):
+    with pytest.raises(StrandlineError, match="nothing was done for 2026-01-05T14:00Z"):
         void(context, AHEAD)
     plan_cycle(context, run(AHEAD))
     void(context, AHEAD)
@@ -170,6 +170,31 @@ def test_its_prices_count_no_more(context: Context, database: Database) -> None:
         assert read_marks(connection, AHEAD).newest == {}
         assert store_marks(connection, AHEAD, PERPS, {"BTC": in_time}) == 1
         assert read_marks(connection, AHEAD).of_cycle == {1: in_time}
+
+
+def test_what_a_cycle_left_that_was_never_planned_can_be_voided(context: Context, database: Database) -> None:
+    """Its first steps ran, then it was killed, or its planning failed."""
+    early, in_time = (Mark(price=Price(price), source="mark", observed_at=NOW) for price in ("100", "120"))
+    with database.session() as connection:
+        insert(connection, "instruments")
+        insert(connection, "runs", cycle_t=AHEAD, task_id="observe_venues", started_at=NOW)
+    with context.database.begin() as connection:
+        store_marks(connection, AHEAD, PERPS, {"BTC": early})
+    assert void(context, AHEAD) == Voided(skipped=0, marks=1, series=0, kept=0)
+    [body] = rows(context, "SELECT body::jsonb -> 'inputs' ->> 'outcome' FROM strands WHERE chain = 'system'")
+    assert body == ("unplanned",)
+    with pytest.raises(StrandlineError, match="void already"):
+        void(context, AHEAD)
+    with context.database.begin() as connection:
+        assert store_marks(connection, AHEAD, PERPS, {"BTC": in_time}) == 1
+    assert plan_cycle(at(context, AHEAD), run(AHEAD))["outcome"] == "planned"
+
+
+def test_a_cycle_whose_only_runs_were_refused_left_nothing(context: Context, database: Database) -> None:
+    with database.session() as connection:
+        insert(connection, "runs", cycle_t=AHEAD, started_at=NOW, ended_at=NOW, succeeded=False)
+    with pytest.raises(StrandlineError, match="nothing was done for 2026-01-05T14:00Z"):
+        void(context, AHEAD)
 
 
 def test_its_equity_is_no_earlier_cycles_equity(context: Context, database: Database) -> None:
@@ -242,6 +267,13 @@ def step_until_midnight(context: Context, database: Database) -> None:
         run_engine(context.database, context.strategy, cycle)
 
 
+def add_planned(connection: Connection, cycle: datetime, now: datetime) -> None:
+    """A cycle that was planned on all bars that there are."""
+    known = connection.scalar(text("SELECT seq FROM commit_counter"))
+    insert(connection, "cycles", cycle_t=cycle, decided_at=now, known_seq=known)
+    insert(connection, "runs", cycle_t=cycle, task_id="plan_intents", started_at=now, ended_at=now, succeeded=True)
+
+
 def series_with_faults(context: Context) -> list[str]:
     """The timeframes whose state differs from one that was stepped through the bars as they are now."""
     states = text("SELECT timeframe::text, state_bytes, generation FROM engine_states WHERE adopted ORDER BY timeframe")
@@ -274,6 +306,39 @@ def test_voiding_begins_their_series_anew(too_early: Context, database: Database
     assert void(too_early, AHEAD).series == 4
     step_until_midnight(too_early, database)
     assert series_with_faults(too_early) == []
+
+
+@pytest.mark.parametrize("planned_before", [True, False])
+@pytest.mark.parametrize("clock", [NOW, AHEAD + timedelta(seconds=5)])
+def test_bars_of_a_cycle_that_was_never_planned_are_stepped_anew_too(
+    too_early: Context, database: Database, clock: datetime, planned_before: bool
+) -> None:
+    """Rebuilt or not, and whatever the clock said."""
+    with database.session() as connection:
+        if planned_before:
+            add_planned(connection, NOON, clock)
+        insert(
+            connection, "runs", cycle_t=AHEAD, task_id="run_engine", started_at=clock, ended_at=clock, succeeded=True
+        )
+    step_until_midnight(too_early, database)
+    with database.session() as connection:
+        add_planned(connection, MIDNIGHT, MIDNIGHT)
+    assert void(at(too_early, MIDNIGHT + timedelta(seconds=3)), AHEAD).series == 4
+    run_engine(too_early.database, too_early.strategy, MIDNIGHT)
+    assert series_with_faults(too_early) == []
+
+
+def test_bars_that_changed_before_an_unplanned_cycle_ran_stay_as_they_were_stepped(
+    too_early: Context, database: Database
+) -> None:
+    step_until_midnight(too_early, database)
+    later = MIDNIGHT + timedelta(minutes=5)
+    with database.session() as connection:
+        add_planned(connection, MIDNIGHT, MIDNIGHT)
+        insert(
+            connection, "runs", cycle_t=later, task_id="run_engine", started_at=later, ended_at=later, succeeded=True
+        )
+    assert void(at(too_early, later), later).series == 0
 
 
 def test_voiding_after_they_were_rebuilt_does_the_same(too_early: Context, database: Database) -> None:

@@ -14,6 +14,8 @@ def list_cycles(
 ) -> None:
     """Print the newest cycles: what each came to, its intents, and how many of these have orders.
 
+    One that fetched prices and was not planned is unplanned.
+
     One of the future is marked: no cycle before it trades, until its time comes or `strandline cycles void` takes it
     back.
     """
@@ -26,17 +28,20 @@ def list_cycles(
         now = context.clock()
         rows = connection.execute(
             text("""
-            SELECT cycle_t, outcome, decided_at, count(i) AS intents, count(o) AS orders FROM cycles c
+            SELECT cycle_t, coalesce(outcome::text, 'unplanned') AS outcome, decided_at,
+                   count(i) AS intents, count(o) AS orders
+            FROM cycles FULL JOIN (SELECT DISTINCT cycle_t FROM marks WHERE NOT voided) AS priced USING (cycle_t)
             LEFT JOIN intents i USING (cycle_t)
             LEFT JOIN LATERAL (SELECT 1 FROM orders WHERE orders.intent_id = i.intent_id LIMIT 1) AS o ON true
-            GROUP BY cycle_t ORDER BY cycle_t DESC LIMIT :newest
+            GROUP BY cycle_t, outcome, decided_at ORDER BY cycle_t DESC LIMIT :newest
             """),
             {"newest": newest},
         ).all()
     for row in rows:
+        decided = f"{row.decided_at:%Y-%m-%d %H:%M:%S}" if row.decided_at else "never"
         future = "  in the future" if row.cycle_t > now else ""
         print(
-            f"{row.cycle_t:%Y-%m-%dT%H:%MZ}  {row.outcome:<11}  decided {row.decided_at:%Y-%m-%d %H:%M:%S}  "
+            f"{row.cycle_t:%Y-%m-%dT%H:%MZ}  {row.outcome:<11}  decided {decided:<19}  "
             f"{row.intents} intents, {row.orders} with orders{future}"
         )
     if not rows:

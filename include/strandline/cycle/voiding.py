@@ -39,13 +39,16 @@ def void_cycle(context: Context, cycle: datetime, *, person: str, reason: str, k
     order = {"person": person, "reason": reason}
 
     def void(connection: Connection) -> Voided:
-        found = _lock_cycle(connection, cycle)
+        found = _lock_cycle(connection, cycle) or _add_unplanned(connection, context, cycle)
         intents = _lock_intents(connection, cycle)
         ordered = [one for one in intents if not (one.status.unsent or one.status is IntentStatus.SKIPPED)]
         if ordered and not keep_orders:
             raise _has_orders(cycle, ordered)
         series = step_early_bars_again(connection, cycle, now, state)
-        connection.execute(text("UPDATE cycles SET outcome = 'voided' WHERE cycle_t = :cycle"), {"cycle": cycle})
+        connection.execute(
+            text("UPDATE cycles SET outcome = 'voided' WHERE cycle_t = :cycle AND outcome <> 'voided'"),
+            {"cycle": cycle},
+        )
         marks = connection.execute(
             text("UPDATE marks SET voided = true WHERE cycle_t = :cycle AND NOT voided"), {"cycle": cycle}
         ).rowcount
@@ -58,14 +61,38 @@ def void_cycle(context: Context, cycle: datetime, *, person: str, reason: str, k
     return in_planner_snapshot(context.database, void)
 
 
-def _lock_cycle(connection: Connection, cycle: datetime) -> Row[Any]:
+def _lock_cycle(connection: Connection, cycle: datetime) -> Row[Any] | None:
     found = connection.execute(
         text("SELECT * FROM cycles WHERE cycle_t = :cycle FOR UPDATE"), {"cycle": cycle}
     ).one_or_none()
-    if found is None:
-        raise StrandlineError(f"nothing was planned for {cycle:%Y-%m-%dT%H:%MZ}", "see `strandline cycles list`")
-    if found.outcome == "voided":
+    if found is not None and found.outcome == "voided":
         raise StrandlineError(f"the cycle of {cycle:%Y-%m-%dT%H:%MZ} is void already", "there is nothing left to do")
+    return found
+
+
+def _add_unplanned(connection: Connection, context: Context, cycle: datetime) -> Row[Any]:
+    """Add the row of a cycle whose first steps ran, but which was never planned: they left prices and stepped bars.
+
+    Which bars they knew is not stored. Those that changed after the last plan before them count as unknown; which plan
+    that was the order of the runs says, because the clock may have jumped.
+    """
+    found = connection.execute(
+        text("""
+        INSERT INTO cycles (cycle_t, outcome, decided_at, known_seq, decisions, code_version, strategy_hash)
+        SELECT :cycle, 'voided', began.at, coalesce((
+            SELECT known_seq FROM cycles JOIN runs USING (cycle_t)
+            WHERE outcome = 'planned' AND task_id = 'plan_intents' AND succeeded AND run_no < began.run_no
+            ORDER BY run_no DESC LIMIT 1
+          ), 0), 0, :code_version, :strategy_hash
+        FROM (SELECT min(run_no) AS run_no, min(started_at) AS at, bool_or(succeeded) AS stepped
+              FROM runs WHERE cycle_t = :cycle) AS began
+        WHERE began.stepped OR began.run_no IS NOT NULL AND EXISTS (SELECT FROM marks WHERE cycle_t = :cycle)
+        RETURNING *
+        """),
+        {"cycle": cycle, "code_version": context.code_version, "strategy_hash": context.strategy.hash},
+    ).one_or_none()
+    if found is None:
+        raise StrandlineError(f"nothing was done for {cycle:%Y-%m-%dT%H:%MZ}", "see `strandline cycles list`")
     return found
 
 
@@ -96,7 +123,7 @@ def _draft(context: Context, found: Row[Any], now: datetime, order: Mapping[str,
         reasons=("cycle_voided",),
         inputs={
             **order,
-            "outcome": found.outcome,
+            "outcome": "unplanned" if found.outcome == "voided" else found.outcome,
             "decided_at": found.decided_at.isoformat(),
             "decision_digest": found.decision_digest or "",
             **{name: str(count) for name, count in done._asdict().items()},
