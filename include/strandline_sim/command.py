@@ -71,7 +71,7 @@ def sim(
     from strandline.model.record import require
     from strandline_sim.clock import RunningClock, SteppedClock
     from strandline_sim.commands import restore
-    from strandline_sim.symbols import made_up as made_up_perps
+    from strandline_sim.symbols import made_up_perps
     from strandline_sim.world import Ports, World
 
     start_ms = _milliseconds(start or datetime.now(UTC))

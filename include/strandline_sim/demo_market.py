@@ -1,4 +1,4 @@
-"""The demo's market: each symbol follows a volatile path, from the minute at which the engine finds an entry."""
+"""The demo scenario: volatile price paths that begin at a minute at which the engine finds an entry."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from strandline_sim.market.regime import MINUTE_MS, Leg, Regime
 from strandline_sim.market.seeded_random import SeededRandom
 
 START_MS: Final = 1_767_225_600_000
-"""When all paths begin, before they are shifted."""
+"""Where all paths begin, before they are shifted."""
 
 _MINUTES: Final = 18_000
 
@@ -15,13 +15,13 @@ _RIPPLES: Final = 14
 _FIRST_RISE: Final = 0.02
 _RIPPLE_HEIGHT: Final = 0.016
 _RIPPLE_NOISE: Final = 0.15
-"""So quiet that the price is still that of the decision when the order is sent."""
+"""Low, so that the price hardly moves between decision and order."""
 
 
 class DemoPath(NamedTuple):
-    """The path of one symbol: `minute` of the path falls `delay` minutes after the start of the scenario.
+    """The path of one symbol: `minute` of the path comes `delay` minutes after the start of the scenario.
 
-    A rippling path has ripples of five minutes before its uptrend, during which each repeats the engine's buy signal.
+    A rippling path has five-minute ripples before its uptrend; each repeats the engine's buy signal.
     """
 
     seed: int
@@ -48,15 +48,15 @@ DEMO: Final[Mapping[str, DemoPath]] = {
 }
 """At `minute` the engine gives a buy signal; trims and exits follow within the hour.
 
-Those that ripple give it every five minutes for half an hour: whenever the first cycle comes, both venues have entries.
+Rippling paths give it every five minutes for half an hour, so that the first cycle has entries on both venues.
 """
 
 
 def demo_legs(symbol: str, path: DemoPath) -> list[Leg]:
-    """Declines, bases, uptrends that overextend themselves and crashes, in turn."""
+    """Make the legs: decline, base, uptrend, blow-off and crash, in turn."""
     legs: list[Leg] = []
     start = START_MS
-    for regime, bars, drift, swings, noise in (_rippling if path.rippling else _stormy)(symbol, path):
+    for regime, bars, drift, swings, noise in (_rippling_phases if path.rippling else _volatile_phases)(symbol, path):
         if start >= START_MS + _MINUTES * MINUTE_MS:
             break
         end = start + bars * MINUTE_MS
@@ -69,12 +69,12 @@ _Phase = tuple[Regime, int, float, int, float]
 """Regime, minutes, drift, swings, noise."""
 
 
-def _stormy(symbol: str, path: DemoPath) -> Iterator[_Phase]:
-    chance = SeededRandom(path.seed).generator(symbol, "storm", 0)
+def _volatile_phases(symbol: str, path: DemoPath) -> Iterator[_Phase]:
+    rng = SeededRandom(path.seed).generator(symbol, "storm", 0)
     while True:
-        bars = chance.integers([500, 60, 250, 20, 20], [900, 150, 450, 60, 60]).tolist()
+        bars = rng.integers([500, 60, 250, 20, 20], [900, 150, 450, 60, 60]).tolist()
         down, up, blow_off, crash = (
-            chance.uniform([0.2, 0.25, 0.05, 0.08], [0.35, 0.45, 0.15, 0.2]) * path.amplitude
+            rng.uniform([0.2, 0.25, 0.05, 0.08], [0.35, 0.45, 0.15, 0.2]) * path.amplitude
         ).tolist()
         yield Regime.TREND_DOWN, bars[0], -down, 8, path.noise
         yield Regime.RANGE, bars[1], 0.0, 3, path.noise
@@ -83,13 +83,13 @@ def _stormy(symbol: str, path: DemoPath) -> Iterator[_Phase]:
         yield Regime.CRASH, bars[4], -crash, 1, path.noise
 
 
-def _rippling(symbol: str, path: DemoPath) -> Iterator[_Phase]:
-    chance = SeededRandom(path.seed).generator(symbol, "ripples", 0)
+def _rippling_phases(symbol: str, path: DemoPath) -> Iterator[_Phase]:
+    rng = SeededRandom(path.seed).generator(symbol, "ripples", 0)
     height = _RIPPLE_HEIGHT * path.amplitude
     while True:
-        bars = chance.integers([500, 60, 30, 220, 20, 20], [900, 150, 90, 360, 60, 60]).tolist()
+        bars = rng.integers([500, 60, 30, 220, 20, 20], [900, 150, 90, 360, 60, 60]).tolist()
         down, up, blow_off, crash = (
-            chance.uniform([0.2, 0.22, 0.05, 0.08], [0.35, 0.38, 0.15, 0.2]) * path.amplitude
+            rng.uniform([0.2, 0.22, 0.05, 0.08], [0.35, 0.38, 0.15, 0.2]) * path.amplitude
         ).tolist()
         yield Regime.TREND_DOWN, bars[0], -down, 8, path.noise
         yield Regime.RANGE, bars[1], 0.0, 3, path.noise

@@ -1,4 +1,4 @@
-"""Markets with scripted prices that start at a chosen time."""
+"""Scenarios by name: markets with scripted prices that start at a chosen time."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ _MARKETS: Final[Mapping[str, Mapping[str, DemoPath]]] = {"demo": DEMO}
 
 
 class PreparedMarket(NamedTuple):
-    """What the simulator needs to run it: the perps, their scripts, and by how many minutes each is shifted."""
+    """A scenario: its perps, their price scripts, and the shift of each in minutes."""
 
     perps: Sequence[SymbolSpec]
     scenario: Scenario
@@ -22,7 +22,7 @@ class PreparedMarket(NamedTuple):
 
 
 def prepared_market(name: str, start_ms: int) -> PreparedMarket:
-    """The market of this name, shifted so that it starts then."""
+    """Make the scenario of this name, shifted so that it starts at `start_ms`."""
     require(name in _MARKETS, f"there is no scenario {name!r}, only {', '.join(_MARKETS)}")
     require(start_ms % MINUTE_MS == 0, "a scenario starts with a whole minute")
     paths = _MARKETS[name]

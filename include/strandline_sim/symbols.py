@@ -1,5 +1,4 @@
-"""What is traded in the box unless one says otherwise: a dozen symbols, some perps and some tokens, like those that
-people know. Prices are only where the paths begin."""
+"""The default symbols: perps and tokens with plausible prices, at which their paths begin."""
 
 from typing import Final
 
@@ -12,7 +11,7 @@ def _follower(symbol: str, price: str, size_decimals: int, correlation: float, *
 
 
 def _token(symbol: str, price: str, decimals: int, correlation: float, **more: float) -> SymbolSpec:
-    """A token that trades on chain only: no perp of that name."""
+    """Make a token that trades on chain only, without a perp of that name."""
     return SymbolSpec(
         symbol=symbol,
         start_price=Price(price),
@@ -40,11 +39,11 @@ TOKENS: Final = (
     _token("BONK", "0.0000101", 10, 0.6, volatility=1.3),
     _token("WIF", "0.41", 6, 0.6, volatility=1.4),
 )
-"""Of the Solana venue; SOL follows the perp of that name."""
+"""The tokens of the Solana venue that have no perp; SOL follows the perp of that name."""
 
 
-def made_up(count: int) -> list[SymbolSpec]:
-    """So many more perps, for whoever needs hundreds: SIM001, SIM002, …, each with a price of its own."""
+def made_up_perps(count: int) -> list[SymbolSpec]:
+    """Make further perps with invented names (SIM001, SIM002, …) and different prices."""
     return [
         perp(f"SIM{number:03}", f"{1 + number * 7919 % 997}", 2, leader="BTC", correlation=0.5)
         for number in range(1, count + 1)

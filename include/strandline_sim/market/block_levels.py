@@ -1,7 +1,7 @@
-"""The seed's own levels at the boundaries of blocks: any of them at once, over decades.
+"""Computes the seeded log price at the start of each block of minutes.
 
-A random bridge within each span of 512 blocks, by midpoint displacement between anchors. The anchors are bounded, so
-that no price drifts away.
+Within a span of 512 blocks it is a Brownian bridge between two anchors, made by midpoint displacement. The anchors are
+bounded, so that prices stay in range over decades.
 """
 
 import math
@@ -17,11 +17,11 @@ from strandline_sim.market.spec import SymbolSpec
 BLOCK_MINUTES: Final = 2048
 
 _BLOCKS_PER_SPAN: Final = 512
-_FARTHEST_ANCHOR: Final = 0.6
+_MAX_ANCHOR: Final = 0.6
 
 
 class BlockLevels:
-    """Of one symbol, as logarithms; where zero is has no meaning."""
+    """The seeded log prices of one symbol, up to a constant."""
 
     def __init__(self, spec: SymbolSpec, random: SeededRandom) -> None:
         self._spec = spec
@@ -29,12 +29,12 @@ class BlockLevels:
         self._span = lru_cache(maxsize=16)(self._make_span)
 
     def level(self, block: int) -> float:
-        """Where the block starts."""
+        """Return the log price at the start of the block."""
         span, within = divmod(block, _BLOCKS_PER_SPAN)
         return float(self._span(span)[within])
 
     def _make_span(self, span: int) -> Floats:
-        """All levels of a span, both ends included."""
+        """Compute all levels of a span, both ends included."""
         levels = np.zeros(_BLOCKS_PER_SPAN + 1)
         levels[0], levels[-1] = self._anchor(span), self._anchor(span + 1)
         normals = correlated(self._random, self._spec, "skeleton", span, _BLOCKS_PER_SPAN)
@@ -48,5 +48,5 @@ class BlockLevels:
         return levels
 
     def _anchor(self, span: int) -> float:
-        luck = float(self._random.generator(self._spec.symbol, "anchor", span).random())
-        return _FARTHEST_ANCHOR * (2 * luck - 1)
+        draw = float(self._random.generator(self._spec.symbol, "anchor", span).random())
+        return _MAX_ANCHOR * (2 * draw - 1)

@@ -1,4 +1,4 @@
-"""Candles out of minutes."""
+"""Builds candles from minutes."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from strandline_sim.market.price_grid import Ints
 
 
 class Candle(NamedTuple):
-    """[time, time + interval) of one symbol; there is none without a trade."""
+    """A candle of one symbol over [time, time + interval); without a trade there is none."""
 
     time: int
     interval: int
@@ -23,7 +23,7 @@ class Candle(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Candles in whole units; `bucket` counts intervals from the first minute that was given."""
+    """Candles as columns, in whole units; `bucket` counts intervals from the first minute."""
 
     bucket: Ints
     open: Ints
@@ -35,7 +35,7 @@ class Columns(NamedTuple):
 
 
 def aggregate(minutes: Minutes, minutes_per_candle: int) -> Columns:
-    """Candles of consecutive minutes, the first of which starts a candle."""
+    """Build candles from consecutive minutes, the first of which starts a candle."""
     traded = np.flatnonzero(minutes.trades)
     bucket = traded // minutes_per_candle
     first = np.flatnonzero(np.diff(bucket, prepend=-1))

@@ -1,4 +1,4 @@
-"""The grids that prices and sizes lie on: whole numbers inside, exact decimals outside."""
+"""The grid of valid prices: whole numbers of the smallest unit inside, exact decimals outside."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -13,7 +13,7 @@ _POWERS: Final[Ints] = np.array([10**digits for digits in range(18)], dtype=np.i
 
 
 class PriceGrid:
-    """Prices have at most so many decimals and, where a venue wants it, so many significant figures.
+    """Valid prices have at most `decimals` decimals and, if given, `significant` significant figures.
 
     As on Hyperliquid, a price that is a whole number is valid whatever its figures.
     """
@@ -27,37 +27,37 @@ class PriceGrid:
         self._steps = np.array(steps, dtype=np.int64)
 
     def step(self, units: int) -> int:
-        """The distance to the next price above."""
+        """Return the distance to the next price above."""
         return int(self._steps[len(str(units))])
 
     def down(self, units: int) -> int:
-        """The highest price that is not above."""
+        """Round down to a price."""
         step = self.step(units)
         return max(units // step * step, 1)
 
     def up(self, units: int) -> int:
-        """The lowest price that is not below."""
+        """Round up to a price."""
         step = self.step(units)
         return -(-units // step) * step
 
     def nearest(self, units: NDArray[Any]) -> Ints:
-        """The nearest price for each of these, never zero."""
+        """Round each to the nearest price, never zero."""
         whole = np.maximum(np.rint(units).astype(np.int64), 1)
         steps = self._steps[np.searchsorted(_POWERS, whole, side="right")]
         nearest: Ints = np.maximum((whole + steps // 2) // steps * steps, 1)
         return nearest
 
     def nearest_one(self, units: float) -> int:
-        """The nearest price, never zero."""
+        """Round to the nearest price, never zero."""
         return int(self.nearest(np.array([units]))[0])
 
     def price(self, units: int) -> Decimal:
-        """The price that this whole number stands for."""
+        """Convert from whole units."""
         return Decimal(units).scaleb(-self.decimals)
 
 
 def scaled(value: Decimal, decimals: int) -> int:
-    """The value as a whole number of its last decimal; refused when it has more decimals."""
+    """Convert to a whole number of the last decimal; raise ValueError for more decimals."""
     number = value.scaleb(decimals)
     if number != int(number):
         raise ValueError(f"{value} has more than {decimals} decimals")

@@ -1,4 +1,4 @@
-"""The course of a symbol's price before noise: from a script where there is one, else from the seed."""
+"""Plans a symbol's price before noise: by its script where there is one, else by the seed."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from strandline_sim.market.spec import SymbolSpec
 # A symbol without a script has its start price where this block starts, at 2026-01-01 09:36.
 _ORIGIN_BLOCK: Final = 14_382
 
-# What a seeded move means, in what is usual for the symbol over a block; and how often chance picks the rarer kind.
+# Moves of a seeded block in multiples of the usual one, and how often the rarer regime is chosen.
 _SMALL_MOVE: Final = 0.5
 _LARGE_MOVE: Final = 1.2
 _QUIET_CHANCE: Final = 0.12
@@ -27,8 +27,8 @@ _GAP_CHANCE: Final = 0.15
 _CRASH_CHANCE: Final = 0.5
 
 
-class Stretch(NamedTuple):
-    """Consecutive minutes of a course: log levels where each starts and ends, its noise, and its trades expected."""
+class PlannedMinutes(NamedTuple):
+    """Consecutive minutes: the log price at which each starts and ends, its noise, and its expected trades."""
 
     starts: Floats
     ends: Floats
@@ -36,8 +36,8 @@ class Stretch(NamedTuple):
     trades: Floats
 
 
-class _Piece(NamedTuple):
-    """A regime in its place, in minutes and log levels."""
+class _Segment(NamedTuple):
+    """A regime from minute `start` to `end`; `level` is the log price at the start."""
 
     regime: Regime
     start: int
@@ -49,34 +49,34 @@ class _Piece(NamedTuple):
 
 
 class PricePlan:
-    """One symbol's course."""
+    """The price plan of one symbol."""
 
     def __init__(self, spec: SymbolSpec, random: SeededRandom, legs: Sequence[Leg] = ()) -> None:
         self._spec = spec
         self._random = random
         self._levels = BlockLevels(spec, random)
-        self._seeded = lru_cache(maxsize=16)(self._make_seeded)
+        self._seeded_segment = lru_cache(maxsize=16)(self._make_seeded_segment)
         level = math.log(float(spec.start_price))
-        self._script: list[_Piece] = []
+        self._script: list[_Segment] = []
         self._script_start = self._script_end = _ORIGIN_BLOCK * BLOCK_MINUTES
         self._before = self._after = level - self._levels.level(_ORIGIN_BLOCK)
         if legs:
-            self._follow(legs, level)
+            self._place_legs(legs, level)
 
-    def block(self, index: int) -> Stretch:
-        """The minutes of one block: the script's, and the seed's on both sides of it."""
-        seeded = self._seeded(index)
+    def block(self, index: int) -> PlannedMinutes:
+        """Return the minutes of one block: those of the script, and seeded ones before and after it."""
+        seeded = self._seeded_segment(index)
         first, stop = index * BLOCK_MINUTES, (index + 1) * BLOCK_MINUTES
         parts = [
-            (_moved(seeded, self._before), first, min(stop, self._script_start)),
-            *((piece, max(first, piece.start), min(stop, piece.end)) for piece in self._script),
-            (_moved(seeded, self._after), max(first, self._script_end), stop),
+            (_shifted(seeded, self._before), first, min(stop, self._script_start)),
+            *((segment, max(first, segment.start), min(stop, segment.end)) for segment in self._script),
+            (_shifted(seeded, self._after), max(first, self._script_end), stop),
         ]
-        stretches = [self._stretch(piece, start, end) for piece, start, end in parts if start < end]
-        return Stretch(*(np.concatenate(column) for column in zip(*stretches, strict=True)))
+        pieces = [self._minutes(segment, start, end) for segment, start, end in parts if start < end]
+        return PlannedMinutes(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
 
-    def _follow(self, legs: Sequence[Leg], level: float) -> None:
-        """Lay the legs end to end from the start price; the seed's course is moved to meet them on both sides."""
+    def _place_legs(self, legs: Sequence[Leg], level: float) -> None:
+        """Place the legs end to end from the start price, and shift the seeded levels to meet both ends."""
         for leg, following in pairwise(legs):
             require(leg.end_ms == following.start_ms, "each leg of a scenario must start where the one before it ends")
         self._script_start, self._script_end = legs[0].start_ms // MINUTE_MS, legs[-1].end_ms // MINUTE_MS
@@ -84,46 +84,46 @@ class PricePlan:
         for leg in legs:
             move = math.log1p(leg.drift)
             start, end = leg.start_ms // MINUTE_MS, leg.end_ms // MINUTE_MS
-            self._script.append(_Piece(leg.regime, start, end, level, move, leg.swings, leg.noise))
+            self._script.append(_Segment(leg.regime, start, end, level, move, leg.swings, leg.noise))
             level += move
         self._after = level - self._seeded_level(self._script_end)
 
     def _seeded_level(self, minute: int) -> float:
-        return float(self._stretch(self._seeded(minute // BLOCK_MINUTES), minute, minute + 1).starts[0])
+        return float(self._minutes(self._seeded_segment(minute // BLOCK_MINUTES), minute, minute + 1).starts[0])
 
-    def _stretch(self, piece: _Piece, start: int, end: int) -> Stretch:
-        """Some minutes of a piece."""
-        minutes = piece.end - piece.start
-        since = np.arange(start - piece.start, end - piece.start + 1)
+    def _minutes(self, segment: _Segment, start: int, end: int) -> PlannedMinutes:
+        """Compute the minutes of a segment from `start` to `end`."""
+        minutes = segment.end - segment.start
+        since = np.arange(start - segment.start, end - segment.start + 1)
         at = since / minutes
         swing = 0.5 * self._spec.sigma * math.sqrt(minutes)
-        levels = piece.level + regime_shapes.path(piece.regime, at, piece.move, swing, piece.swings)
-        jumped = regime_shapes.jump(piece.regime, since[:-1], minutes, piece.move)
-        noise = self._spec.sigma * piece.noise * regime_shapes.noise(piece.regime, at[:-1])
-        trades = regime_shapes.trades_expected(piece.regime, at[:-1], self._spec.trades_per_minute)
-        return Stretch(levels[:-1] + jumped, levels[1:] + jumped, noise, trades)
+        levels = segment.level + regime_shapes.path(segment.regime, at, segment.move, swing, segment.swings)
+        jumped = regime_shapes.jump(segment.regime, since[:-1], minutes, segment.move)
+        noise = self._spec.sigma * segment.noise * regime_shapes.noise(segment.regime, at[:-1])
+        trades = regime_shapes.trades_expected(segment.regime, at[:-1], self._spec.trades_per_minute)
+        return PlannedMinutes(levels[:-1] + jumped, levels[1:] + jumped, noise, trades)
 
-    def _make_seeded(self, index: int) -> _Piece:
-        """What the seed has for this block: the skeleton says how far it goes, chance in which way."""
+    def _make_seeded_segment(self, index: int) -> _Segment:
+        """Make the block's segment: its move is given by the block levels, its regime is drawn."""
         level = self._levels.level(index)
         move = self._levels.level(index + 1) - level
-        chance = self._random.generator(self._spec.symbol, "regime", index).random(2)
+        draws = self._random.generator(self._spec.symbol, "regime", index).random(2)
         strength = move / (self._spec.sigma * math.sqrt(BLOCK_MINUTES))
-        kind = _kind(strength, float(chance[0]))
+        regime = _regime_for(strength, float(draws[0]))
         start = index * BLOCK_MINUTES
-        return _Piece(kind, start, start + BLOCK_MINUTES, level, move, 2 + int(chance[1] * 3), 1.0)
+        return _Segment(regime, start, start + BLOCK_MINUTES, level, move, 2 + int(draws[1] * 3), 1.0)
 
 
-def _kind(strength: float, chance: float) -> Regime:
-    """The regime that explains a move."""
+def _regime_for(strength: float, draw: float) -> Regime:
+    """Choose a regime that fits the size of the move."""
     if abs(strength) < _SMALL_MOVE:
-        return Regime.QUIET if chance < _QUIET_CHANCE else Regime.RANGE
-    if abs(strength) > _LARGE_MOVE and chance < _GAP_CHANCE:
+        return Regime.QUIET if draw < _QUIET_CHANCE else Regime.RANGE
+    if abs(strength) > _LARGE_MOVE and draw < _GAP_CHANCE:
         return Regime.GAP
-    if strength < -_LARGE_MOVE and chance < _CRASH_CHANCE:
+    if strength < -_LARGE_MOVE and draw < _CRASH_CHANCE:
         return Regime.CRASH
     return Regime.TREND_UP if strength > 0 else Regime.TREND_DOWN
 
 
-def _moved(piece: _Piece, by: float) -> _Piece:
-    return piece._replace(level=piece.level + by)
+def _shifted(segment: _Segment, by: float) -> _Segment:
+    return segment._replace(level=segment.level + by)

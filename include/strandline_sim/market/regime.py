@@ -1,4 +1,4 @@
-"""What the market can do for a while, and the legs of a script that says when it does."""
+"""Market regimes, and the legs of a scripted price path."""
 
 from enum import StrEnum
 from typing import Final
@@ -9,7 +9,7 @@ MINUTE_MS: Final = 60_000
 
 
 class Regime(StrEnum):
-    """What the market does for a while."""
+    """How the market behaves over a period."""
 
     TREND_UP = "trend_up"
     TREND_DOWN = "trend_down"
@@ -20,10 +20,10 @@ class Regime(StrEnum):
 
 
 class Leg(Record, frozen=True, kw_only=True):
-    """One piece of a scripted path: what it is like, [start_ms, end_ms), and how far it goes in the end.
+    """One leg of a scripted path, over [start_ms, end_ms).
 
-    `drift` is the whole change, 0.25 for a quarter more. `swings` counts a trend's pullbacks, or a range's waves.
-    `noise` multiplies the regime's own noise: 0.3 makes an orderly leg.
+    `drift` is the total change, 0.25 for +25 %. `swings` is the number of a trend's pullbacks or a range's waves.
+    `noise` multiplies the regime's own noise.
     """
 
     regime: Regime

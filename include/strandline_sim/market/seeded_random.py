@@ -1,4 +1,4 @@
-"""Chance that is a function: the same key always gives the same draws, in every process."""
+"""Seeded random numbers by key: the same key gives the same draws, in every process."""
 
 import hashlib
 import math
@@ -10,20 +10,20 @@ from strandline_sim.market.spec import SymbolSpec
 
 
 class SeededRandom:
-    """Random numbers by key, from one seed; asking for one never changes another."""
+    """Independent generators by key, from one seed."""
 
     def __init__(self, seed: int) -> None:
         self._prefix = f"{seed}|"
 
     def generator(self, symbol: str, purpose: str, index: int) -> np.random.Generator:
-        """A fresh generator that belongs to this key alone."""
+        """Make the generator of this key."""
         text = f"{self._prefix}{len(symbol)}|{symbol}|{purpose}|{index}"
         key = np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), dtype="<u8")
         return np.random.Generator(np.random.Philox(key=key))
 
 
 def correlated(random: SeededRandom, spec: SymbolSpec, purpose: str, index: int, count: int) -> Floats:
-    """Normal draws, a part of which the symbol shares with its leader."""
+    """Draw normal numbers that are correlated with those of the symbol's leader."""
     own = random.generator(spec.symbol, purpose, index).standard_normal(count)
     if spec.leader is None or not spec.correlation:
         return own

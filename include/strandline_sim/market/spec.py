@@ -1,4 +1,4 @@
-"""What one symbol of the simulated market is like."""
+"""The specification of one symbol of the simulated market."""
 
 from typing import Final
 
@@ -10,11 +10,11 @@ _MINUTES_PER_YEAR: Final = 365 * 24 * 60
 
 
 class SymbolSpec(Record, frozen=True, kw_only=True):
-    """It has its start price on the first day of 2026, or where its script begins.
+    """The parameters of a symbol.
 
-    `liquidity` is the dollars that rest within 1 % of the mid on each side; `volatility` is yearly.
-
-    A symbol with a `leader` shares `correlation` of its leader's chance; the leader need not be in the market.
+    It has its start price on the first day of 2026, or where its script begins. `liquidity` is the dollars in the book
+    within 1 % of the mid on each side; `volatility` is yearly. The symbol's draws are correlated with those of its
+    `leader`, which need not be in the market.
     """
 
     symbol: str
@@ -45,17 +45,17 @@ class SymbolSpec(Record, frozen=True, kw_only=True):
 
     @property
     def grid(self) -> PriceGrid:
-        """Where its prices lie."""
+        """The grid of its prices."""
         return PriceGrid(self.price_decimals, self.significant_figures)
 
     @property
     def sigma(self) -> float:
-        """Its volatility per square root of a minute."""
+        """The volatility per square root of a minute."""
         return float(self.volatility / _MINUTES_PER_YEAR**0.5)
 
 
 def perp(symbol: str, start_price: str, size_decimals: int, **more: float | str | None) -> SymbolSpec:
-    """A Hyperliquid perp: five significant figures, and six decimals less those of its size."""
+    """Make a Hyperliquid perp: prices have five significant figures, and 6 − size_decimals decimals."""
     return SymbolSpec(
         symbol=symbol,
         start_price=Price(start_price),

@@ -1,4 +1,4 @@
-"""One symbol: its minutes and trades, made when they are asked for, kept while they are near."""
+"""The price path of one symbol: makes its minutes and trades on demand, and caches the recent ones."""
 
 import math
 from abc import ABC, abstractmethod
@@ -16,13 +16,13 @@ from strandline_sim.market.price_plan import PricePlan
 from strandline_sim.market.regime import MINUTE_MS, Leg
 from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.spec import SymbolSpec
-from strandline_sim.market.trades import Trades, make_trades, minute_of
+from strandline_sim.market.trades import Trades, make_trades, totals
 
 _LAST_MINUTE: Final = 2**26 - BLOCK_MINUTES
 _TRADES_PER_CHUNK: Final = 2048
-_MOST_CHUNK_MINUTES: Final = 256
-_CHUNKS_KEPT: Final = 2
-_BLOCKS_SEARCHED: Final = 64
+_MAX_CHUNK_MINUTES: Final = 256
+_CACHED_CHUNKS: Final = 2
+_MAX_BLOCKS_SEARCHED: Final = 64
 
 
 class Path(ABC):
@@ -33,27 +33,27 @@ class Path(ABC):
 
     @abstractmethod
     def minutes(self, first: int, stop: int) -> Minutes:
-        """What these minutes amount to."""
+        """Return the totals of these minutes."""
 
     @abstractmethod
     def minutes_until(self, first: int, stop: int, until_ms: int) -> Minutes:
-        """The same as known at `until_ms`: the minute that it lies in is what its trades before then amount to."""
+        """Return the totals as known at `until_ms`: its minute has the trades before it only."""
 
     @abstractmethod
     def trades(self, from_ms: int, to_ms: int) -> Iterator[Trades]:
-        """The trades in [from_ms, to_ms), in order, in one piece or more."""
+        """Yield the trades in [from_ms, to_ms), in order, in one or more chunks."""
 
     @abstractmethod
     def last_price(self, at_ms: int) -> int:
-        """The price of the newest trade that is not after `at_ms`; the fair price if there was none for months."""
+        """Return the price of the newest trade up to `at_ms`; the fair price if there was none for months."""
 
     @abstractmethod
     def fair_level(self, minute: int) -> float:
-        """The logarithm of what the symbol is worth when this minute starts."""
+        """Return the log of the fair price at the start of the minute."""
 
 
 class SymbolPath(Path):
-    """The path as script and seed make it."""
+    """The path made by script and seed."""
 
     def __init__(self, spec: SymbolSpec, random: SeededRandom, legs: Sequence[Leg] = (), blocks: int = 128) -> None:
         self.spec = spec
@@ -61,13 +61,13 @@ class SymbolPath(Path):
         self._random = random
         self._plan = PricePlan(spec, random, legs)
         self._block = lru_cache(maxsize=blocks)(self._make_block)
-        self._chunk = lru_cache(maxsize=_CHUNKS_KEPT)(self._make_chunk)
-        self._chunk_minutes = _MOST_CHUNK_MINUTES
+        self._chunk = lru_cache(maxsize=_CACHED_CHUNKS)(self._make_chunk)
+        self._chunk_minutes = _MAX_CHUNK_MINUTES
         while self._chunk_minutes > 1 and self._chunk_minutes * spec.trades_per_minute > _TRADES_PER_CHUNK:
             self._chunk_minutes //= 2
 
     def minutes(self, first: int, stop: int) -> Minutes:
-        """What these minutes amount to."""
+        """Return the totals of these minutes."""
         require(0 <= first <= stop <= _LAST_MINUTE, "the market exists from 1970 to 2097")
         parts = []
         for index in range(first // BLOCK_MINUTES, -(-max(stop, first + 1) // BLOCK_MINUTES)):
@@ -76,23 +76,23 @@ class SymbolPath(Path):
         return Minutes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def minutes_until(self, first: int, stop: int, until_ms: int) -> Minutes:
-        """The same as known at `until_ms`: the minute that it lies in is what its trades before then amount to."""
+        """Return the totals as known at `until_ms`: its minute has the trades before it only."""
         current = until_ms // MINUTE_MS
         if stop <= current:
             return self.minutes(first, stop)
-        pieces = [self.minutes(first, current)]
-        pieces.extend(minute_of(piece) for piece in self.trades(current * MINUTE_MS, until_ms))
-        return Minutes(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+        parts = [self.minutes(first, current)]
+        parts.extend(totals(chunk) for chunk in self.trades(current * MINUTE_MS, until_ms))
+        return Minutes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
     def trades(self, from_ms: int, to_ms: int) -> Iterator[Trades]:
-        """The trades in [from_ms, to_ms), in order, in one piece or more."""
+        """Yield the trades in [from_ms, to_ms), in order, in one or more chunks."""
         require(0 <= from_ms <= to_ms <= _LAST_MINUTE * MINUTE_MS, "the market exists from 1970 to 2097")
         width = self._chunk_minutes * MINUTE_MS
         for chunk in range(from_ms // width, max(-(-to_ms // width), from_ms // width + 1)):
             yield self._chunk(chunk).between(from_ms, to_ms)
 
     def last_price(self, at_ms: int) -> int:
-        """The price of the newest trade that is not after `at_ms`; the fair price if there was none for months."""
+        """Return the price of the newest trade up to `at_ms`; the fair price if there was none for months."""
         minute = at_ms // MINUTE_MS
         width = self._chunk_minutes
         trades = self._chunk(minute // width)
@@ -102,13 +102,13 @@ class SymbolPath(Path):
         return self._close_before(minute // width * width)
 
     def fair_level(self, minute: int) -> float:
-        """The logarithm of what the symbol is worth when this minute starts."""
+        """Return the log of the fair price at the start of the minute."""
         index, within = divmod(minute, BLOCK_MINUTES)
         return float(self._block(index).fair[within])
 
     def _close_before(self, minute: int) -> int:
         index, within = divmod(minute, BLOCK_MINUTES)
-        for block in range(index, max(index - _BLOCKS_SEARCHED, -1), -1):
+        for block in range(index, max(index - _MAX_BLOCKS_SEARCHED, -1), -1):
             minutes = self._block(block).minutes
             traded = np.flatnonzero(minutes.trades[:within])
             if len(traded):
@@ -124,5 +124,5 @@ class SymbolPath(Path):
 
     def _make_chunk(self, index: int) -> Trades:
         first = index * self._chunk_minutes
-        chance = self._random.generator(self.spec.symbol, "trades", first)
-        return make_trades(self.minutes(first, first + self._chunk_minutes), first, self.grid, chance)
+        rng = self._random.generator(self.spec.symbol, "trades", first)
+        return make_trades(self.minutes(first, first + self._chunk_minutes), first, self.grid, rng)

@@ -1,4 +1,4 @@
-"""The book lies around the last price, on the grid, best prices first; mark, oracle and funding lie near."""
+"""The book is around the last price, on the grid, best prices first; mark, oracle and funding are near it."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, START,
 
 
 @given(sample_markets.symbols, sample_markets.instants)
-def test_the_book_lies_around_the_last_price(symbol: str, now: int) -> None:
+def test_the_book_is_around_the_last_price(symbol: str, now: int) -> None:
     spec = MARKET.symbols[symbol]
     book = MARKET.book(symbol, now, 20)
     assert book == sample_markets.fresh_market().book(symbol, now, 20)
@@ -31,7 +31,7 @@ def test_the_book_lies_around_the_last_price(symbol: str, now: int) -> None:
         assert level.orders >= 1
 
 
-def test_even_without_a_spread_bid_and_ask_are_a_step_apart() -> None:
+def test_bid_and_ask_are_a_step_apart_without_a_spread() -> None:
     market = Market(1, [perp("SOL", "150", 2, spread_bps=0.0)])
     for second in range(20):
         now = START + second * 1000
@@ -51,7 +51,7 @@ def test_a_deeper_market_has_more_in_its_book() -> None:
 
 
 @given(sample_markets.symbols, sample_markets.instants)
-def test_mark_and_oracle_lie_on_the_grid_near_the_last_price(symbol: str, now: int) -> None:
+def test_mark_and_oracle_are_on_the_grid_near_the_last_price(symbol: str, now: int) -> None:
     spec = MARKET.symbols[symbol]
     for price in (MARKET.mark(symbol, now), MARKET.oracle(symbol, now)):
         assert is_on_grid(spec, price)
@@ -68,7 +68,7 @@ def test_longs_pay_in_a_rally_and_shorts_in_a_decline() -> None:
         assert all(abs(rate) < Decimal("0.001") for rate in rates)
 
 
-def test_a_calm_hour_costs_the_interest() -> None:
+def test_funding_of_a_quiet_hour_is_the_interest() -> None:
     legs = [Leg(regime=Regime.QUIET, start_ms=START, end_ms=START + 2 * DAY)]
     market = Market(2, [sample_markets.SOL], {"SOL": legs})
     assert market.funding_rate("SOL", START + DAY) == Decimal("0.0000125")

@@ -1,4 +1,4 @@
-"""A candle is exactly what its trades amount to, for every interval, wherever and however it is asked for."""
+"""Candles equal their trades, for every interval, range and instant."""
 
 from itertools import pairwise
 
@@ -13,7 +13,7 @@ from tests.strandline_sim.market.sample_markets import DAY, HOUR, INTERVALS, MAR
 
 
 def candle_of(trades: list[Trade], start: int, interval: int) -> Candle | None:
-    """What trades amount to, the slow and obvious way."""
+    """Build a candle from trades, one by one."""
     if not trades:
         return None
     prices = [trade.price for trade in trades]
@@ -24,7 +24,7 @@ def candle_of(trades: list[Trade], start: int, interval: int) -> Candle | None:
 
 
 @given(sample_markets.symbols, sample_markets.instants)
-def test_every_minute_is_what_its_trades_amount_to(symbol: str, instant: int) -> None:
+def test_every_minute_equals_its_trades(symbol: str, instant: int) -> None:
     start = instant - instant % MINUTE
     expected = candle_of(MARKET.trades(symbol, start, start + MINUTE), start, MINUTE)
     assert candle_at(MARKET, symbol, MINUTE, start) == expected
@@ -32,7 +32,7 @@ def test_every_minute_is_what_its_trades_amount_to(symbol: str, instant: int) ->
 
 @pytest.mark.parametrize("interval", [*INTERVALS, 3 * MINUTE])
 @pytest.mark.parametrize("symbol", ["SOL", "SLEEPY", "MEME"])
-def test_longer_candles_are_what_their_trades_amount_to(symbol: str, interval: int) -> None:
+def test_longer_candles_equal_their_trades(symbol: str, interval: int) -> None:
     for start in (sample_markets.IN_2015, START):
         start -= start % interval
         assert candle_at(MARKET, symbol, interval, start) == candle_of(
@@ -42,7 +42,7 @@ def test_longer_candles_are_what_their_trades_amount_to(symbol: str, interval: i
 
 @pytest.mark.parametrize("symbol", ["BTC", "SLEEPY", "MEME"])
 @pytest.mark.parametrize("interval", INTERVALS)
-def test_longer_candles_are_made_of_whole_minutes(symbol: str, interval: int) -> None:
+def test_longer_candles_equal_their_minutes(symbol: str, interval: int) -> None:
     minutes = MARKET.candles(symbol, MINUTE, START, START + DAY)
     for candle in MARKET.candles(symbol, interval, START, START + DAY):
         inside = [minute for minute in minutes if candle.time <= minute.time < candle.time + interval]
@@ -54,14 +54,14 @@ def test_longer_candles_are_made_of_whole_minutes(symbol: str, interval: int) ->
 
 
 @given(sample_markets.symbols, st.sampled_from(INTERVALS), st.lists(st.integers(0, 3 * DAY), max_size=4))
-def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, interval: int, cuts: list[int]) -> None:
+def test_parts_of_a_range_add_up_to_the_whole(symbol: str, interval: int, cuts: list[int]) -> None:
     bounds = sorted([START, *(START + cut for cut in cuts), START + 3 * DAY])
     parts = [candle for left, right in pairwise(bounds) for candle in MARKET.candles(symbol, interval, left, right)]
     assert parts == MARKET.candles(symbol, interval, START, START + 3 * DAY)
 
 
 @given(sample_markets.symbols, st.sampled_from((MINUTE, 15 * MINUTE, HOUR)), sample_markets.instants)
-def test_a_forming_candle_knows_the_trades_so_far(symbol: str, interval: int, now: int) -> None:
+def test_a_forming_candle_has_the_trades_so_far(symbol: str, interval: int, now: int) -> None:
     start = now - now % interval
     forming = candle_at(MARKET, symbol, interval, start, until=now)
     assert forming == candle_of(MARKET.trades(symbol, start, now), start, interval)

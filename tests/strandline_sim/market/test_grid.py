@@ -1,4 +1,4 @@
-"""Prices lie on their grid, and the nearest price is the nearest."""
+"""Prices are rounded to their grid."""
 
 from decimal import Decimal
 
@@ -21,7 +21,7 @@ def valid(grid: PriceGrid, units: int, significant: int = 5) -> bool:
 
 
 @given(st.integers(0, 6), st.integers(1, 10**12))
-def test_steps_are_what_the_rule_says(decimals: int, units: int) -> None:
+def test_rounding_follows_the_rule_of_significant_figures(decimals: int, units: int) -> None:
     grid = PriceGrid(decimals, 5)
     down, up = grid.down(units), grid.up(units)
     assert down <= units <= up
@@ -32,7 +32,7 @@ def test_steps_are_what_the_rule_says(decimals: int, units: int) -> None:
 
 
 @given(grids, st.integers(1, 10**12), st.integers(1, 10**12))
-def test_the_nearest_price_is_near_and_keeps_the_order(grid: PriceGrid, one: int, other: int) -> None:
+def test_the_nearest_price_is_one_of_the_neighbours_and_keeps_the_order(grid: PriceGrid, one: int, other: int) -> None:
     low, high = sorted((one, other))
     nearest = grid.nearest(np.array([low, high], dtype=float)).tolist()
     assert nearest[0] <= nearest[1]
@@ -53,11 +53,11 @@ def test_the_nearest_price_is_near_and_keeps_the_order(grid: PriceGrid, one: int
         (2, "0", False),
     ],
 )
-def test_five_figures_or_a_whole_number(decimals: int, price: str, valid: bool) -> None:
+def test_a_price_has_five_figures_or_is_whole(decimals: int, price: str, valid: bool) -> None:
     assert is_on_grid(perp("X", "1000", 6 - decimals), Decimal(price)) is valid
 
 
-def test_a_symbol_that_cannot_be_counted_is_refused() -> None:
+def test_an_invalid_symbol_is_refused() -> None:
     with pytest.raises(ValueError, match="units of its last decimal"):
         perp("X", "0.0001", 2)
     with pytest.raises(ValueError, match="fewer size_decimals"):

@@ -1,4 +1,4 @@
-"""The path is a function of seed, symbol and time: of nothing else, in every process, at any distance."""
+"""The path depends on seed, symbol and time only, in every process."""
 
 import hashlib
 import os
@@ -20,9 +20,9 @@ from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, MINUTE
 
 @cache
 def fingerprint() -> str:
-    """Everything that a market says about some hours."""
+    """Hash what a market returns about some hours."""
     market = sample_markets.fresh_market()
-    said = [
+    contents = [
         (
             market.trades(name, START + 17, START + HOUR),
             market.candles(name, HOUR, START - 40 * DAY, START),
@@ -32,11 +32,11 @@ def fingerprint() -> str:
         )
         for name in market.symbols
     ]
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+    return hashlib.sha256(repr(contents).encode()).hexdigest()
 
 
 @pytest.mark.parametrize("hash_seed", ["0", "4711"])
-def test_another_process_says_the_same(hash_seed: str) -> None:
+def test_another_process_gives_the_same_market(hash_seed: str) -> None:
     ours = Path(sample_markets.__file__).parents[3]
     code = "from tests.strandline_sim.market.test_path import fingerprint; print(fingerprint())"
     environment = {
@@ -49,18 +49,18 @@ def test_another_process_says_the_same(hash_seed: str) -> None:
 
 
 @given(sample_markets.symbols, sample_markets.instants)
-def test_what_was_asked_before_does_not_matter(symbol: str, instant: int) -> None:
+def test_earlier_calls_change_nothing(symbol: str, instant: int) -> None:
     fresh = sample_markets.fresh_market()
     assert fresh.trades(symbol, instant, instant + MINUTE) == MARKET.trades(symbol, instant, instant + MINUTE)
     assert fresh.price(symbol, instant) == MARKET.price(symbol, instant)
 
 
-def test_a_symbol_does_not_know_what_else_is_traded() -> None:
+def test_a_symbol_does_not_depend_on_the_others() -> None:
     alone = Market(7, [sample_markets.SOL])
     assert alone.trades("SOL", START, START + HOUR) == MARKET.trades("SOL", START, START + HOUR)
 
 
-def test_another_seed_is_another_market() -> None:
+def test_another_seed_gives_another_market() -> None:
     other = sample_markets.fresh_market(seed=8)
     for name in MARKET.symbols:
         assert other.trades(name, START, START + HOUR) != MARKET.trades(name, START, START + HOUR)
@@ -74,18 +74,18 @@ def test_the_price_is_that_of_the_newest_trade(symbol: str, instant: int) -> Non
         assert MARKET.price(symbol, instant) == before[-1].price
 
 
-def test_a_trade_sets_the_price_at_its_own_instant() -> None:
+def test_a_trade_sets_the_price_at_its_instant() -> None:
     trades = MARKET.trades("MEME", START, START + HOUR)
     last_at = {trade.time: trade.price for trade in trades}
     assert [MARKET.price("MEME", instant) for instant in last_at] == list(last_at.values())
 
 
-def test_trades_follow_each_other_closely_where_nothing_jumps() -> None:
+def test_consecutive_trades_are_close_without_a_gap() -> None:
     prices = [float(trade.price) for trade in MARKET.trades("BTC", START, START + 6 * HOUR)]
     assert max(abs(after / before - 1) for before, after in pairwise(prices)) < 0.01
 
 
-def test_decades_do_not_carry_a_price_away() -> None:
+def test_prices_stay_in_range_over_decades() -> None:
     for spec in sample_markets.SPECS:
         years = range(sample_markets.IN_2015, sample_markets.IN_2090, 365 * DAY)
         changes = [float(MARKET.price(spec.symbol, year) / spec.start_price.decimal) for year in years]
@@ -93,19 +93,19 @@ def test_decades_do_not_carry_a_price_away() -> None:
         assert max(changes) / min(changes) > 1.5, "but it does move"
 
 
-def test_prices_wander_over_months_and_not_only_over_years() -> None:
+def test_prices_move_over_months() -> None:
     prices = [float(MARKET.price("BTC", START - months * 30 * DAY)) for months in range(40)]
     changes = [abs(after / before - 1) for before, after in pairwise(prices)]
     assert 0.06 < sum(changes) / len(changes) < 0.4
 
 
-def test_the_start_price_is_there_at_the_turn_of_2026() -> None:
+def test_the_start_price_is_that_of_january_2026() -> None:
     origin = 1_767_260_160_000
     for spec in sample_markets.SPECS:
         assert float(MARKET.price(spec.symbol, origin + MINUTE)) == pytest.approx(float(spec.start_price), rel=0.05)
 
 
-def test_what_nobody_trades_has_a_fair_price_and_no_candles() -> None:
+def test_a_symbol_without_trades_has_a_fair_price_and_no_candles() -> None:
     dead = Market(1, [perp("DEAD", "20", 2, trades_per_minute=1e-9)])
     assert dead.candles("DEAD", DAY, START - 30 * DAY, START) == []
     assert 5 < dead.price("DEAD", START) < 80
@@ -116,7 +116,7 @@ def test_what_nobody_trades_has_a_fair_price_and_no_candles() -> None:
     )
 
 
-def test_a_follower_moves_with_its_leader() -> None:
+def test_a_symbol_is_correlated_with_its_leader() -> None:
     def moves(symbol: str) -> dict[int, float]:
         return {c.time: float(c.close / c.open) - 1 for c in MARKET.candles(symbol, HOUR, START - 60 * DAY, START)}
 
@@ -132,15 +132,15 @@ def test_a_follower_moves_with_its_leader() -> None:
     assert abs(together("MEME")) < 0.25
 
 
-def test_far_away_is_as_near_as_tomorrow() -> None:
-    """The least of several times each: a ratio, because machines differ."""
+def test_distant_instants_take_no_longer() -> None:
+    """Compared as a ratio of shortest times, because machines differ."""
     near = least_seconds(START)
     assert least_seconds(sample_markets.IN_2015) < 5 * near
     assert least_seconds(sample_markets.IN_2090) < 5 * near
 
 
 def least_seconds(instant: int) -> float:
-    """The shortest of ten first questions."""
+    """Measure the first price of ten fresh markets, and return the shortest time."""
     times = []
     for _ in range(10):
         market = sample_markets.fresh_market()

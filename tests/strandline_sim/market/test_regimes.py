@@ -1,4 +1,4 @@
-"""Each regime shows its character, whatever the seed; a script is followed and the seed goes on around it."""
+"""Each regime has its properties on every seed; scripts are followed, and seeded before and after."""
 
 from itertools import pairwise
 
@@ -20,7 +20,7 @@ def leg(regime: Regime, start: int, hours: int, drift: float, **more: float) -> 
 
 
 def scripted(seed: int, regime: Regime, drift: float = 0.0, hours: int = 72) -> Market:
-    """SOL does nothing else for three days; the hour before is a range."""
+    """Make a market in which SOL has one regime for three days, after an hour of range."""
     legs = [leg(Regime.RANGE, START - HOUR, 1, 0.0), leg(regime, START, hours, drift)]
     return Market(seed, sample_markets.SPECS, {"SOL": legs})
 
@@ -38,7 +38,7 @@ def change(candles: list[Candle]) -> float:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_trends_go_where_they_should_and_pull_back_on_the_way(seed: int) -> None:
+def test_trends_reach_their_drift_with_pullbacks(seed: int) -> None:
     up, down = hourly(scripted(seed, Regime.TREND_UP, 0.3)), hourly(scripted(seed, Regime.TREND_DOWN, -0.3))
     assert 0.2 < change(up) < 0.4
     assert -0.4 < change(down) < -0.2
@@ -56,7 +56,7 @@ def test_a_range_stays_where_it_is(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_crash_falls_fast_and_is_busy(seed: int) -> None:
+def test_a_crash_falls_fast_with_many_trades(seed: int) -> None:
     candles = hourly(scripted(seed, Regime.CRASH, -0.3))
     worst = min(range(len(candles) - 12), key=lambda i: candles[i + 12].close / candles[i].open)
     fall = float(candles[worst + 12].close / candles[worst].open) - 1
@@ -76,7 +76,7 @@ def test_a_gap_jumps_between_two_trades(seed: int, drift: float) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_quiet_has_minutes_without_trades_and_moves_little(seed: int) -> None:
+def test_a_quiet_market_has_minutes_without_trades_and_small_moves(seed: int) -> None:
     quiet, usual = minutely(scripted(seed, Regime.QUIET)), minutely(scripted(seed, Regime.RANGE))
     assert 0.2 < len(quiet) / (72 * 60) < 0.8
     assert sum(c.volume for c in quiet) * 10 < sum(c.volume for c in usual)
@@ -90,8 +90,8 @@ def test_more_is_traded_when_the_price_moves_more() -> None:
     assert sum(c.volume for c in ranked[-third:]) > 1.5 * float(sum(c.volume for c in ranked[:third]))
 
 
-def test_the_seed_knows_every_regime() -> None:
-    """Over years: empty minutes, jumps between trades, and fast falls are all there."""
+def test_a_seeded_path_has_every_regime() -> None:
+    """Over years there are falls, rises, quiet days and busy days."""
     market = sample_markets.fresh_market()
     days = market.candles("BTC", DAY, START - 1200 * DAY, START)
     assert min(change([day]) for day in days) < -0.06
@@ -120,7 +120,7 @@ def test_a_script_is_followed_leg_by_leg(acts: list[tuple[Regime, int, float, fl
         assert float(market.price("SOL", act.end_ms)) == pytest.approx(expected, rel=0.1)
 
 
-def test_a_leg_without_noise_is_a_line() -> None:
+def test_a_leg_without_noise_is_straight() -> None:
     legs = [leg(Regime.QUIET, START, 200, 0.2, noise=0.0)]
     candles = Market(1, [sample_markets.SOL], {"SOL": legs}).candles(
         "SOL", 4 * HOUR, START + 4 * HOUR, START + 192 * HOUR
@@ -128,7 +128,7 @@ def test_a_leg_without_noise_is_a_line() -> None:
     assert all(after.high > before.high for before, after in pairwise(candles))
 
 
-def test_the_seed_goes_on_around_a_script_without_a_jump() -> None:
+def test_seeded_and_scripted_parts_join_without_a_jump() -> None:
     start, end = START + 7 * MINUTE, START + 50 * HOUR + 13 * MINUTE
     legs = [Leg(regime=Regime.TREND_UP, start_ms=start, end_ms=end, drift=0.5)]
     market = Market(3, sample_markets.SPECS, {"BTC": legs})
@@ -142,7 +142,7 @@ def test_the_seed_goes_on_around_a_script_without_a_jump() -> None:
     assert candle_at(market, "BTC", DAY, later - later % DAY) is not None
 
 
-def test_a_script_that_makes_no_sense_is_refused() -> None:
+def test_an_invalid_script_is_refused() -> None:
     first, second = leg(Regime.RANGE, START, 2, 0.0), leg(Regime.RANGE, START + 3 * HOUR, 2, 0.0)
     with pytest.raises(ValueError, match="must start where the one before it ends"):
         Market(1, sample_markets.SPECS, {"BTC": [first, second]})

@@ -1,4 +1,4 @@
-"""A shifted symbol is the same symbol at another time."""
+"""A shifted symbol does the same at another time."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,7 @@ PLAIN = Market(3, PERPS, SCRIPT)
 
 
 @given(st.integers(-5_000, 500_000), st.integers(-300, 300), st.sampled_from(["BTC", "ETH", "kPEPE"]))
-def test_what_happened_then_happens_so_much_later(shift: int, minute: int, symbol: str) -> None:
+def test_everything_happens_later_by_the_shift(shift: int, minute: int, symbol: str) -> None:
     shifted = Market(3, PERPS, SCRIPT, shifts=dict.fromkeys(["BTC", "ETH", "kPEPE"], shift))
     then, now = NOON + minute * MINUTE_MS, NOON + (minute + shift) * MINUTE_MS
     later = shift * MINUTE_MS
@@ -33,7 +33,7 @@ def test_what_happened_then_happens_so_much_later(shift: int, minute: int, symbo
 
 
 @given(st.integers(-5_000, 500_000))
-def test_candles_stay_aligned_and_equal_their_trades(shift: int) -> None:
+def test_shifted_candles_are_aligned_and_equal_their_trades(shift: int) -> None:
     shifted = Market(3, PERPS, SCRIPT, shifts=dict.fromkeys(["BTC", "ETH", "kPEPE"], shift))
     start = (NOON + shift * MINUTE_MS) // (15 * MINUTE_MS) * 15 * MINUTE_MS
     candle = candle_at(shifted, "ETH", 15 * MINUTE_MS, start)

@@ -1,4 +1,4 @@
-"""Trades are the same however the range is cut, in order, on the grid, and each has its own id."""
+"""Trades do not depend on the requested range, and are ordered, on the grid, with unique ids."""
 
 from decimal import Decimal
 from itertools import pairwise
@@ -14,7 +14,7 @@ from tests.strandline_sim.market.sample_markets import DAY, HOUR, MARKET, MINUTE
 
 
 @given(sample_markets.symbols, sample_markets.instants, st.lists(st.integers(0, 20 * MINUTE), max_size=6))
-def test_the_parts_of_a_range_add_up_to_the_whole(symbol: str, start: int, cuts: list[int]) -> None:
+def test_parts_of_a_range_add_up_to_the_whole(symbol: str, start: int, cuts: list[int]) -> None:
     bounds = sorted([start, *(start + cut for cut in cuts), start + 20 * MINUTE])
     parts = [trade for left, right in pairwise(bounds) for trade in MARKET.trades(symbol, left, right)]
     assert parts == MARKET.trades(symbol, start, start + 20 * MINUTE)
@@ -28,7 +28,7 @@ def test_a_range_includes_its_start_and_not_its_end(symbol: str, start: int) -> 
 
 
 @pytest.mark.parametrize("spec", sample_markets.SPECS, ids=lambda spec: spec.symbol)
-def test_order_ids_and_grids(spec: SymbolSpec) -> None:
+def test_trades_are_ordered_with_rising_ids_on_the_grid(spec: SymbolSpec) -> None:
     trades = MARKET.trades(spec.symbol, START, START + 6 * HOUR)
     assert trades
     assert [trade.time for trade in trades] == sorted(trade.time for trade in trades)
@@ -63,6 +63,6 @@ def test_an_empty_range_is_empty() -> None:
 
 
 @pytest.mark.parametrize("bounds", [(START + 1, START), (-1, START), (START, 200 * 365 * DAY)])
-def test_a_range_that_cannot_be_is_refused(bounds: tuple[int, int]) -> None:
+def test_a_range_outside_of_the_market_is_refused(bounds: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="exists from 1970 to 2097"):
         MARKET.trades("BTC", *bounds)
