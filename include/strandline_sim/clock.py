@@ -1,4 +1,4 @@
-"""The simulators' time: runs at any speed, or stands still until a test steps it."""
+"""The simulation's clock: it runs at any speed, or stands still until it is stepped."""
 
 import asyncio
 import heapq
@@ -15,12 +15,12 @@ class Clock(ABC):
     _pin: int | None = None
 
     def now(self) -> int:
-        """What time it is."""
+        """Return the current time."""
         return self._time() if self._pin is None else self._pin
 
     @contextmanager
     def pinned(self, instant: int) -> Iterator[None]:
-        """Within the block it is exactly this instant, so that all of one command happens at one time."""
+        """Stop the clock at this instant within the block, so that all of a command happens at one time."""
         before, self._pin = self._pin, instant
         try:
             yield
@@ -29,15 +29,15 @@ class Clock(ABC):
 
     @abstractmethod
     def _time(self) -> int:
-        """What time it is when it is not pinned."""
+        """Return the current time of a clock that is not pinned."""
 
     @abstractmethod
     async def wait_until(self, instant: int) -> None:
-        """Return when it is so late; at once if it is already."""
+        """Wait until this instant; return immediately if it has passed."""
 
 
 class RunningClock(Clock):
-    """Goes on by itself, `speed` times as fast as the wall's."""
+    """Runs by itself, `speed` times as fast as real time."""
 
     def __init__(self, start: int, speed: float = 1.0) -> None:
         if not speed > 0:
@@ -50,13 +50,13 @@ class RunningClock(Clock):
         return self._start + int((time.monotonic_ns() - self._started) * self.speed) // 1_000_000
 
     async def wait_until(self, instant: int) -> None:
-        """Return when it is so late."""
+        """Wait until this instant."""
         while (left := instant - self.now()) > 0:
             await asyncio.sleep(left / 1000 / self.speed)
 
 
 class SteppedClock(Clock):
-    """Stands still until `step`; whoever waits is woken in the order of the instants waited for."""
+    """Stands still until `step`; waiting tasks are woken in the order of their instants."""
 
     def __init__(self, start: int) -> None:
         self._now = start
@@ -67,14 +67,14 @@ class SteppedClock(Clock):
         return self._now
 
     async def wait_until(self, instant: int) -> None:
-        """Return when a step has come so far."""
+        """Wait until a step reaches this instant."""
         if instant > self._now:
             future = asyncio.get_running_loop().create_future()
             heapq.heappush(self._waiting, (instant, next(self._order), future))
             await future
 
     async def step(self, milliseconds: int) -> None:
-        """Go on; stop at each instant that somebody waits for, and let them act before time goes on."""
+        """Advance, with a stop at each instant that a task waits for, so that it runs at that time."""
         if milliseconds < 0:
             raise ValueError("time does not go back")
         end = self._now + milliseconds

@@ -22,38 +22,41 @@ if TYPE_CHECKING:
 
 def sim(
     seed: Annotated[int, typer.Option(help="The same seed gives the same market.")] = 1,
-    symbols: Annotated[str, typer.Option(help="Perps to list, such as BTC,ETH; without it all that are known.")] = "",
-    scenario: Annotated[
-        str, typer.Option(help="A prepared market, such as demo, which lists its own symbols and moves as scripted.")
-    ] = "",
+    symbols: Annotated[str, typer.Option(help="Perps to list, such as BTC,ETH; by default all that are known.")] = "",
+    scenario: Annotated[str, typer.Option(help="A scenario, such as demo: its own symbols with scripted prices.")] = "",
     scenario_start: Annotated[
-        datetime | None, typer.Option(help="When the scenario starts, UTC, in whole minutes; without it now.")
+        datetime | None, typer.Option(help="Start of the scenario, UTC, in whole minutes; by default now.")
     ] = None,
-    made_up: Annotated[int, typer.Option(help="List so many perps with invented names besides.", min=0, max=2000)] = 0,
-    speed: Annotated[float, typer.Option(help="How fast the venues' clock runs: 60 makes a minute of a second.")] = 1.0,
+    made_up: Annotated[int, typer.Option(help="Number of additional perps with invented names.", min=0, max=2000)] = 0,
+    speed: Annotated[float, typer.Option(help="Speed of the venues' clock: at 60 a minute takes a second.")] = 1.0,
     stepped: Annotated[
         bool, typer.Option("--stepped", help="The clock stands still until POST /clock/step on the control port.")
     ] = False,
-    start: Annotated[datetime | None, typer.Option(help="When the venues' clock starts, UTC; without it now.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option(help="Start time of the venues' clock, UTC; by default now.")
+    ] = None,
     starting_usdc: Annotated[
-        str, typer.Option(help="USDC that a Hyperliquid address has when a client first asks about it.")
+        str, typer.Option(help="USDC that an unknown Hyperliquid address gets when a client first asks about it.")
     ] = "10000",
     faults: Annotated[Path | None, typer.Option(help="A fault script, in TOML: see docs/simulated-venues.md.")] = None,
     fault_chance: Annotated[
         float, typer.Option(help="The chance of each kind of fault at any request.", min=0, max=1)
     ] = 0.0,
-    tape: Annotated[Path | None, typer.Option(help="Write everything that happens to this file, a line each.")] = None,
+    tape: Annotated[Path | None, typer.Option(help="Write every event to this file, one JSON line each.")] = None,
     state: Annotated[
         Path | None,
-        typer.Option(help="Record clients' commands in this file; a start with the same file restores everything."),
+        typer.Option(help="Record clients' commands in this file; a start with the same file restores the simulation."),
     ] = None,
     unlimited: Annotated[
-        bool, typer.Option("--unlimited", help="No rate limits; with --speed, --start or --stepped there are none.")
+        bool,
+        typer.Option("--unlimited", help="Switch rate limits off; with --speed, --start or --stepped there are none."),
     ] = False,
-    hyperliquid_port: Annotated[int, typer.Option(help="REST and WebSocket; 0 takes any free port.")] = 3001,
-    solana_port: Annotated[int, typer.Option(help="JSON-RPC.")] = 8899,
-    jupiter_port: Annotated[int, typer.Option(help="Jupiter's API.")] = 3002,
-    control_port: Annotated[int, typer.Option(help="Tape, journal, clock, faults and deposits.")] = 3003,
+    hyperliquid_port: Annotated[int, typer.Option(help="Port of REST and WebSocket; 0 takes any free port.")] = 3001,
+    solana_port: Annotated[int, typer.Option(help="Port of JSON-RPC.")] = 8899,
+    jupiter_port: Annotated[int, typer.Option(help="Port of Jupiter's API.")] = 3002,
+    control_port: Annotated[
+        int, typer.Option(help="Port to control the simulation: tape, journal, clock, faults and deposits.")
+    ] = 3003,
 ) -> None:
     """Simulate Hyperliquid, Solana and Jupiter on this machine, over their real protocols.
 
@@ -70,7 +73,7 @@ def sim(
 
     from strandline.model.record import require
     from strandline_sim.clock import RunningClock, SteppedClock
-    from strandline_sim.commands import restore
+    from strandline_sim.command_log import restore
     from strandline_sim.symbols import made_up_perps
     from strandline_sim.world import Ports, World
 
@@ -82,10 +85,10 @@ def sim(
         require(reproducible or not state, "--state needs a clock in real time and no faults")
         with ExitStack() as files:
             clock = SteppedClock(start_ms) if stepped else RunningClock(start_ms, speed)
-            state_file = files.enter_context(_opened(state)) if state else None
+            state_file = files.enter_context(_open_state_file(state)) if state else None
             tape_file = files.enter_context(tape.open("wb")) if tape else None
-            perps = [*_chosen(symbols), *made_up_perps(made_up)]
-            prepared = _prepared(scenario, scenario_start, start_ms)
+            perps = [*_selected_perps(symbols), *made_up_perps(made_up)]
+            prepared = _scenario_market(scenario, scenario_start, start_ms)
 
             def make() -> World:
                 return World(
@@ -94,12 +97,12 @@ def sim(
                     perps=prepared.perps if prepared else perps,
                     scenario=prepared.scenario if prepared else None,
                     shifts=prepared.shifts if prepared else None,
-                    rules=_rules(faults, fault_chance),
+                    rules=_fault_rules(faults, fault_chance),
                     tape=tape_file,
-                    starting_usdc=_amount(starting_usdc) or None,
+                    starting_usdc=_parse_amount(starting_usdc) or None,
                     real_time=real_time,
                     limited=not unlimited,
-                    commands=state_file,
+                    command_file=state_file,
                 )
 
             if state_file is None:
@@ -113,7 +116,7 @@ def sim(
                     "scenario_start": scenario_start.isoformat() if scenario_start else "",
                 }
                 world, commands = restore(state_file, clock, options, make)
-                world.commands.repeat(commands)
+                world.command_log.replay(commands)
             asyncio.run(_serve(world, ports))
     except OSError as error:
         remedy = "choose other ports (0 for any free one), and a tape and a state that can be written"
@@ -127,14 +130,14 @@ def _milliseconds(instant: datetime) -> int:
 
 
 @contextmanager
-def _opened(state: Path) -> "Iterator[BinaryIO]":
+def _open_state_file(state: Path) -> "Iterator[BinaryIO]":
     """Open for reading and appending; an empty file is created."""
     state.touch()
     with state.open("r+b") as file:
         yield file
 
 
-def _prepared(scenario: str, starts: datetime | None, now_ms: int) -> "PreparedMarket | None":
+def _scenario_market(scenario: str, starts: datetime | None, now_ms: int) -> "PreparedMarket | None":
     from strandline_sim.prepared_markets import prepared_market
 
     if not scenario:
@@ -142,7 +145,7 @@ def _prepared(scenario: str, starts: datetime | None, now_ms: int) -> "PreparedM
     return prepared_market(scenario, _milliseconds(starts) if starts else now_ms // 60_000 * 60_000)
 
 
-def _chosen(symbols: str) -> "list[SymbolSpec]":
+def _selected_perps(symbols: str) -> "list[SymbolSpec]":
     from strandline_sim.symbols import PERPS
 
     known = {spec.symbol: spec for spec in PERPS}
@@ -153,7 +156,7 @@ def _chosen(symbols: str) -> "list[SymbolSpec]":
     return [known[name] for name in names]
 
 
-def _amount(text: str) -> Decimal:
+def _parse_amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
     except InvalidOperation:
@@ -163,12 +166,12 @@ def _amount(text: str) -> Decimal:
     return amount
 
 
-def _rules(script: Path | None, chance: float) -> "list[Rule]":
-    from strandline_sim.faults import everywhere, read_script
+def _fault_rules(script: Path | None, chance: float) -> "list[Rule]":
+    from strandline_sim.faults import random_faults, read_script
 
     return [
         *(read_script(script.read_text(encoding="utf-8")) if script else []),
-        *(everywhere(chance) if chance else []),
+        *(random_faults(chance) if chance else []),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The control port: the tape, the journal, the clock and the faults, for tests and people. Clients never see it."""
+"""The control port: tape, journal, clock, faults and deposits, for tests and people; trading clients do not use it."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
@@ -16,9 +16,9 @@ from strandline_sim.web import json_response
 
 
 class Deposit(msgspec.Struct, forbid_unknown_fields=True):
-    """Money from outside: USDC for a Hyperliquid address, or SOL and raw token amounts for a Solana wallet.
+    """A deposit: USDC for a Hyperliquid address, or SOL and raw token amounts for a Solana wallet.
 
-    `once` gives nothing to an address that had something already.
+    With `once` it is skipped if the account exists already.
     """
 
     address: str
@@ -29,13 +29,13 @@ class Deposit(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Step(msgspec.Struct, forbid_unknown_fields=True):
-    """How far time goes on."""
+    """How far to advance the clock."""
 
     milliseconds: int
 
 
 class Simulation(Protocol):
-    """What the control port controls; `strandline_sim.world.World` is one."""
+    """What the control port needs of a simulation; implemented by `strandline_sim.world.World`."""
 
     clock: Clock
     tape: Tape
@@ -48,25 +48,25 @@ class Simulation(Protocol):
 
 
 def control_app(simulation: Simulation) -> web.Application:
-    """The routes; each answers JSON, and 400 with the reason for what makes no sense."""
-    control = _Control(simulation)
-    app = web.Application(middlewares=[_in_words])
+    """Make the application: its routes return JSON, and 400 with the reason for an invalid request."""
+    handlers = _Handlers(simulation)
+    app = web.Application(middlewares=[_errors_as_json])
     app.add_routes(
         [
-            web.get("/tape", control.tape),
-            web.get("/journal", control.journal),
-            web.get("/clock", control.clock),
-            web.post("/clock/step", control.step),
-            web.post("/faults", control.add_fault),
-            web.delete("/faults", control.clear_faults),
-            web.post("/deposit", control.deposit),
+            web.get("/tape", handlers.tape),
+            web.get("/journal", handlers.journal),
+            web.get("/clock", handlers.clock),
+            web.post("/clock/step", handlers.step),
+            web.post("/faults", handlers.add_fault),
+            web.delete("/faults", handlers.clear_faults),
+            web.post("/deposit", handlers.deposit),
         ]
     )
     return app
 
 
 @web.middleware
-async def _in_words(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type
+async def _errors_as_json(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401  aiohttp's own type
     try:
         answer: web.StreamResponse = await handler(request)
     except (ValueError, KeyError, InvalidOperation) as error:
@@ -74,12 +74,12 @@ async def _in_words(request: web.Request, handler: Any) -> web.StreamResponse:  
     return answer
 
 
-class _Control:
+class _Handlers:
     def __init__(self, simulation: Simulation) -> None:
         self._simulation = simulation
 
     async def tape(self, request: web.Request) -> web.Response:
-        """JSON lines; `?venue=`, `?kind=` and `?after=NUMBER` narrow it."""
+        """Return the tape as JSON lines, filtered by `?venue=`, `?kind=` and `?after=NUMBER`."""
         self._simulation.sync()
         query = request.query
         found = self._simulation.tape.entries(
@@ -88,17 +88,17 @@ class _Control:
         return web.Response(body=b"".join(entry.line() for entry in found), content_type="application/jsonl")
 
     async def journal(self, _: web.Request) -> web.Response:
-        """What was injected."""
+        """Return the injected faults."""
         return json_response([line._asdict() for line in self._simulation.faults.journal])
 
     async def clock(self, _: web.Request) -> web.Response:
-        """What time it is."""
+        """Return the current time."""
         return json_response(
             {"now": self._simulation.clock.now(), "stepped": isinstance(self._simulation.clock, SteppedClock)}
         )
 
     async def step(self, request: web.Request) -> web.Response:
-        """Let time go on."""
+        """Advance the clock."""
         clock = self._simulation.clock
         if not isinstance(clock, SteppedClock):
             raise ValueError("this clock runs by itself; start with --stepped")  # noqa: TRY004  a wrong request
@@ -107,22 +107,22 @@ class _Control:
         return await self.clock(request)
 
     async def add_fault(self, request: web.Request) -> web.Response:
-        """Order one more fault."""
+        """Add a fault rule."""
         self._simulation.faults.add(msgspec.json.decode(await request.read(), type=Rule))
         return json_response({"ok": True})
 
     async def clear_faults(self, _: web.Request) -> web.Response:
-        """No more faults."""
+        """Remove all fault rules."""
         self._simulation.faults.clear()
         return json_response({"ok": True})
 
     async def deposit(self, request: web.Request) -> web.Response:
-        """Give an account something to trade with."""
-        gift = msgspec.json.decode(await request.read(), type=Deposit)
+        """Deposit money into an account."""
+        deposit = msgspec.json.decode(await request.read(), type=Deposit)
         hyperliquid, solana = self._simulation.hyperliquid, self._simulation.solana
-        if gift.usdc is not None:
-            if not (gift.once and hyperliquid.exchange.account(gift.address.lower())):
-                hyperliquid.deposit(gift.address, Decimal(gift.usdc))
-        elif not (gift.once and solana.accounts.get(Pubkey.from_string(gift.address))):
-            solana.fund(Pubkey.from_string(gift.address), gift.sol, gift.tokens)
+        if deposit.usdc is not None:
+            if not (deposit.once and hyperliquid.exchange.account(deposit.address.lower())):
+                hyperliquid.deposit(deposit.address, Decimal(deposit.usdc))
+        elif not (deposit.once and solana.accounts.get(Pubkey.from_string(deposit.address))):
+            solana.fund(Pubkey.from_string(deposit.address), deposit.sol, deposit.tokens)
         return json_response({"ok": True})

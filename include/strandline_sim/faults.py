@@ -1,4 +1,4 @@
-"""Faults on command: by a script, by a seed, or ordered while it runs. A journal says what was injected."""
+"""Injects faults: from a script, at random, or added at run time. A journal records what was injected."""
 
 import random
 import tomllib
@@ -13,7 +13,7 @@ from strandline.model.record import Record, require
 
 
 class FaultKind(StrEnum):
-    """What can go wrong."""
+    """The kinds of faults."""
 
     REFUSE = "refuse"
     DELAY = "delay"
@@ -34,7 +34,7 @@ class FaultKind(StrEnum):
     NODE_BEHIND = "node_behind"
 
 
-_TYPICAL: Final = {
+_RANDOM_KINDS: Final = {
     FaultKind.REFUSE: (0.0,),
     FaultKind.DELAY: (400.0,),
     FaultKind.DROP_REQUEST: (0.0,),
@@ -48,15 +48,15 @@ _TYPICAL: Final = {
     FaultKind.REPLAY: (0.0,),
     FaultKind.NODE_BEHIND: (0.0,),
 }
-"""With values that make sense anywhere; the others need a script that means something by them."""
+"""The kinds that can be injected at random, each with its values; the others need a script."""
 
 
 class Rule(Record, frozen=True, kw_only=True):
-    """One fault: on which routes, which of the matching requests, and how.
+    """A rule that selects requests and injects a fault into them.
 
     `route` is a pattern such as `hyperliquid/exchange/order` or `solana/*`. The first `after` matching requests pass,
-    then `times` of them are hit (None: all), each with `chance`. `value` is milliseconds, a status, or a fraction,
-    as the kind needs it. A `down` lasts `value` milliseconds, for all that matches.
+    then `times` of them are hit (None: all), each with probability `chance`. `value` is milliseconds, a status or a
+    fraction, depending on the kind. A `down` hits every matching request for `value` milliseconds.
     """
 
     route: str
@@ -72,31 +72,30 @@ class Rule(Record, frozen=True, kw_only=True):
 
 
 def read_script(text: str) -> list[Rule]:
-    """Rules from TOML, a `[[fault]]` each; what is wrong is told with its place."""
+    """Read rules from TOML, one `[[fault]]` each; raise ValueError with the location of a mistake."""
     try:
-        told = tomllib.loads(text)
-        return msgspec.convert(told, Script).fault
+        return msgspec.convert(tomllib.loads(text), Script).fault
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"this is no fault script: {error}") from error
 
 
-def everywhere(chance: float) -> list[Rule]:
-    """Each fault that a request can survive or not, on every route, again and again, each with this chance."""
+def random_faults(chance: float) -> list[Rule]:
+    """Make rules that inject each random kind on every route with this probability."""
     return [
         Rule(route="*", kind=kind, times=None, chance=chance, value=value)
-        for kind, values in _TYPICAL.items()
+        for kind, values in _RANDOM_KINDS.items()
         for value in values
     ]
 
 
 class Script(Record, frozen=True, kw_only=True):
-    """The form of a fault script."""
+    """A fault script."""
 
     fault: list[Rule]
 
 
-class Injected(NamedTuple):
-    """One line of the journal."""
+class InjectedFault(NamedTuple):
+    """A fault that was injected."""
 
     at: int
     route: str
@@ -105,34 +104,34 @@ class Injected(NamedTuple):
 
 
 class Faults:
-    """Decides for each request whether something goes wrong, always the same for the same seed and requests."""
+    """Decides for each request whether to inject a fault; the same seed and requests give the same faults."""
 
     def __init__(self, rules: Iterable[Rule] = (), seed: int = 0) -> None:
-        self.journal: list[Injected] = []
+        self.journal: list[InjectedFault] = []
         self._random = random.Random(seed)  # noqa: S311  repeatable on purpose
-        self._rules: list[_Counted] = [_Counted(rule) for rule in rules]
+        self._rules: list[_RuleState] = [_RuleState(rule) for rule in rules]
 
     def add(self, rule: Rule) -> None:
-        """Order another fault; it is asked after the ones before it."""
-        self._rules.append(_Counted(rule))
+        """Add a rule after the others."""
+        self._rules.append(_RuleState(rule))
 
     def clear(self) -> None:
-        """No more faults; the journal stays."""
+        """Remove all rules; the journal stays."""
         self._rules.clear()
 
-    def on(self, route: str, at: int, kinds: Iterable[FaultKind] = tuple(FaultKind)) -> Rule | None:
-        """The fault that hits this request, of the kinds that can happen here; it is in the journal already."""
+    def inject(self, route: str, at: int, kinds: Iterable[FaultKind] = tuple(FaultKind)) -> Rule | None:
+        """Return the first rule of these kinds that hits this request, if any, and record it in the journal."""
         possible = frozenset(kinds)
-        for counted in self._rules:
-            rule = counted.rule
-            if rule.kind in possible and fnmatchcase(route, rule.route) and counted.hits(at, self._random):
-                self.journal.append(Injected(at, route, rule.kind, rule.value))
+        for state in self._rules:
+            rule = state.rule
+            if rule.kind in possible and fnmatchcase(route, rule.route) and state.hits(at, self._random):
+                self.journal.append(InjectedFault(at, route, rule.kind, rule.value))
                 return rule
         return None
 
 
-class _Counted:
-    """A rule, and how often it has matched and hit."""
+class _RuleState:
+    """A rule with the number of its matches and hits."""
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
@@ -140,13 +139,13 @@ class _Counted:
         self._hit = 0
         self._down_until = 0
 
-    def hits(self, at: int, chance: random.Random) -> bool:
+    def hits(self, at: int, rng: random.Random) -> bool:
         if at < self._down_until:
             return True
         self._matched += 1
         if self._matched <= self.rule.after or (self.rule.times is not None and self._hit >= self.rule.times):
             return False
-        if self.rule.chance < 1 and chance.random() >= self.rule.chance:
+        if self.rule.chance < 1 and rng.random() >= self.rule.chance:
             return False
         self._hit += 1
         if self.rule.kind is FaultKind.DOWN:

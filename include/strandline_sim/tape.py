@@ -1,4 +1,4 @@
-"""The tape: what each venue truly did, in order. Tests and reconciliations read it; clients never see it."""
+"""The tape: a log of everything that the venues did, in order, to compare clients' books with."""
 
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
@@ -7,7 +7,7 @@ from strandline.model.canonical import canonical_bytes
 
 
 class Entry(NamedTuple):
-    """One thing that happened; `data` is plain JSON, with money as text."""
+    """An event; `data` is JSON, with amounts as text."""
 
     number: int
     at: int
@@ -16,19 +16,19 @@ class Entry(NamedTuple):
     data: dict[str, Any]
 
     def line(self) -> bytes:
-        """Its one spelling: the same run gives the same bytes."""
+        """Encode as a line of canonical JSON: the same run gives the same bytes."""
         return canonical_bytes(self._asdict()) + b"\n"
 
 
 class Tape:
-    """Append-only, in memory, and in a file where one is given."""
+    """An append-only log in memory and, if given, in a file."""
 
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._entries: list[Entry] = []
         self._file = file
 
     def append(self, at: int, venue: str, kind: str, data: dict[str, Any]) -> Entry:
-        """Write down what happened."""
+        """Append an event."""
         entry = Entry(len(self._entries) + 1, at, venue, kind, data)
         self._entries.append(entry)
         if self._file is not None:
@@ -37,7 +37,7 @@ class Tape:
         return entry
 
     def entries(self, *, venue: str | None = None, kind: str | None = None, after: int = 0) -> Iterator[Entry]:
-        """In order; `after` is the number of the last one that is known already."""
+        """Yield the entries after number `after`, of this venue and kind if given."""
         for entry in self._entries[after:]:
             if (venue is None or entry.venue == venue) and (kind is None or entry.kind == kind):
                 yield entry

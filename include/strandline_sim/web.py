@@ -1,4 +1,4 @@
-"""What the simulated venues' HTTP servers share: faults between the client and the venue, and JSON."""
+"""Shared parts of the venues' HTTP servers: JSON responses, and faults between client and venue."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,55 +14,55 @@ from strandline_sim.faults import FaultKind, Faults, Rule
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RouteOf = Callable[[web.Request, bytes], str]
 
-_BEFORE: Final = (FaultKind.DOWN, FaultKind.REFUSE, FaultKind.DROP_REQUEST, FaultKind.STATUS, FaultKind.DELAY)
-_AFTER: Final = (FaultKind.DROP_ANSWER, FaultKind.STATUS_AFTER, FaultKind.MALFORMED, FaultKind.ANSWER_TWICE)
+_FAULTS_BEFORE: Final = (FaultKind.DOWN, FaultKind.REFUSE, FaultKind.DROP_REQUEST, FaultKind.STATUS, FaultKind.DELAY)
+_FAULTS_AFTER: Final = (FaultKind.DROP_ANSWER, FaultKind.STATUS_AFTER, FaultKind.MALFORMED, FaultKind.ANSWER_TWICE)
 
 
 def json_response(data: object, status: int = 200) -> web.Response:
-    """A JSON answer; `data` may be anything that msgspec writes."""
+    """Make a JSON response of anything that msgspec can encode."""
     return web.Response(body=msgspec.json.encode(data), status=status, content_type="application/json")
 
 
 def fault_middleware(faults: Faults, clock: Clock, route_of: RouteOf) -> Middleware:
-    """Faults that need no knowledge of the venue: the request never arrives, or the answer never does.
+    """Make a middleware that injects the faults of the connection, before and after the venue handles a request.
 
-    A venue's own faults (partial fills, forks, …) are asked for by the venue.
+    Faults within a venue (partial fills, forks, …) are injected by the venue.
     """
-    turn = asyncio.Event()
+    next_handled = asyncio.Event()
 
     @web.middleware
-    async def meddle(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
         route = route_of(request, await request.read())
-        before = faults.on(route, clock.now(), _BEFORE)
+        before = faults.inject(route, clock.now(), _FAULTS_BEFORE)
         if before is not None:
-            refused = await _before(before, request, clock)
+            refused = await _inject_before(before, request, clock)
             if refused is not None:
                 return refused
-        if faults.on(route, clock.now(), (FaultKind.REORDER,)) is not None:
-            turn.clear()
-            await turn.wait()  # until the next request has been answered
-        after = faults.on(route, clock.now(), _AFTER)
+        if faults.inject(route, clock.now(), (FaultKind.REORDER,)) is not None:
+            next_handled.clear()
+            await next_handled.wait()
+        after = faults.inject(route, clock.now(), _FAULTS_AFTER)
         answer = await handler(request)
         if after is not None and after.kind is FaultKind.ANSWER_TWICE:
-            answer = await handler(request)  # delivered twice: the venue sees it twice, the client its second answer
-        turn.set()
-        return answer if after is None else _after(after, request, answer)
+            answer = await handler(request)  # the venue gets the request twice, the client the second answer
+        next_handled.set()
+        return answer if after is None else _inject_after(after, request, answer)
 
-    return meddle
+    return inject_faults
 
 
-async def _before(rule: Rule, request: web.Request, clock: Clock) -> web.StreamResponse | None:
+async def _inject_before(rule: Rule, request: web.Request, clock: Clock) -> web.StreamResponse | None:
     if rule.kind is FaultKind.DELAY:
         await clock.wait_until(clock.now() + int(rule.value))
         return None
     if rule.kind is FaultKind.STATUS:
         return _status(int(rule.value))
-    return _hang_up(request)
+    return _drop_connection(request)
 
 
-def _after(rule: Rule, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
+def _inject_after(rule: Rule, request: web.Request, answer: web.StreamResponse) -> web.StreamResponse:
     if rule.kind is FaultKind.DROP_ANSWER:
-        return _hang_up(request)
+        return _drop_connection(request)
     if rule.kind is FaultKind.STATUS_AFTER:
         return _status(int(rule.value))
     if rule.kind is FaultKind.MALFORMED and isinstance(answer, web.Response) and isinstance(answer.body, bytes):
@@ -71,14 +71,14 @@ def _after(rule: Rule, request: web.Request, answer: web.StreamResponse) -> web.
 
 
 def _status(status: int) -> web.Response:
-    """As the venues do: 429 with the body `null`, a gateway's page otherwise."""
+    """Make a response as venues do: `null` for 429, else a gateway's HTML page."""
     if status == 429:
         return json_response(None, 429)
     return web.Response(text=f"<html><body>{status}</body></html>", status=status, content_type="text/html")
 
 
-def _hang_up(request: web.Request) -> web.Response:
-    """Cut the connection: to the client the request's fate is unknown."""
+def _drop_connection(request: web.Request) -> web.Response:
+    """Cut the connection without a response."""
     if request.transport is not None:
         request.transport.abort()
     return web.Response()

@@ -1,4 +1,4 @@
-"""The whole simulation: one market, one clock, one tape, and the venues that share them."""
+"""The whole simulation: the venues, and the market, clock and tape that they share."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -8,7 +8,7 @@ from aiohttp import web
 
 from strandline.model.record import Record
 from strandline_sim.clock import Clock
-from strandline_sim.commands import Commands
+from strandline_sim.command_log import CommandLog
 from strandline_sim.control import control_app
 from strandline_sim.faults import Faults, Rule
 from strandline_sim.hyperliquid.limits import Limits
@@ -21,7 +21,7 @@ from strandline_sim.tape import Tape
 
 
 class Ports(Record, frozen=True, kw_only=True):
-    """Where to listen; 0 is any free port."""
+    """The ports to listen on; 0 is any free port."""
 
     hyperliquid: int = 0
     solana: int = 0
@@ -30,7 +30,7 @@ class Ports(Record, frozen=True, kw_only=True):
 
 
 class Endpoints(NamedTuple):
-    """Where it listens."""
+    """The URLs of the servers."""
 
     hyperliquid: str
     solana: str
@@ -39,7 +39,7 @@ class Endpoints(NamedTuple):
 
 
 class World:
-    """`start` it and point any client at its endpoints; `stop` ends it."""
+    """The simulated venues; `start` serves them, `stop` ends that."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class World:
         real_time: bool = True,
         limited: bool = True,
         shifts: Mapping[str, int] | None = None,
-        commands: BinaryIO | None = None,
+        command_file: BinaryIO | None = None,
     ) -> None:
-        """With `real_time` clients share the venues' clock: nonces must be near it, and `limited` holds rate limits."""
+        """With `real_time` nonces must be near the clock's time, and with `limited` rate limits apply."""
         limited = limited and real_time
         self.clock = clock
-        self.commands = Commands(clock, commands, self._settled)
+        self.command_log = CommandLog(clock, command_file, self._synced_tape_length)
         self.tape = Tape(tape)
         self.faults = Faults(rules, seed)
         self.market = market_of(seed, perps, scenario, shifts)
@@ -71,7 +71,7 @@ class World:
             starting_usdc=starting_usdc,
             limits=Limits() if limited else Limits.none(),
             nonce_window=real_time,
-            commands=self.commands,
+            command_log=self.command_log,
         )
         plans = Plans() if limited else Plans(keyless=None)
         self.solana = SolanaVenue(
@@ -82,12 +82,12 @@ class World:
             DEFAULT_TOKENS,
             seed=seed,
             plans=plans,
-            commands=self.commands,
+            command_log=self.command_log,
         )
         self._control: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", ports: Ports | None = None) -> Endpoints:
-        """Listen on all of them."""
+        """Start all servers."""
         ports = ports or Ports()
         hyperliquid = await self.hyperliquid.start(host, ports.hyperliquid)
         solana = await self.solana.start(host, ports.solana, ports.jupiter)
@@ -98,18 +98,18 @@ class World:
         return Endpoints(hyperliquid, solana.rpc, solana.jupiter, control)
 
     async def stop(self) -> None:
-        """Close everything."""
+        """Stop all servers."""
         if self._control is not None:
             await self._control.cleanup()
         await self.solana.stop()
         await self.hyperliquid.stop()
 
-    def _settled(self) -> int:
+    def _synced_tape_length(self) -> int:
         self.sync()
         return len(self.tape)
 
     def sync(self) -> None:
-        """Bring the venues to the clock's time, as any request would."""
+        """Bring the venues to the clock's time, as any request does."""
         self.hyperliquid.advance()
         self.solana.chain.sync()
 
@@ -120,12 +120,12 @@ def market_of(
     scenario: Scenario | None = None,
     shifts: Mapping[str, int] | None = None,
 ) -> Market:
-    """The market that both venues of such a box follow."""
+    """Make the market of the perps and of the chain's tokens."""
     return Market(seed, _with_tokens(perps), scenario, shifts=shifts)
 
 
 def _with_tokens(perps: Sequence[SymbolSpec]) -> list[SymbolSpec]:
-    """The perps, and what the chain's tokens follow: each symbol once, and SOL in any case."""
+    """Add the symbols whose prices the chain's tokens follow, unless they are among the perps."""
     known = {spec.symbol for spec in perps}
     return [*perps, *(spec for spec in (*PERPS, *TOKENS) if spec.symbol not in known and _on_chain(spec.symbol))]
 

@@ -1,4 +1,4 @@
-"""Time that a test can hold in its hand."""
+"""Clocks: running and stepped."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from strandline_sim.clock import RunningClock, SteppedClock
 
 
 @given(st.lists(st.integers(0, 50), max_size=8), st.lists(st.integers(0, 20), max_size=8))
-def test_steps_wake_everybody_in_order_and_at_their_instant(waits: list[int], steps: list[int]) -> None:
+def test_a_step_wakes_every_task_in_order_at_its_instant(waits: list[int], steps: list[int]) -> None:
     async def run() -> tuple[list[tuple[int, int]], int]:
         clock = SteppedClock(1000)
         woken: list[tuple[int, int]] = []
@@ -35,7 +35,7 @@ def test_steps_wake_everybody_in_order_and_at_their_instant(waits: list[int], st
     assert [at for _, at in woken] == sorted(at for _, at in woken)
 
 
-def test_who_waits_again_within_a_step_is_woken_within_it() -> None:
+def test_a_task_that_waits_again_is_woken_in_the_same_step() -> None:
     async def run() -> list[int]:
         clock = SteppedClock(0)
         beats: list[int] = []
@@ -59,7 +59,7 @@ def test_time_does_not_go_back() -> None:
         asyncio.run(SteppedClock(0).step(-1))
 
 
-def test_a_running_clock_runs_as_fast_as_it_is_told() -> None:
+def test_a_running_clock_has_its_speed() -> None:
     async def run() -> tuple[int, int, int]:
         fast = RunningClock(0, speed=1000)
         slow = RunningClock(0, speed=10)
@@ -74,6 +74,6 @@ def test_a_running_clock_runs_as_fast_as_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("speed", [0, -1, float("nan")])
-def test_a_speed_that_is_none_is_refused(speed: float) -> None:
+def test_an_invalid_speed_is_refused(speed: float) -> None:
     with pytest.raises(ValueError, match="speed must be above zero"):
         RunningClock(0, speed)

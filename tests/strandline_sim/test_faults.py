@@ -1,10 +1,10 @@
-"""Faults hit what they are told to hit, and the journal says so."""
+"""Fault rules hit the requests that they select, and the journal records them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strandline_sim.faults import FaultKind, Faults, Rule, everywhere, read_script
+from strandline_sim.faults import FaultKind, Faults, Rule, random_faults, read_script
 
 kinds = st.sampled_from(FaultKind)
 rules = st.builds(
@@ -21,16 +21,16 @@ requests = st.lists(st.sampled_from(["hl/order", "hl/info", "sol/send"]), max_si
 @given(st.lists(rules, max_size=4), requests, st.integers(0, 99))
 def test_the_same_seed_and_requests_give_the_same_faults(given_rules: list[Rule], routes: list[str], seed: int) -> None:
     one, other = Faults(given_rules, seed), Faults(given_rules, seed)
-    assert [one.on(route, at) for at, route in enumerate(routes)] == [
-        other.on(route, at) for at, route in enumerate(routes)
+    assert [one.inject(route, at) for at, route in enumerate(routes)] == [
+        other.inject(route, at) for at, route in enumerate(routes)
     ]
     assert one.journal == other.journal
 
 
 @given(rules, requests)
-def test_a_rule_skips_then_hits_so_often_and_everything_is_in_the_journal(rule: Rule, routes: list[str]) -> None:
+def test_a_rule_skips_then_hits_and_the_journal_records_it(rule: Rule, routes: list[str]) -> None:
     faults = Faults([rule])
-    hit = [at for at, route in enumerate(routes) if faults.on(route, at) is not None]
+    hit = [at for at, route in enumerate(routes) if faults.inject(route, at) is not None]
     matching = [
         at
         for at, route in enumerate(routes)
@@ -44,31 +44,31 @@ def test_a_rule_skips_then_hits_so_often_and_everything_is_in_the_journal(rule: 
     assert [(line.at, line.route, line.kind) for line in faults.journal] == [(at, routes[at], rule.kind) for at in hit]
 
 
-def test_only_what_can_happen_there_is_asked_for_and_used_up() -> None:
+def test_a_rule_is_used_up_only_by_requests_of_its_kind() -> None:
     faults = Faults([Rule(route="*", kind=FaultKind.FORK)])
-    assert faults.on("x", 0, [FaultKind.REFUSE]) is None
-    assert faults.on("x", 1, [FaultKind.FORK]) is not None
-    assert faults.on("x", 2, [FaultKind.FORK]) is None
+    assert faults.inject("x", 0, [FaultKind.REFUSE]) is None
+    assert faults.inject("x", 1, [FaultKind.FORK]) is not None
+    assert faults.inject("x", 2, [FaultKind.FORK]) is None
 
 
-def test_what_is_down_stays_down_for_a_time() -> None:
+def test_down_lasts_for_its_time() -> None:
     faults = Faults([Rule(route="hl/*", kind=FaultKind.DOWN, after=1, value=500)])
-    hit = [at for at in (0, 100, 200, 599, 600, 5000) if faults.on("hl/order", at) is not None]
+    hit = [at for at in (0, 100, 200, 599, 600, 5000) if faults.inject("hl/order", at) is not None]
     assert hit == [100, 200, 599]
-    assert faults.on("sol/send", 300) is None
+    assert faults.inject("sol/send", 300) is None
 
 
-def test_more_can_be_ordered_and_all_can_be_lifted() -> None:
+def test_rules_are_added_and_cleared() -> None:
     faults = Faults()
     faults.add(Rule(route="x", kind=FaultKind.DOWN, times=None))
-    assert faults.on("x", 0) is not None
+    assert faults.inject("x", 0) is not None
     faults.clear()
-    assert faults.on("x", 1) is None
+    assert faults.inject("x", 1) is None
     assert len(faults.journal) == 1
 
 
 @pytest.mark.parametrize("wrong", [{"after": -1}, {"times": 0}, {"chance": 0.0}, {"chance": 1.5}])
-def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> None:
+def test_an_invalid_rule_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"count requests|chance lies"):
         Rule(**({"route": "*", "kind": FaultKind.DOWN} | wrong))  # type: ignore[arg-type]
 
@@ -93,7 +93,7 @@ def test_a_script_is_a_list_of_rules() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "message"),
     [
         ("fault = 1", r"fault"),
         ("[[fault]]\nroute = 'x'\nkind = 'explode'", "explode"),
@@ -102,13 +102,13 @@ def test_a_script_is_a_list_of_rules() -> None:
         ("[[fault", "no fault script"),
     ],
 )
-def test_a_script_that_makes_no_sense_is_refused_with_its_place(script: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_an_invalid_script_is_refused_with_the_location(script: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         read_script(script)
 
 
-def test_by_a_seed_anything_can_happen_anywhere() -> None:
-    faults = Faults(everywhere(0.05), seed=3)
+def test_random_faults_are_of_every_random_kind() -> None:
+    faults = Faults(random_faults(0.05), seed=3)
     for at in range(3000):
-        faults.on("hyperliquid/exchange/order", at)
-    assert {line.kind for line in faults.journal} == {rule.kind for rule in everywhere(0.05)}
+        faults.inject("hyperliquid/exchange/order", at)
+    assert {line.kind for line in faults.journal} == {rule.kind for rule in random_faults(0.05)}

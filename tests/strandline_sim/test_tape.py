@@ -1,4 +1,4 @@
-"""The tape keeps everything, in order, in one spelling."""
+"""The tape keeps every event, in order, as canonical JSON."""
 
 import io
 import json
@@ -16,7 +16,7 @@ events = st.lists(
 
 
 @given(events)
-def test_what_is_appended_is_there_and_in_the_file(appended: list[tuple[int, str, str, dict[str, object]]]) -> None:
+def test_appended_events_are_in_memory_and_in_the_file(appended: list[tuple[int, str, str, dict[str, object]]]) -> None:
     file = io.BytesIO()
     tape = Tape(file)
     for event in appended:
@@ -32,6 +32,6 @@ def test_what_is_appended_is_there_and_in_the_file(appended: list[tuple[int, str
     assert list(tape.entries(after=2)) == list(tape.entries())[2:]
 
 
-def test_what_has_no_single_spelling_is_refused() -> None:
+def test_a_value_without_canonical_form_is_refused() -> None:
     with pytest.raises(ValueError, match="canonical form"):
         Tape(io.BytesIO()).append(0, "a", "fill", {"price": float("nan")})

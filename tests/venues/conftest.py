@@ -1,4 +1,4 @@
-"""Nothing here speaks TLS, and loading the machine's certificates takes a client longer than most of the tests."""
+"""Keeps clients from loading the machine's certificates, which is slow: nothing here uses TLS."""
 
 from collections.abc import Iterator
 

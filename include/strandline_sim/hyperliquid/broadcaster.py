@@ -83,7 +83,7 @@ class Broadcaster:
         if not subscribers:
             return
         frame = frame_of(topic.channel, data)
-        rule = self._faults.on(_ROUTE + topic.kind, self._clock.now(), _KINDS)
+        rule = self._faults.inject(_ROUTE + topic.kind, self._clock.now(), _KINDS)
         if rule is not None and rule.kind in {FaultKind.DISCONNECT, FaultKind.DOWN}:
             for socket in list(self.sockets if rule.kind is FaultKind.DOWN else subscribers):
                 socket.cut()

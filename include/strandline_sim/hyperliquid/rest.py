@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from strandline_sim.clock import Clock
-from strandline_sim.commands import Commands
+from strandline_sim.command_log import CommandLog
 from strandline_sim.faults import FaultKind, Faults
 from strandline_sim.hyperliquid.actions import WHOLE, Answer, MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -52,7 +52,7 @@ class Rest:
         clock: Clock,
         faults: Faults,
         limits: Limits,
-        commands: Commands,
+        command_log: CommandLog,
     ) -> None:
         self._exchange = exchange
         self._auth = auth
@@ -62,7 +62,7 @@ class Rest:
         self._faults = faults
         self._limits = limits
         self._windows: dict[str, Window] = {}
-        self._do = commands.serve("exchange", self._act)
+        self._do = command_log.register("exchange", self._act)
 
     def advance(self) -> None:
         """Bring the exchange to the clock's time, and publish what happened."""
@@ -92,7 +92,7 @@ class Rest:
         if window.is_full(self._clock.now()):
             return 429, None
         route = route_of("/exchange", body)
-        share = self._faults.on(route, self._clock.now(), (FaultKind.PARTIAL_FILL,))
+        share = self._faults.inject(route, self._clock.now(), (FaultKind.PARTIAL_FILL,))
         answer = self._do(
             {
                 "body": base64.b64encode(body).decode(),
@@ -115,7 +115,7 @@ class Rest:
             return None
 
     def _skew(self, route: str) -> int:
-        rule = self._faults.on(route, self._clock.now(), (FaultKind.CLOCK_SKEW,))
+        rule = self._faults.inject(route, self._clock.now(), (FaultKind.CLOCK_SKEW,))
         return 0 if rule is None else int(rule.value)
 
     def _window(self, remote: str) -> Window:

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from strandline_sim.clock import Clock
-from strandline_sim.commands import Commands
+from strandline_sim.command_log import CommandLog
 from strandline_sim.faults import Faults
 from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -45,9 +45,9 @@ class HyperliquidVenue:
         rules: Rules | None = None,
         limits: Limits | None = None,
         nonce_window: bool = True,
-        commands: Commands | None = None,
+        command_log: CommandLog | None = None,
     ) -> None:
-        commands = commands or Commands(clock)
+        command_log = command_log or CommandLog(clock)
         self._clock = clock
         self._faults = faults or Faults()
         limits = limits or Limits()
@@ -57,11 +57,11 @@ class HyperliquidVenue:
         self._broadcaster = Broadcaster(clock, self._faults)
         self._feeds = Feeds(self.exchange, self._public, self._broadcaster)
         info = Info(self.exchange, self._auth, self._public, starting_usdc)
-        self._rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, commands)
+        self._rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, command_log)
         coins = set(self.exchange.by_name)
         self._stream = Stream(self._broadcaster, self._feeds, self._rest, clock, coins, limits)
         self._runner: web.AppRunner | None = None
-        self._give = commands.serve("deposit", self._deposit)
+        self._give = command_log.register("deposit", self._deposit)
         for address, usdc in (deposits or {}).items():
             self.deposit(address, usdc)
 

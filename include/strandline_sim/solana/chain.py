@@ -19,7 +19,7 @@ from solders.hash import Hash
 from solders.transaction import VersionedTransaction
 
 from strandline_sim.clock import Clock
-from strandline_sim.commands import Commands
+from strandline_sim.command_log import CommandLog
 from strandline_sim.faults import FaultKind, Faults
 from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Blocks
@@ -56,7 +56,7 @@ class Chain:
         blocks: Blocks,
         oracle: Oracle,
         when_scheduled: Callable[[int], None] = lambda _: None,
-        commands: Commands | None = None,
+        command_log: CommandLog | None = None,
     ) -> None:
         self.accounts = accounts
         self.blocks = blocks
@@ -71,7 +71,7 @@ class Chain:
         self._events: list[_Event] = []
         self._order = count()
         self._at = clock.now()
-        self._take = (commands or Commands(clock)).serve("receive", self._received)
+        self._take = (command_log or CommandLog(clock)).register("receive", self._received)
 
     def sync(self) -> int:
         """Let happen what was due; the height of the newest block."""
@@ -143,7 +143,7 @@ class Chain:
         signature = str(transaction.signatures[0])
         if signature in self._landed:
             return
-        rule = self._faults.on(_LANDING, self._at, _LANDING_FAULTS)
+        rule = self._faults.inject(_LANDING, self._at, _LANDING_FAULTS)
         if rule is None:
             self._land(transaction, height)
         elif rule.kind is FaultKind.DROP_REQUEST:

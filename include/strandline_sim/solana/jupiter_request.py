@@ -38,7 +38,7 @@ class Jupiter(NamedTuple):
     def instant(self, route: str) -> int:
         """The time of the newest block, as of which prices are quoted; earlier if a lag is injected (`value` ms)."""
         height = self.chain.sync()
-        lag = self.faults.on(f"solana/jupiter/{route}", self.clock.now(), (FaultKind.LAG,))
+        lag = self.faults.inject(f"solana/jupiter/{route}", self.clock.now(), (FaultKind.LAG,))
         return self.chain.blocks.time_of(height) - (0 if lag is None else int(lag.value))
 
     def slot(self) -> int:

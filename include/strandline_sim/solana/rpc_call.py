@@ -57,7 +57,7 @@ class Call:
 
     def hit_by(self, kind: FaultKind) -> float | None:
         """The value of the fault of this kind, if one hits this call."""
-        rule = self.node.faults.on(f"solana/rpc/{self.method}", self.node.clock.now(), (kind,))
+        rule = self.node.faults.inject(f"solana/rpc/{self.method}", self.node.clock.now(), (kind,))
         return None if rule is None else rule.value
 
     def commitment(self, name: str = "commitment") -> Commitment:

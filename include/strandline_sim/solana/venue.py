@@ -11,7 +11,7 @@ from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
 from strandline_sim.clock import Clock
-from strandline_sim.commands import Commands
+from strandline_sim.command_log import CommandLog
 from strandline_sim.faults import Faults
 from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.blocks import Blocks
@@ -58,9 +58,9 @@ class SolanaVenue:
         seed: int = 0,
         skip_every: int | None = None,
         plans: Plans | None = None,
-        commands: Commands | None = None,
+        command_log: CommandLog | None = None,
     ) -> None:
-        commands = commands or Commands(clock)
+        command_log = command_log or CommandLog(clock)
         self._plans = plans or Plans()
         self.tokens = tuple(tokens)
         self._by_symbol = {token.symbol: token for token in self.tokens}
@@ -72,9 +72,9 @@ class SolanaVenue:
         self.accounts = Accounts(machine.svm)
         self.pools = Pools(self.tokens, market, self.accounts, _POOL_LAMPORTS)
         blocks = Blocks(clock.now(), seed, skip_every)
-        self.chain = Chain(clock, tape, faults, machine, self.accounts, blocks, self.pools, self._wake_at, commands)
+        self.chain = Chain(clock, tape, faults, machine, self.accounts, blocks, self.pools, self._wake_at, command_log)
         self._genesis = Genesis(machine, self.accounts, seed)
-        self._give = commands.serve("fund", self._fund)
+        self._give = command_log.register("fund", self._fund)
         self._given("genesis", self._genesis.found(self.tokens, self.pools))
 
     def fund(self, address: Pubkey, sol: float = 0, tokens: Mapping[str, int] | None = None) -> None:

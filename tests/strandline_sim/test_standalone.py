@@ -1,4 +1,4 @@
-"""The simulator runs, and changes, without the rest of Strandline."""
+"""The simulator runs without the rest of Strandline, and changes independently of it."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ FOREIGN = ("airflow", "sqlalchemy", "psycopg2", "strandline.cli", "strandline.se
 
 
 def python(*arguments: str, include: Path = INCLUDE) -> str:
-    """Run Python with the packages of this folder; gives what it printed."""
+    """Run Python with the packages of this folder; return its output."""
     ended = subprocess.run(
         [sys.executable, *arguments],
         env={"PYTHONPATH": str(include)},

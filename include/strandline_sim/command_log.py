@@ -1,4 +1,4 @@
-"""Records every command from outside, and restores a simulation from them.
+"""Records the commands that change the simulation, and restores it from them.
 
 The same seed and the same commands at the same times give the same simulation, however the last process ended.
 """
@@ -15,7 +15,7 @@ from strandline_sim.clock import Clock
 
 
 class Command(NamedTuple):
-    """One command; `data` is plain JSON."""
+    """A command at an instant; `data` is JSON."""
 
     at: int
     kind: str
@@ -29,34 +29,36 @@ _GENESIS: Final = "genesis"
 _OTHER_VERSION: Final = "another version wrote it; use that version, or start with a new file"
 
 
-class Commands:
+class CommandLog:
     """Writes each command to the file before it is executed, and executes it at one instant."""
 
-    def __init__(self, clock: Clock, file: BinaryIO | None = None, settled: Callable[[], int] = lambda: 0) -> None:
-        """`settled` brings the venues to the clock's time and returns the length of the tape."""
+    def __init__(
+        self, clock: Clock, file: BinaryIO | None = None, synced_tape_length: Callable[[], int] = lambda: 0
+    ) -> None:
+        """`synced_tape_length` brings the venues to the clock's time, and returns the length of the tape."""
         self._clock = clock
         self._file = file
-        self._settled = settled
+        self._synced_tape_length = synced_tape_length
         self._handlers: dict[str, Callable[[dict[str, Any]], object]] = {}
 
-    def serve(self, kind: str, handler: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
+    def register(self, kind: str, handler: Callable[[dict[str, Any]], T]) -> Callable[[dict[str, Any]], T]:
         """Register the handler of a kind of command; returns the function that records and executes one."""
         self._handlers[kind] = handler
 
-        def do(data: dict[str, Any]) -> T:
+        def execute(data: dict[str, Any]) -> T:
             now = self._clock.now()
             with self._clock.pinned(now):
                 if self._file is not None:
-                    write_command(self._file, Command(now, kind, data, self._settled()))
+                    write_command(self._file, Command(now, kind, data, self._synced_tape_length()))
                 return handler(data)
 
-        return do
+        return execute
 
-    def repeat(self, commands: Iterable[Command]) -> None:
+    def replay(self, commands: Iterable[Command]) -> None:
         """Execute recorded commands again; those that were refused are refused again."""
         for command in commands:
             with self._clock.pinned(command.at):
-                lines = self._settled()
+                lines = self._synced_tape_length()
                 require(
                     lines == command.tape,
                     f"the tape had {command.tape} lines here and has {lines} now: {_OTHER_VERSION}",
@@ -66,13 +68,13 @@ class Commands:
 
 
 def write_command(file: BinaryIO, command: Command) -> None:
-    """Append a line and flush it, so that it survives this process."""
+    """Append a command and flush, so that it survives this process."""
     file.write(canonical_bytes(command._asdict()) + b"\n")
     file.flush()
 
 
 def read_commands(file: BinaryIO) -> list[Command]:
-    """All commands of a file. An unfinished last line is cut off: its command was never executed."""
+    """Read all commands of a file, and cut off an unfinished last line: its command was never executed."""
     commands, end = [], 0
     for line in file:
         if not line.endswith(b"\n"):
@@ -85,9 +87,9 @@ def read_commands(file: BinaryIO) -> list[Command]:
 
 
 def restore(file: BinaryIO, clock: Clock, options: dict[str, Any], make: Callable[[], T]) -> tuple[T, list[Command]]:
-    """Call `make` at the time when the file was started, and return what it makes with the commands to repeat on it.
+    """Call `make` at the time when the file was started; return its result, and the commands to replay on it.
 
-    An empty file starts now. `options` must be those that the file was started with.
+    An empty file starts now. `options` must equal those that the file was started with.
     """
     commands = read_commands(file)
     if not commands:
