@@ -331,3 +331,10 @@ def test_missing_pools_are_named_with_the_command_that_makes_them(
     for command in missing.remedy.removeprefix("run: ").split(" && "):
         subprocess.run(f'"{sys.executable}" -m {command}', shell=True, check=True, capture_output=True, timeout=120)
     assert airflow.pools(airflow.configuration(), settings).outcome is Outcome.OK
+    run("pools", "set", HYPERLIQUID_PERPS.slug, "1", "one slot")
+    small = airflow.pools(airflow.configuration(), settings)
+    assert small.outcome is Outcome.WARNING
+    assert small.found == f"{HYPERLIQUID_PERPS.slug} has 1 of the 2 slots that a venue needs"
+    assert small.remedy.endswith(f'run: airflow pools set {HYPERLIQUID_PERPS.slug} 2 "orders of one venue"')
+    run("pools", "set", HYPERLIQUID_PERPS.slug, "-1", "no limit")
+    assert airflow.pools(airflow.configuration(), settings).outcome is Outcome.OK

@@ -4,7 +4,7 @@ import base64
 import binascii
 import configparser
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from strandline.cli.doctor.check import Check, Outcome, failed, fine, skipped
+from strandline.cli.doctor.check import Check, Outcome, failed, fine, skipped, warned
 from strandline.settings import Settings
 
 CHECKOUT: Final = Path(__file__).parents[4]
@@ -29,6 +29,9 @@ _TIMEOUTS: Final = {
     ("core", "default_task_retry_delay"): 5,
 }
 """Each with the most seconds: with more, recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
+
+_SLOTS: Final = 2
+"""Of a venue's pool: one for the live cycle, one for a frozen task of the cycle before."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +96,35 @@ def airflow(configured: Configuration) -> Iterator[Check]:
 
 
 def pools(configured: Configuration, settings: Settings) -> Check:
-    """Check that each enabled venue has its pool: a task whose pool is missing is never scheduled, without an error."""
+    """Check that each enabled venue has a pool of two slots.
+
+    A task whose pool is missing is never scheduled, without an error. With a single slot a frozen task keeps the next
+    cycle from its venue.
+    """
     url = configured.get("database", "sql_alchemy_conn") if configured.exists else None
     if url is None:
         return skipped("pools", "they are in Airflow's database, which is not configured here")
     try:
         engine = create_engine(url, poolclass=NullPool)
         with engine.connect() as connection:
-            found = set(connection.scalars(text("SELECT pool FROM slot_pool")))
+            slots = {row.pool: row.slots for row in connection.execute(text("SELECT pool, slots FROM slot_pool"))}
     except (SQLAlchemyError, ArgumentError, ImportError) as error:
         reason = str(getattr(error, "orig", error)).strip().partition("\n")[0]
         return failed("pools", f"Airflow's database did not answer ({reason})", "start it, and run: airflow db migrate")
-    missing = sorted({key.slug for key in settings.enabled_keys} - found)
-    if missing:
-        commands = " && ".join(f'airflow pools set {pool} 2 "orders of one venue"' for pool in missing)
-        return failed("pools", f"{', '.join(missing)} missing", f"run: {commands}")
-    return fine("pools", ", ".join(sorted(found)))
+    wanted = sorted(key.slug for key in settings.enabled_keys)
+    if missing := [pool for pool in wanted if pool not in slots]:
+        return failed("pools", f"{', '.join(missing)} missing", f"run: {_set_pools(missing)}")
+    # Airflow's -1 is no limit.
+    if small := [pool for pool in wanted if 0 <= slots[pool] < _SLOTS]:
+        found = f"{', '.join(f'{pool} has {slots[pool]}' for pool in small)} of the {_SLOTS} slots that a venue needs"
+        return warned(
+            "pools", found, f"a frozen task would keep the next cycle from its venue; run: {_set_pools(small)}"
+        )
+    return fine("pools", ", ".join(sorted(slots)))
+
+
+def _set_pools(names: Sequence[str]) -> str:
+    return " && ".join(f'airflow pools set {name} {_SLOTS} "orders of one venue"' for name in names)
 
 
 def _database(configured: Configuration) -> Iterator[Check]:
