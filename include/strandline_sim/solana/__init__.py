@@ -1,4 +1,4 @@
-"""A Solana chain in a box, and Jupiter on it."""
+"""A simulated Solana chain with Jupiter."""
 
 from strandline_sim.solana.rate_limit import Plans
 from strandline_sim.solana.tokens import DEFAULT_TOKENS, Prices, Token

@@ -1,4 +1,4 @@
-"""Just enough of an assembler for the virtual machine that Solana's programs run on (sBPF, version 0)."""
+"""A minimal assembler for the virtual machine that runs Solana's programs (sBPF, version 0)."""
 
 import struct
 from typing import Final
@@ -27,7 +27,7 @@ class Assembler:
         self._jumps: list[tuple[int, str]] = []
 
     def move(self, register: int, constant: int) -> None:
-        """register = constant, of 64 bits."""
+        """register = constant (64 bits)."""
         low, high = (int.from_bytes(half, "little", signed=True) for half in _halves(constant))
         self._add(_WIDE, register, constant=low)
         self._add(0, 0, constant=high)
@@ -81,42 +81,42 @@ class Assembler:
         self._add(_STORE_CONSTANT | _SIZES[size], base, 0, offset, constant)
 
     def label(self, name: str) -> None:
-        """Jumps to this name come here."""
+        """Place a label for jumps."""
         self._labels[name] = len(self._code)
 
     def jump(self, to: str) -> None:
-        """Go on there."""
+        """Jump to the label."""
         self._jump(_JUMP, to, 0)
 
     def jump_if_equal(self, register: int, constant: int, to: str) -> None:
-        """Go on there if register == constant."""
+        """Jump if register == constant."""
         self._jump(_JUMP_EQUAL, to, register, constant=constant)
 
     def jump_if_not_equal(self, register: int, constant: int, to: str) -> None:
-        """Go on there if register != constant."""
+        """Jump if register != constant."""
         self._jump(_JUMP_NOT_EQUAL, to, register, constant=constant)
 
     def jump_if_registers_differ(self, register: int, other: int, to: str) -> None:
-        """Go on there if register != other."""
+        """Jump if register != other."""
         self._jump(_JUMP_NOT_EQUAL_REGISTER, to, register, other)
 
     def jump_if_less(self, register: int, other: int, to: str) -> None:
-        """Go on there if register < other, without sign."""
+        """Jump if register < other, unsigned."""
         self._jump(_JUMP_LESS, to, register, other)
 
     def call(self, syscall: str) -> None:
-        """Ask the runtime; arguments are in registers 1 to 5, the answer in 0."""
+        """Call the runtime; arguments are in registers 1 to 5, the result in 0."""
         self.calls.append((len(self._code), syscall))
         self._add(_CALL, 0, constant=-1)
 
     def exit(self, code: int | None = None) -> None:
-        """Return what is in register 0, or this code."""
+        """Return register 0, or this code."""
         if code is not None:
             self._add(_MOVE, 0, constant=code)
         self._add(_EXIT, 0)
 
     def machine_code(self) -> bytes:
-        """Eight bytes an instruction."""
+        """Encode the instructions, eight bytes each."""
         code = list(self._code)
         for at, name in self._jumps:
             operation, register, other, _, constant = code[at]

@@ -1,6 +1,6 @@
-"""Slots, block heights and blockhashes, all computed from the time: nothing has to tick.
+"""Slots, block heights and blockhashes, computed from the time.
 
-Heights count blocks, slots count time: a slot may be skipped. After a fork the blocks from there on have other hashes.
+Heights count blocks, slots count time: a slot may be skipped. After a fork its blocks have other hashes.
 """
 
 import hashlib
@@ -12,14 +12,14 @@ from solders.hash import Hash
 
 SLOT_MS: Final = 400
 VALID_BLOCKS: Final = 150
-"""For so many blocks after its own a blockhash may be used."""
+"""The number of blocks for which a blockhash is valid."""
 FINAL_BLOCKS: Final = 32
 _FIRST_SLOT, _FIRST_HEIGHT = 320_000_000, 300_000_000
-_REMEMBERED: Final = 2 * VALID_BLOCKS
+_INDEXED_BLOCKS: Final = 2 * VALID_BLOCKS
 
 
 class Commitment(StrEnum):
-    """How sure one wants to be that a block stays."""
+    """How certain it is that a block stays."""
 
     PROCESSED = "processed"
     CONFIRMED = "confirmed"
@@ -27,7 +27,7 @@ class Commitment(StrEnum):
 
     @property
     def depth(self) -> int:
-        """How many blocks must stand on top."""
+        """The number of blocks that must follow."""
         return _DEPTH[self]
 
 
@@ -35,7 +35,7 @@ _DEPTH: Final = {Commitment.PROCESSED: 0, Commitment.CONFIRMED: 1, Commitment.FI
 
 
 class Blocks:
-    """The chain of blocks since `start` (milliseconds); each slot whose number `skip_every` divides has no block."""
+    """The blocks since `start` (milliseconds); every slot divisible by `skip_every` has no block."""
 
     def __init__(self, start: int, seed: int = 0, skip_every: int | None = None) -> None:
         if skip_every is not None and skip_every < 2:
@@ -48,30 +48,30 @@ class Blocks:
         self._indexed_to = 0
 
     def height_at(self, instant: int) -> int:
-        """The height of the newest block."""
+        """Return the height of the newest block."""
         slots = max(0, instant - self._start) // SLOT_MS
         return _FIRST_HEIGHT + slots - (slots // self._skip_every if self._skip_every else 0)
 
     def slot_of(self, height: int) -> int:
-        """The slot in which the block of this height was made."""
+        """Return the slot of the block of this height."""
         return _FIRST_SLOT + self._slots(height)
 
     def time_of(self, height: int) -> int:
-        """When the block of this height was made."""
+        """Return the time of the block of this height."""
         return self._start + self._slots(height) * SLOT_MS
 
     def hash_of(self, height: int) -> Hash:
-        """The blockhash at this height, on the fork that is alive."""
+        """Return the blockhash at this height on the current fork."""
         generation = bisect_right(self._forks, height)
         return Hash(hashlib.sha256(f"block {self._seed} {generation} {height}".encode()).digest())
 
     def height_of(self, blockhash: Hash, newest: int) -> int | None:
-        """The height of a recent block; None for one that is unknown or long past."""
-        for height in range(max(self._indexed_to + 1, newest - _REMEMBERED), newest + 1):
+        """Return the height of a recent block; None for an unknown or old one."""
+        for height in range(max(self._indexed_to + 1, newest - _INDEXED_BLOCKS), newest + 1):
             self._heights[self.hash_of(height)] = height
         self._indexed_to = max(self._indexed_to, newest)
-        if len(self._heights) > 4 * _REMEMBERED:
-            self._heights = {key: height for key, height in self._heights.items() if newest - height <= _REMEMBERED}
+        if len(self._heights) > 4 * _INDEXED_BLOCKS:
+            self._heights = {key: height for key, height in self._heights.items() if newest - height <= _INDEXED_BLOCKS}
         found = self._heights.get(blockhash)
         return found if found is not None and found <= newest else None
 
@@ -81,7 +81,7 @@ class Blocks:
         return height is not None and newest - height <= VALID_BLOCKS
 
     def fork(self, height: int) -> None:
-        """The blocks from this height on are given up, and others take their place."""
+        """Replace the blocks from this height on by others."""
         insort(self._forks, height)
         self._heights.clear()
         self._indexed_to = 0

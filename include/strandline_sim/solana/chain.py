@@ -1,10 +1,10 @@
-"""The chain: takes transactions into blocks as time goes on, forgets them in forks, and writes the truth on the tape.
+"""The chain: executes transactions in blocks, undoes them in forks, and writes all of it to the tape.
 
-A transaction lands in the block that is newest when it is sent, unless a fault on the route `solana/landing` says
-otherwise: `drop_request` (lost on the way to the leader; the node sends again every five blocks unless maxRetries
-forbids it), `delay` (lands `value` milliseconds later; below zero: in the last block in which it is valid), `fork`
-(lands, and `value` milliseconds later, at least one block, its block is given up; what else was in the blocks given
-up lands again).
+A transaction lands in the newest block when it is sent, unless a fault is injected on the route `solana/landing`:
+`drop_request` (it is lost on the way to the leader; the node sends it again every five blocks, up to maxRetries),
+`delay` (it lands `value` milliseconds later; below zero in the last block in which it is valid), `fork` (it lands, and
+`value` milliseconds later, but at least one block, its block is replaced; other transactions in the replaced blocks
+land again).
 """
 
 import base64
@@ -25,7 +25,7 @@ from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Blocks
 from strandline_sim.solana.landed import Landed, balances
 from strandline_sim.solana.machine import Error, Machine, Outcome
-from strandline_sim.solana.transactions import Call, all_keys, calls_of, loaded_keys, well_signed
+from strandline_sim.solana.transactions import InstructionCall, all_keys, calls_of, has_valid_signatures, loaded_keys
 from strandline_sim.tape import Tape
 
 RETRY_BLOCKS: Final = 5
@@ -37,14 +37,14 @@ _Event: TypeAlias = tuple[int, int, Callable[[int], object]]
 
 
 class Oracle(Protocol):
-    """Tells the programs on chain what the world outside pays."""
+    """Provides the programs on chain with market prices."""
 
-    def prepare(self, calls: list[Call], instant: int) -> list[dict[str, str]]:
-        """Called before each execution; gives back what the tape shall say about it."""
+    def prepare(self, calls: list[InstructionCall], instant: int) -> list[dict[str, str]]:
+        """Write the prices before an execution; return what the tape records about them."""
 
 
 class Chain:
-    """One node's view of one cluster."""
+    """The chain as one node sees it."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Chain:
         accounts: Accounts,
         blocks: Blocks,
         oracle: Oracle,
-        when_scheduled: Callable[[int], None] = lambda _: None,
+        on_scheduled: Callable[[int], None] = lambda _: None,
         command_log: CommandLog | None = None,
     ) -> None:
         self.accounts = accounts
@@ -65,16 +65,16 @@ class Chain:
         self._tape = tape
         self._faults = faults
         self._oracle = oracle
-        self._when_scheduled = when_scheduled
+        self._on_scheduled = on_scheduled
         self._landed: dict[str, Landed] = {}
-        self._of_address: dict[str, list[str]] = {}
+        self._signatures_by_address: dict[str, list[str]] = {}
         self._events: list[_Event] = []
         self._order = count()
         self._at = clock.now()
-        self._take = (command_log or CommandLog(clock)).register("receive", self._received)
+        self._record_receive = (command_log or CommandLog(clock)).register("receive", self._receive)
 
     def sync(self) -> int:
-        """Let happen what was due; the height of the newest block."""
+        """Execute what is due; return the height of the newest block."""
         now = self._clock.now()
         newest = self.blocks.height_at(now)
         while self._events and self._events[0][0] <= newest:
@@ -85,15 +85,15 @@ class Chain:
         return newest
 
     def landed(self, signature: str) -> Landed | None:
-        """The transaction, if it is in a block."""
+        """Return the transaction if it is in a block."""
         return self._landed.get(signature)
 
     def signatures_of(self, address: str) -> list[str]:
-        """The transactions that name the address, oldest first."""
-        return self._of_address.get(address, [])
+        """Return the signatures of transactions that name the address, oldest first."""
+        return self._signatures_by_address.get(address, [])
 
     def recent(self, since: int) -> list[Landed]:
-        """What landed in the block of this height and later."""
+        """Return the transactions from the block of this height on."""
         found = []
         for landed in reversed(self._landed.values()):
             if landed.height < since:
@@ -102,14 +102,14 @@ class Chain:
         return found[::-1]
 
     def receive(self, transaction: VersionedTransaction, retries: int | None = None) -> str:
-        """A node passes it on; whether it ever lands is another matter. Without `retries` the node never gives up."""
-        self._take({"transaction": base64.b64encode(bytes(transaction)).decode(), "retries": retries})
+        """Forward a transaction to the leader, with any number of retries if none is given; it need not land."""
+        self._record_receive({"transaction": base64.b64encode(bytes(transaction)).decode(), "retries": retries})
         return str(transaction.signatures[0])
 
     def simulate(
         self, transaction: VersionedTransaction, height: int, *, replace_blockhash: bool = False
     ) -> tuple[Error | None, Outcome | None]:
-        """The error and what was done, in the state of this height; nothing was done if it could not be started."""
+        """Simulate at this height; return the error, and the outcome unless it could not be executed at all."""
         message = transaction.message
         if not replace_blockhash and not self.blocks.valid(message.recent_blockhash, height):
             return "BlockhashNotFound", None
@@ -125,15 +125,15 @@ class Chain:
         return outcome.error, outcome
 
     def last_valid_height(self, blockhash: Hash) -> int | None:
-        """The last block that may hold a transaction with this blockhash; None for an unknown one."""
+        """Return the last height at which the blockhash is valid; None for an unknown one."""
         height = self.blocks.height_of(blockhash, self.blocks.height_at(self._clock.now()))
         return None if height is None else height + VALID_BLOCKS
 
     def note(self, kind: str, data: dict[str, Any]) -> None:
-        """Write down what happened outside of blocks."""
+        """Write an event outside of blocks to the tape."""
         self._tape.append(self._clock.now(), "solana", kind, data)
 
-    def _received(self, command: dict[str, Any]) -> None:
+    def _receive(self, command: dict[str, Any]) -> None:
         transaction = VersionedTransaction.from_bytes(base64.b64decode(command["transaction"]))
         height = self.sync()
         self._write("received", {"signature": str(transaction.signatures[0])})
@@ -153,34 +153,34 @@ class Chain:
                 left = None if retries is None else retries - 1
                 self._schedule(height + RETRY_BLOCKS, partial(self._attempt, transaction, left))
         elif rule.kind is FaultKind.DELAY:
-            self._schedule(self._late(transaction, height, int(rule.value)), partial(self._land, transaction))
+            self._schedule(self._delayed_height(transaction, height, int(rule.value)), partial(self._land, transaction))
         elif self._land(transaction, height):
             later = self.blocks.height_at(self._at + int(rule.value))
             self._schedule(min(max(later, height + 1), height + FINAL_BLOCKS - 1), partial(self._fork, signature))
 
-    def _late(self, transaction: VersionedTransaction, height: int, milliseconds: int) -> int:
+    def _delayed_height(self, transaction: VersionedTransaction, height: int, milliseconds: int) -> int:
         if milliseconds >= 0:
             return max(self.blocks.height_at(self._at + milliseconds), height)
         made = self.blocks.height_of(transaction.message.recent_blockhash, height)
         return height if made is None else made + VALID_BLOCKS
 
     def _land(self, transaction: VersionedTransaction, height: int) -> bool:
-        """Put it into the block of this height, or drop it; whether it is in."""
+        """Execute it in the block of this height, or drop it; return whether it is in the block."""
         signature = str(transaction.signatures[0])
         if signature in self._landed:
             return False
-        reason = self._obstacle(transaction, height) or self._execute(signature, transaction, height)
+        reason = self._rejection_reason(transaction, height) or self._execute(signature, transaction, height)
         if reason is not None:
             self._write("dropped", {"signature": signature, "reason": reason})
         return reason is None
 
-    def _obstacle(self, transaction: VersionedTransaction, height: int) -> str | None:
-        if not well_signed(transaction):
+    def _rejection_reason(self, transaction: VersionedTransaction, height: int) -> str | None:
+        if not has_valid_signatures(transaction):
             return "SignatureFailure"
         return None if self.blocks.valid(transaction.message.recent_blockhash, height) else "BlockhashNotFound"
 
     def _execute(self, signature: str, transaction: VersionedTransaction, height: int) -> str | None:
-        """Why it is not in the block, if it is not: a transaction that cannot pay its fee leaves no trace."""
+        """Execute it; return a reason if it is not in the block because it cannot pay its fee."""
         loaded = loaded_keys(transaction.message, self.accounts)
         keys = all_keys(transaction.message, loaded)
         instant = self.blocks.time_of(height)
@@ -200,7 +200,7 @@ class Chain:
         self.accounts.record(height, states)
         self._landed[signature] = landed
         for key in keys:
-            self._of_address.setdefault(str(key), []).append(signature)
+            self._signatures_by_address.setdefault(str(key), []).append(signature)
         self._write_landed(landed, swaps)
         return None
 
@@ -214,7 +214,7 @@ class Chain:
         for one in undone:
             del self._landed[one.signature]
             for key in one.keys:
-                self._of_address[str(key)].remove(one.signature)
+                self._signatures_by_address[str(key)].remove(one.signature)
         signatures = [one.signature for one in undone]
         self._write("forked", {"lost": lost, "from_height": landed.height, "height": height, "undone": signatures})
         for one in undone:
@@ -224,7 +224,7 @@ class Chain:
     def _schedule(self, height: int, act: Callable[[int], object]) -> None:
         event: _Event = (height, next(self._order), act)
         heapq.heappush(self._events, event)
-        self._when_scheduled(self.blocks.time_of(height))
+        self._on_scheduled(self.blocks.time_of(height))
 
     def _write_landed(self, landed: Landed, swaps: list[dict[str, str]]) -> None:
         data: dict[str, Any] = {

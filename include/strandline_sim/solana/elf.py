@@ -1,4 +1,4 @@
-"""Wraps machine code into the ELF file that Solana's loader accepts."""
+"""Builds the ELF file of a program, as Solana's loader accepts it."""
 
 import struct
 from typing import Final, NamedTuple
@@ -26,7 +26,7 @@ class _Section(NamedTuple):
 
 
 def elf_file(program: Assembler) -> bytes:
-    """The program as a shared object whose first instruction is the entry point."""
+    """Build a shared object whose first instruction is the entry point."""
     code = program.machine_code()
     syscalls = sorted({name for _, name in program.calls})
     names = b"\0" + b"".join(name.encode() + b"\0" for name in syscalls)

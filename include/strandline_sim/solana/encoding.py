@@ -1,4 +1,4 @@
-"""Base 58, Bitcoin's alphabet: what Solana writes bytes in."""
+"""Base 58 with Bitcoin's alphabet, in which Solana writes bytes."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ _VALUES: Final = {letter: value for value, letter in enumerate(_ALPHABET)}
 
 
 def base58(data: bytes) -> str:
-    """The bytes as text."""
+    """Encode bytes."""
     number = int.from_bytes(data, "big")
     letters = []
     while number:
@@ -18,7 +18,7 @@ def base58(data: bytes) -> str:
 
 
 def from_base58(text: str) -> bytes:
-    """The bytes; ValueError if it is not base 58."""
+    """Decode text; raise ValueError if it is not base 58."""
     number = 0
     for letter in text:
         if letter not in _VALUES:

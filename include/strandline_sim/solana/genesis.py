@@ -1,4 +1,4 @@
-"""How the chain begins: the program, the mints, the vaults, a faucet. And gifts, which come from outside of it."""
+"""Creates the first state of the chain (program, mints, vaults, faucet), and deposits from outside."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,11 +16,11 @@ from strandline_sim.solana.swap_program import PROGRAM_ID, swap_program
 from strandline_sim.solana.token_accounts import (
     SYSTEM_PROGRAM,
     WRAPPED_SOL,
+    add_amount,
+    add_supply,
     associated_address,
     mint_data,
     token_account_data,
-    with_more,
-    with_more_supply,
 )
 from strandline_sim.solana.tokens import Token
 
@@ -28,41 +28,41 @@ _VAULT_AMOUNT: Final = 10**18
 _FAUCET_LAMPORTS: Final = 10**17
 
 
-class Gift(NamedTuple):
-    """What was given, for the tape."""
+class Deposit(NamedTuple):
+    """What was deposited, for the tape."""
 
     lamports: dict[str, str]
     tokens: list[dict[str, str]]
 
 
 class Genesis:
-    """Makes the first state of a chain."""
+    """Creates the first state, and makes deposits."""
 
     def __init__(self, machine: Machine, accounts: Accounts, seed: int) -> None:
         self.faucet = Keypair.from_seed(hashlib.sha256(f"faucet {seed}".encode()).digest())
         self._machine = machine
         self._accounts = accounts
 
-    def found(self, tokens: Iterable[Token], pools: Pools) -> Gift:
-        """Put everything in place; the gift is what the faucet and the vaults begin with."""
+    def create(self, tokens: Iterable[Token], pools: Pools) -> Deposit:
+        """Create program, mints, vaults and faucet; return what faucet and vaults begin with."""
         self._machine.svm.add_program(PROGRAM_ID, swap_program())
         self._accounts.put(pools.address, pools.account())
-        gifts = [self.give_lamports(self.faucet.pubkey(), _FAUCET_LAMPORTS)]
+        deposits = [self.deposit_lamports(self.faucet.pubkey(), _FAUCET_LAMPORTS)]
         for token in tokens:
             authority = None if token.mint == WRAPPED_SOL else self.faucet.pubkey()
             data = mint_data(authority, 0, token.decimals, token.transfer_fee)
             rent = self._machine.rent(len(data))
             self._accounts.put(token.mint, Account(rent, data, token.program, executable=False, rent_epoch=0))
-            gifts.append(self.give_tokens(pools.address, token, _VAULT_AMOUNT))
-        return merged(gifts)
+            deposits.append(self.deposit_tokens(pools.address, token, _VAULT_AMOUNT))
+        return merged(deposits)
 
-    def give_lamports(self, address: Pubkey, lamports: int) -> Gift:
-        """More SOL, from nowhere."""
-        self._accounts.adjust(address, partial(_richer, lamports))
-        return Gift({str(address): str(lamports)}, [])
+    def deposit_lamports(self, address: Pubkey, lamports: int) -> Deposit:
+        """Add SOL to an account."""
+        self._accounts.adjust(address, partial(_with_lamports, lamports))
+        return Deposit({str(address): str(lamports)}, [])
 
-    def give_tokens(self, owner: Pubkey, token: Token, amount: int) -> Gift:
-        """More of a token, newly issued; its account is made if need be."""
+    def deposit_tokens(self, owner: Pubkey, token: Token, amount: int) -> Deposit:
+        """Issue an amount of a token to a wallet, and create its token account if needed."""
         address = associated_address(owner, token.mint, token.program)
         native = token.mint == WRAPPED_SOL
         data = token_account_data(token.mint, owner, token.program, fee=token.transfer_fee is not None)
@@ -71,39 +71,39 @@ class Genesis:
             data = token_account_data(token.mint, owner, token.program, native_rent=rent)
         empty = Account(0, data, token.program, executable=False, rent_epoch=0)
         lamports = (rent if self._accounts.ever_missing(address) else 0) + (amount if native else 0)
-        self._accounts.adjust(address, partial(_fuller, empty, lamports, amount))
+        self._accounts.adjust(address, partial(_with_tokens, empty, lamports, amount))
         if not native:
-            self._accounts.adjust(token.mint, partial(_issued, amount))
+            self._accounts.adjust(token.mint, partial(_with_supply, amount))
         given = {"account": str(address), "owner": str(owner), "mint": str(token.mint), "amount": str(amount)}
-        return Gift({str(address): str(lamports)} if lamports else {}, [{**given, "withheld": "0"}])
+        return Deposit({str(address): str(lamports)} if lamports else {}, [{**given, "withheld": "0"}])
 
 
-def merged(gifts: Iterable[Gift]) -> Gift:
-    """All of them as one."""
-    whole = Gift({}, [])
-    for gift in gifts:
-        for address, lamports in gift.lamports.items():
-            whole.lamports[address] = str(int(whole.lamports.get(address, "0")) + int(lamports))
-        whole.tokens.extend(gift.tokens)
-    return whole
+def merged(deposits: Iterable[Deposit]) -> Deposit:
+    """Add deposits up."""
+    total = Deposit({}, [])
+    for deposit in deposits:
+        for address, lamports in deposit.lamports.items():
+            total.lamports[address] = str(int(total.lamports.get(address, "0")) + int(lamports))
+        total.tokens.extend(deposit.tokens)
+    return total
 
 
-def _richer(lamports: int, state: State) -> Account:
+def _with_lamports(lamports: int, state: State) -> Account:
     if state is None:
         return Account(lamports, b"", SYSTEM_PROGRAM, executable=False, rent_epoch=0)
-    return _like(state, state.lamports + lamports, state.data)
+    return _updated(state, state.lamports + lamports, state.data)
 
 
-def _fuller(empty: Account, lamports: int, amount: int, state: State) -> Account:
+def _with_tokens(empty: Account, lamports: int, amount: int, state: State) -> Account:
     base = empty if state is None else state
-    return _like(base, base.lamports + lamports, with_more(base.data, amount))
+    return _updated(base, base.lamports + lamports, add_amount(base.data, amount))
 
 
-def _issued(amount: int, state: State) -> Account:
+def _with_supply(amount: int, state: State) -> Account:
     if state is None:
         raise ValueError("a mint that does not exist cannot issue")
-    return _like(state, state.lamports, with_more_supply(state.data, amount))
+    return _updated(state, state.lamports, add_supply(state.data, amount))
 
 
-def _like(state: Account, lamports: int, data: bytes) -> Account:
+def _updated(state: Account, lamports: int, data: bytes) -> Account:
     return Account(lamports, data, state.owner, executable=state.executable, rent_epoch=state.rent_epoch)

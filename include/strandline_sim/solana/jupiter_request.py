@@ -1,4 +1,4 @@
-"""What Jupiter's handlers share: the state they read, how parameters are read, how a request is refused."""
+"""Shared parts of Jupiter's handlers: the state that they read, parsing of parameters, refusals."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -15,11 +15,11 @@ from strandline_sim.solana.chain import Chain
 from strandline_sim.solana.pools import NoRouteError, Pools
 from strandline_sim.web import json_response
 
-_MOST_AMOUNT: Final = 2**64 - 1
+_MAX_AMOUNT: Final = 2**64 - 1
 
 
 class RefusedError(Exception):
-    """The client gets this body with this status."""
+    """A refusal with the response's body and status."""
 
     def __init__(self, body: Mapping[str, Any], status: int = 400) -> None:
         super().__init__(str(body))
@@ -28,7 +28,7 @@ class RefusedError(Exception):
 
 
 class Jupiter(NamedTuple):
-    """What every handler works with."""
+    """The state that handlers read."""
 
     chain: Chain
     pools: Pools
@@ -36,25 +36,25 @@ class Jupiter(NamedTuple):
     faults: Faults
 
     def instant(self, route: str) -> int:
-        """The time of the newest block, as of which prices are quoted; earlier if a lag is injected (`value` ms)."""
+        """Return the time of prices: that of the newest block, less an injected lag (`value` ms)."""
         height = self.chain.sync()
         lag = self.faults.inject(f"solana/jupiter/{route}", self.clock.now(), (FaultKind.LAG,))
         return self.chain.blocks.time_of(height) - (0 if lag is None else int(lag.value))
 
     def slot(self) -> int:
-        """The newest."""
+        """Return the newest slot."""
         return self.chain.blocks.slot_of(self.chain.sync())
 
     def confirmed(self) -> int:
-        """The height that Jupiter reads blockhashes and balances at."""
+        """Return the newest confirmed height, at which Jupiter reads blockhashes."""
         return self.chain.sync() - Commitment.CONFIRMED.depth
 
 
 Handler = Callable[[web.Request], Any]
 
 
-def answering(handler: Handler) -> Callable[[web.Request], Any]:
-    """Refusals become answers."""
+def json_handler(handler: Handler) -> Callable[[web.Request], Any]:
+    """Convert a handler's result or refusal to a JSON response."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         try:
@@ -70,7 +70,7 @@ def answering(handler: Handler) -> Callable[[web.Request], Any]:
 
 
 async def body_of(request: web.Request) -> dict[str, Any]:
-    """The JSON object that was posted."""
+    """Read the JSON object of a request."""
     try:
         body = msgspec.json.decode(await request.read())
     except msgspec.DecodeError as error:
@@ -80,21 +80,23 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     return body
 
 
-def key(values: Mapping[str, Any], name: str) -> Pubkey:
-    """An address that must be there."""
+def address(values: Mapping[str, Any], name: str) -> Pubkey:
+    """Read a required address."""
     try:
         return Pubkey.from_string(values[name])
     except (KeyError, TypeError, ValueError):
         raise RefusedError({"error": f"Query parameter {name} cannot be parsed: Invalid"}) from None
 
 
-def optional_key(values: Mapping[str, Any], name: str) -> Pubkey | None:
-    """An address, if it is there."""
-    return key(values, name) if values.get(name) is not None else None
+def optional_address(values: Mapping[str, Any], name: str) -> Pubkey | None:
+    """Read an optional address."""
+    return address(values, name) if values.get(name) is not None else None
 
 
-def whole(values: Mapping[str, Any], name: str, default: int | None, least: int = 0, most: int = _MOST_AMOUNT) -> int:
-    """A whole number within bounds."""
+def whole_number(
+    values: Mapping[str, Any], name: str, default: int | None, least: int = 0, most: int = _MAX_AMOUNT
+) -> int:
+    """Read a whole_number number within bounds."""
     text = values.get(name, default)
     try:
         number = int(text) if isinstance(text, str | int) else -1
@@ -105,13 +107,13 @@ def whole(values: Mapping[str, Any], name: str, default: int | None, least: int 
     return number
 
 
-def refuse_what_is_not_simulated(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
-    """Better no answer than one that ignores what was asked for."""
+def refuse_unsupported(values: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse a request that uses one of these parameters, instead of ignoring it."""
     for name in names:
         if values.get(name) not in {None, "", "0", 0, "false"}:
             raise RefusedError({"error": f"{name} is not simulated", "errorCode": "NOT_SUPPORTED"})
 
 
-def encoded(data: bytes) -> str:
-    """Base 64, as transactions and instructions travel."""
+def base64_text(data: bytes) -> str:
+    """Encode as base 64."""
     return base64.b64encode(data).decode()

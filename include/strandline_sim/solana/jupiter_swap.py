@@ -11,11 +11,11 @@ from strandline_sim.solana.blocks import VALID_BLOCKS
 from strandline_sim.solana.jupiter_request import (
     Jupiter,
     RefusedError,
+    address,
+    base64_text,
     body_of,
-    encoded,
-    key,
-    refuse_what_is_not_simulated,
-    whole,
+    refuse_unsupported,
+    whole_number,
 )
 from strandline_sim.solana.pools import Hop, Price
 from strandline_sim.solana.route import Terms
@@ -24,25 +24,25 @@ from strandline_sim.solana.swap_program import PROGRAM_ID
 from strandline_sim.solana.swap_transaction import SwapRequest, swap_instructions, unsigned_transaction
 
 _DEFAULT_SLIPPAGE_BPS: Final = 50
-_QUOTE_NOT_SIMULATED: Final = ("platformFeeBps", "dexes", "asLegacyTransaction", "forJitoBundle")
+_UNSUPPORTED: Final = ("platformFeeBps", "dexes", "asLegacyTransaction", "forJitoBundle")
 
 
 class SwapHandlers:
-    """Quotes, and builds swaps from quotes."""
+    """Handlers of `/quote`, `/swap` and `/swap-instructions`."""
 
     def __init__(self, jupiter: Jupiter) -> None:
         self._jupiter = jupiter
 
     async def quote(self, request: web.Request) -> dict[str, Any]:
-        """Quote what the market pays now."""
+        """Quote the market's price."""
         query = request.query
-        refuse_what_is_not_simulated(query, _QUOTE_NOT_SIMULATED)
+        refuse_unsupported(query, _UNSUPPORTED)
         if query.get("swapMode", "ExactIn") != "ExactIn":
             raise RefusedError({"error": "only swapMode ExactIn is simulated", "errorCode": "NOT_SUPPORTED"})
-        amount = whole(query, "amount", None, least=1)
-        slippage = whole(query, "slippageBps", _DEFAULT_SLIPPAGE_BPS, most=10_000)
+        amount = whole_number(query, "amount", None, least=1)
+        slippage = whole_number(query, "slippageBps", _DEFAULT_SLIPPAGE_BPS, most=10_000)
         instant = self._jupiter.instant("quote")
-        price = self._jupiter.pools.price(key(query, "inputMint"), key(query, "outputMint"), amount, instant)
+        price = self._jupiter.pools.price(address(query, "inputMint"), address(query, "outputMint"), amount, instant)
         return _quote_json(query["inputMint"], query["outputMint"], price, slippage, self._jupiter.slot())
 
     async def swap(self, request: web.Request) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class SwapHandlers:
         return {**self._transaction(requested, body), "computeUnitPrice": str(requested.unit_price)}
 
     async def instructions(self, request: web.Request) -> dict[str, Any]:
-        """Build the instructions of a quote, for a transaction that the client composes."""
+        """Build the instructions of a quote, for a client's own transaction."""
         body = await body_of(request)
         built = swap_instructions(swap_request(body), self._jupiter.pools)
         blockhash, last_valid = self._blockhash(body)
@@ -69,27 +69,27 @@ class SwapHandlers:
         }
 
     async def program_labels(self, _: web.Request) -> dict[str, str]:
-        """Label the programs that can fail a swap."""
+        """Return the labels of programs."""
         return {str(PROGRAM_ID): "Strandline"}
 
     def _transaction(self, requested: SwapRequest, body: Mapping[str, Any]) -> dict[str, Any]:
         blockhash, last_valid = self._blockhash(body)
         transaction = unsigned_transaction(requested, swap_instructions(requested, self._jupiter.pools), blockhash)
         return {
-            "swapTransaction": encoded(bytes(transaction)),
+            "swapTransaction": base64_text(bytes(transaction)),
             "lastValidBlockHeight": last_valid,
             "prioritizationFeeLamports": requested.priority_fee,
         }
 
     def _blockhash(self, body: Mapping[str, Any]) -> tuple[Hash, int]:
-        """A shorter validity takes an older blockhash; longer than the chain allows is not possible."""
-        validity = min(whole(body, "blockhashSlotsToExpiry", VALID_BLOCKS, 1, 300), VALID_BLOCKS)
+        """Choose a blockhash: an older one for a shorter validity, which the chain bounds."""
+        validity = min(whole_number(body, "blockhashSlotsToExpiry", VALID_BLOCKS, 1, 300), VALID_BLOCKS)
         height = self._jupiter.confirmed() - (VALID_BLOCKS - validity)
         return self._jupiter.chain.blocks.hash_of(height), height + VALID_BLOCKS
 
 
 def _quote_json(mint_in: str, mint_out: str, price: Price, slippage: int, slot: int) -> dict[str, Any]:
-    """As Jupiter writes a quote."""
+    """Make Jupiter's JSON of a quote."""
     terms = Terms(price.amount_in, price.arrives, slippage)
     return {
         "inputMint": mint_in,
@@ -126,4 +126,8 @@ def _instruction_json(instruction: Instruction) -> dict[str, Any]:
         {"pubkey": str(meta.pubkey), "isSigner": meta.is_signer, "isWritable": meta.is_writable}
         for meta in instruction.accounts
     ]
-    return {"programId": str(instruction.program_id), "accounts": accounts, "data": encoded(bytes(instruction.data))}
+    return {
+        "programId": str(instruction.program_id),
+        "accounts": accounts,
+        "data": base64_text(bytes(instruction.data)),
+    }

@@ -10,32 +10,32 @@ from strandline_sim.solana.jupiter_request import Jupiter, RefusedError
 from strandline_sim.solana.pools import NoRouteError
 from strandline_sim.solana.tokens import Token
 
-_MOST_PRICES: Final = 50
-_MOST_MINTS: Final = 100
+_MAX_PRICES: Final = 50
+_MAX_MINTS: Final = 100
 _DAY_MS: Final = 86_400_000
 _CREATED: Final = datetime(2024, 1, 1, tzinfo=UTC).isoformat().replace("+00:00", "Z")
 
 
 class TokenHandlers:
-    """Answers `/price` and `/tokens`."""
+    """Handlers of `/price` and `/tokens`."""
 
     def __init__(self, jupiter: Jupiter) -> None:
         self._jupiter = jupiter
 
     async def prices(self, request: web.Request) -> dict[str, Any]:
-        """In US dollars, by mint; what has no price is left out."""
+        """Return prices in US dollars by mint; tokens without a price are left out."""
         mints = [mint for mint in request.query.get("ids", "").split(",") if mint]
-        if not 1 <= len(mints) <= _MOST_PRICES:
-            raise RefusedError({"error": f"ids must name 1 to {_MOST_PRICES} mints"})
+        if not 1 <= len(mints) <= _MAX_PRICES:
+            raise RefusedError({"error": f"ids must name 1 to {_MAX_PRICES} mints"})
         instant = self._jupiter.instant("price")
         return {mint: price for mint in mints if (price := self._price(mint, instant)) is not None}
 
     async def search(self, request: web.Request) -> list[dict[str, Any]]:
-        """By mint (several, with commas), or by a part of symbol or name."""
+        """Search tokens by mints, separated by commas, or by a part of symbol or name."""
         query = request.query.get("query", "").strip()
         wanted = query.split(",")
-        if len(wanted) > _MOST_MINTS:
-            raise RefusedError({"error": f"query must name at most {_MOST_MINTS} mints"})
+        if len(wanted) > _MAX_MINTS:
+            raise RefusedError({"error": f"query must name at most {_MAX_MINTS} mints"})
         tokens = self._jupiter.pools.tokens.values()
         found = [token for token in tokens if str(token.mint) in wanted]
         if not found:

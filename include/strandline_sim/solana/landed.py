@@ -1,4 +1,4 @@
-"""A transaction that is in a block, and what it did there."""
+"""A landed transaction and its effects."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from strandline_sim.solana.transactions import Loaded
 
 
 class Balance(NamedTuple):
-    """What one account of a transaction had, before or after it."""
+    """The balance of one account of a transaction, before or after it."""
 
     lamports: int
     holding: Holding | None
@@ -21,7 +21,7 @@ class Balance(NamedTuple):
 
 
 class Landed(NamedTuple):
-    """`error` is None when all went well."""
+    """A transaction in a block; `error` is None if it succeeded."""
 
     signature: str
     transaction: VersionedTransaction
@@ -37,7 +37,7 @@ class Landed(NamedTuple):
     units: int
 
     def lamport_deltas(self) -> dict[str, str]:
-        """Who has more or less SOL now; rent and fee included."""
+        """Return the change of lamports by account, rent and fee included."""
         changes = zip(self.keys, self.before, self.after, strict=True)
         return {
             str(key): str(after.lamports - before.lamports)
@@ -46,7 +46,7 @@ class Landed(NamedTuple):
         }
 
     def token_deltas(self) -> list[dict[str, str]]:
-        """Which token accounts hold more or less now, and what was withheld in them as transfer fees."""
+        """Return the changes of token accounts: amount, and withheld transfer fees."""
         deltas = []
         for key, before, after in zip(self.keys, self.before, self.after, strict=True):
             either = after.holding or before.holding
@@ -66,7 +66,7 @@ class Landed(NamedTuple):
 
 
 def balances(accounts: Accounts, keys: list[Pubkey]) -> list[Balance]:
-    """Of all accounts of a transaction, now."""
+    """Read the balances of all accounts of a transaction."""
     return [_balance(accounts, accounts.get(key)) for key in keys]
 
 

@@ -1,6 +1,6 @@
-"""LiteSVM as the chain uses it: executes and simulates, and leaves blockhashes and duplicates to the chain.
+"""Executes and simulates transactions in LiteSVM; the chain checks blockhashes and duplicates.
 
-LiteSVM knows one blockhash only, and remembers a transaction even when its block is forked away: both checks are off.
+LiteSVM knows one blockhash only, and keeps transactions of blocks that a fork has replaced: both checks are off.
 """
 
 import json
@@ -19,11 +19,11 @@ _SLOTS_PER_EPOCH: Final = 432_000
 
 
 Error: TypeAlias = str | dict[str, Any]
-"""As JSON-RPC writes it."""
+"""A transaction error as in JSON-RPC."""
 
 
 class Outcome(NamedTuple):
-    """What an execution or a simulation did."""
+    """The outcome of an execution or a simulation."""
 
     error: Error | None
     fee: int
@@ -35,26 +35,26 @@ class Outcome(NamedTuple):
 
 
 class Machine:
-    """One virtual machine."""
+    """The virtual machine."""
 
     def __init__(self) -> None:
         self.svm = LiteSVM().with_blockhash_check(check=False).with_transaction_history(0)
 
     def rent(self, size: int) -> int:
-        """The lamports that an account of this size must have."""
+        """Return the rent-exempt minimum of an account of this size."""
         return self.svm.minimum_balance_for_rent_exemption(size)
 
     def set_time(self, slot: int, milliseconds: int) -> None:
-        """What programs read as the time."""
+        """Set the time that programs read."""
         epoch = slot // _SLOTS_PER_EPOCH
         self.svm.set_clock(Clock(slot, 0, epoch, epoch + 1, milliseconds // 1000))
 
     def execute(self, transaction: VersionedTransaction) -> Outcome:
-        """For good."""
+        """Execute a transaction."""
         return _outcome(self.svm.send_transaction(transaction))
 
     def simulate(self, transaction: VersionedTransaction) -> Outcome:
-        """Without effect, and without asking for signatures."""
+        """Simulate a transaction, without effects and without checking signatures."""
         self.svm.with_sigverify(sigverify=False)
         try:
             return _outcome(self.svm.simulate_transaction(transaction))
@@ -77,7 +77,7 @@ def _outcome(result: TransactionMetadata | FailedTransactionMetadata | Simulated
 
 
 def _inner(meta: TransactionMetadata) -> list[dict[str, Any]]:
-    """The instructions that programs called, by the instruction that led to them."""
+    """Return the inner instructions, by the instruction that called them."""
     groups = []
     for index, group in enumerate(meta.inner_instructions()):
         instructions = [

@@ -1,7 +1,7 @@
-"""What the market pays: a pool of each token against USDC, x·y=k around the market's price of the moment.
+"""Prices swaps: each token has a constant-product pool against USDC around the market's price.
 
-Arbitrage is taken to be perfect: a swap moves the price that it gets itself, and the pool is back at the market's
-price for the next one. A token for a token goes through USDC.
+Arbitrage is assumed to be perfect: a swap has price impact, and the pool is back at the market's price for the next
+one. Swaps between two tokens go through USDC.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.route import read_route
 from strandline_sim.solana.swap_program import FILL_SIZE, POOL_CURSOR, POOL_FILLS, POOL_SEED, PROGRAM_ID, pool_address
 from strandline_sim.solana.tokens import USDC, Prices, Token
-from strandline_sim.solana.transactions import Call
+from strandline_sim.solana.transactions import InstructionCall
 
-_MOST_SWAPS: Final = 16
-"""In one transaction."""
+_MAX_SWAPS: Final = 16
+"""The maximum in one transaction."""
 
 
 class NoRouteError(Exception):
-    """Why there is no price; `code` is Jupiter's."""
+    """There is no price for a swap; `code` is Jupiter's."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
@@ -44,7 +44,7 @@ class Hop(NamedTuple):
 
 
 class Price(NamedTuple):
-    """What one gets for an amount: `pays` leaves the vault, `arrives` is that minus the token's own transfer fee."""
+    """The price of a swap: `pays` leaves the vault, `arrives` is that less the token's transfer fee."""
 
     amount_in: int
     pays: int
@@ -54,7 +54,7 @@ class Price(NamedTuple):
 
 
 class Pools:
-    """All pools of the chain."""
+    """The pools of all tokens."""
 
     def __init__(self, tokens: Iterable[Token], prices: Prices, accounts: Accounts, pool_lamports: int) -> None:
         self.tokens = {token.mint: token for token in tokens}
@@ -65,13 +65,13 @@ class Pools:
         self.address, self._bump = pool_address()
 
     def token(self, mint: Pubkey) -> Token:
-        """The token of this mint."""
+        """Return the token of this mint."""
         if mint not in self.tokens:
             raise NoRouteError("TOKEN_NOT_TRADABLE", f"The token {mint} is not tradable")
         return self.tokens[mint]
 
     def usd(self, token: Token, instant: int) -> Decimal:
-        """Of one whole token."""
+        """Return the price of one token in US dollars."""
         if token.market is None:
             return Decimal(1)
         try:
@@ -81,7 +81,7 @@ class Pools:
         return price if isinstance(price, Decimal) else Decimal(repr(price))
 
     def price(self, mint_in: Pubkey, mint_out: Pubkey, amount: int, instant: int) -> Price:
-        """What the market pays at this instant."""
+        """Price a swap at this instant."""
         token_in, token_out = self.token(mint_in), self.token(mint_out)
         if mint_in == mint_out:
             raise NoRouteError("CIRCULAR_ARBITRAGE_IS_DISABLED", "Circular arbitrage is disabled")
@@ -99,19 +99,19 @@ class Pools:
             raise NoRouteError("COULD_NOT_FIND_ANY_ROUTE", "Could not find any route")
         return Price(amount, left, arrives, hops, 1 - kept)
 
-    def prepare(self, calls: list[Call], instant: int) -> list[dict[str, str]]:
-        """Write what the market pays where the swap program reads it."""
+    def prepare(self, calls: list[InstructionCall], instant: int) -> list[dict[str, str]]:
+        """Write the prices of these calls where the swap program reads them; return them for the tape."""
         routes = [route for call in calls if (route := read_route(call.program, call.accounts, call.data))]
         fills = b""
-        told = []
-        for route in routes[:_MOST_SWAPS]:
+        for_tape = []
+        for route in routes[:_MAX_SWAPS]:
             try:
                 price = self.price(route.mint_in, route.mint_out, route.terms.amount_in, instant)
                 pays, arrives = price.pays, price.arrives
             except NoRouteError:
                 pays, arrives = 0, 0
             fills += struct.pack("<QQ", pays, arrives)
-            told.append(
+            for_tape.append(
                 {
                     "input_mint": str(route.mint_in),
                     "output_mint": str(route.mint_out),
@@ -123,16 +123,16 @@ class Pools:
             )
         if routes:
             self._accounts.put(self.address, self.account(fills))
-        return told
+        return for_tape
 
     def account(self, fills: bytes = b"") -> Account:
-        """The pool account with these fills."""
+        """Make the pool account with these fills."""
         head = (POOL_SEED + bytes([self._bump])).ljust(POOL_CURSOR, b"\0") + bytes(POOL_FILLS - POOL_CURSOR)
-        data = head + fills.ljust(_MOST_SWAPS * FILL_SIZE, b"\0")
+        data = head + fills.ljust(_MAX_SWAPS * FILL_SIZE, b"\0")
         return Account(self._lamports, data, PROGRAM_ID, executable=False, rent_epoch=0)
 
     def _hop(self, token: Token, amount: int, instant: int, *, selling: bool) -> tuple[Hop, Decimal]:
-        """One swap of token and USDC, and the part of its worth that price impact leaves."""
+        """Price a swap between a token and USDC; return it with the fraction of value left by price impact."""
         tokens = int((Decimal(token.liquidity_usd) / self.usd(token, instant)).scaleb(token.decimals))
         dollars = token.liquidity_usd * 10**USDC.decimals
         into, out_of = (tokens, dollars) if selling else (dollars, tokens)

@@ -1,4 +1,4 @@
-"""Jupiter's gateway: who may ask, and how often within a sliding minute."""
+"""Jupiter's gateway: API keys, and rate limits over a sliding minute."""
 
 import math
 from collections import deque
@@ -16,7 +16,7 @@ _TOO_MANY: Final = "[API Gateway] Too many requests"
 
 
 class Plans(NamedTuple):
-    """Requests a second of each API key, and of those without a key. None is no limit."""
+    """Requests per second by API key, and without a key; None is no limit."""
 
     keys: Mapping[str, float | None] = {}
     keyless: float | None = 0.5
@@ -28,48 +28,48 @@ class Gateway:
     def __init__(self, plans: Plans, clock: Clock) -> None:
         self._plans = plans
         self._clock = clock
-        self._asked: dict[str | None, deque[int]] = {}
+        self._requests: dict[str | None, deque[int]] = {}
         self._count = 0
 
     def middleware(self) -> Middleware:
-        """Refuse who has no right or asks too often."""
+        """Make the middleware that refuses unknown keys and too many requests."""
 
         @web.middleware
-        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        async def limit_requests(request: web.Request, handler: Handler) -> web.StreamResponse:
             self._count += 1
             key = request.headers.get("x-api-key")
             if key is not None and key not in self._plans.keys:
-                return self._signed(json_response({"code": 401, "message": "Unauthorized"}, 401), {})
+                return self._with_headers(json_response({"code": 401, "message": "Unauthorized"}, 401), {})
             headers = self._headers(key)
             if int(headers.get("x-ratelimit-remaining", "0")) < 0:
-                return self._signed(web.Response(text=_TOO_MANY, status=429), headers)
+                return self._with_headers(web.Response(text=_TOO_MANY, status=429), headers)
             answer = await handler(request)
-            if answer.status == 429:  # an injected fault: the gateway's own words are text
+            if answer.status == 429:  # an injected fault: the gateway responds with text
                 answer = web.Response(text=_TOO_MANY, status=429)
-            return self._signed(answer, headers)
+            return self._with_headers(answer, headers)
 
-        return guard
+        return limit_requests
 
     def _headers(self, key: str | None) -> dict[str, str]:
-        """What is left of the minute; nothing when there is no limit."""
+        """Count a request, and return the headers of the rate limit; empty if there is none."""
         rate = self._plans.keyless if key is None else self._plans.keys[key]
         if rate is None:
             return {}
         now = self._clock.now()
-        asked = self._asked.setdefault(key, deque())
-        while asked and asked[0] <= now - _WINDOW_MS:
-            asked.popleft()
+        requests = self._requests.setdefault(key, deque())
+        while requests and requests[0] <= now - _WINDOW_MS:
+            requests.popleft()
         limit = int(rate * _WINDOW_MS / 1000)
-        remaining = limit - len(asked) - 1
+        remaining = limit - len(requests) - 1
         if remaining >= 0:
-            asked.append(now)
-        free = (asked[0] if asked else now) + _WINDOW_MS
+            requests.append(now)
+        free = (requests[0] if requests else now) + _WINDOW_MS
         return {
             "x-ratelimit-remaining": str(remaining),
-            "x-ratelimit-current": str(len(asked)),
+            "x-ratelimit-current": str(len(requests)),
             "x-ratelimit-reset": str(math.ceil(free / 1000)),
         }
 
-    def _signed(self, answer: web.StreamResponse, headers: Mapping[str, str]) -> web.StreamResponse:
+    def _with_headers(self, answer: web.StreamResponse, headers: Mapping[str, str]) -> web.StreamResponse:
         answer.headers.update({**headers, "x-api-gateway-request-id": f"{self._count:032x}"})
         return answer

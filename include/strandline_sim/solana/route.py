@@ -1,4 +1,4 @@
-"""The `route` instruction in the layout of the real one: plan, amount in, quoted out, slippage, platform fee."""
+"""Encodes and decodes the `route` instruction in Jupiter's layout: plan, amounts, slippage, platform fee."""
 
 import struct
 from typing import Final, NamedTuple
@@ -28,7 +28,7 @@ _TAIL: Final = struct.Struct("<QQHB")
 
 
 class Terms(NamedTuple):
-    """What a user signs: so much in, for no less than the quote minus the slippage."""
+    """The terms that a user signs: the amount in, for at least the quoted amount less slippage."""
 
     amount_in: int
     quoted_out: int
@@ -36,7 +36,7 @@ class Terms(NamedTuple):
 
     @property
     def least_out(self) -> int:
-        """The threshold, rounded as the program rounds it."""
+        """The least amount out, rounded as the program does."""
         return self.quoted_out * (10_000 - self.slippage_bps) // 10_000
 
 
@@ -49,7 +49,7 @@ class RouteCall(NamedTuple):
 
 
 def route_instruction(accounts: list[Pubkey], terms: Terms, hops: int) -> Instruction:
-    """The accounts stand in the order that the program defines."""
+    """Encode a route; the accounts are in the program's order."""
     plan = struct.pack("<I", hops) + b"".join(_HOP.pack(_HOP_KIND, 100, hop, hop + 1) for hop in range(hops))
     data = ROUTE + plan + _TAIL.pack(*terms, 0)
     metas = [AccountMeta(key, place == USER, place in _WRITABLE) for place, key in enumerate(accounts)]
@@ -57,7 +57,7 @@ def route_instruction(accounts: list[Pubkey], terms: Terms, hops: int) -> Instru
 
 
 def read_route(program: Pubkey, accounts: list[Pubkey], data: bytes) -> RouteCall | None:
-    """What the instruction asks for; None for another instruction, which the program refuses or does not see."""
+    """Decode a route; None for any other instruction."""
     if program != PROGRAM_ID or len(accounts) != ACCOUNTS:
         return None
     if len(data) < len(ROUTE) + TAIL_SIZE or not data.startswith(ROUTE):

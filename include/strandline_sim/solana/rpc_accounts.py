@@ -1,4 +1,4 @@
-"""JSON-RPC about accounts and balances."""
+"""JSON-RPC methods for accounts and balances."""
 
 import base64
 from decimal import Decimal
@@ -11,35 +11,35 @@ from strandline_sim.solana.encoding import base58
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, INVALID_REQUEST, Call, RpcError, address_of
 from strandline_sim.solana.token_accounts import TOKEN_PROGRAM, TOKEN_PROGRAMS, read_holding, read_mint
 
-_MOST_ACCOUNTS: Final = 100
-_LONGEST_BASE58: Final = 128
-_MOST_LAMPORTS: Final = 2**64 - 1
+_MAX_ACCOUNTS: Final = 100
+_MAX_BASE58_BYTES: Final = 128
+_MAX_LAMPORTS: Final = 2**64 - 1
 
 
 def get_balance(call: Call) -> dict[str, Any]:
-    """In lamports."""
+    """Return the balance in lamports."""
     height = call.height()
     account = call.node.chain.accounts.at(call.address(0), height)
     return call.context(height, account.lamports if account is not None else 0)
 
 
 def get_account_info(call: Call) -> dict[str, Any]:
-    """One account, or null."""
+    """Return an account, or null."""
     height = call.height()
     return call.context(height, _account(call, call.address(0), height))
 
 
 def get_multiple_accounts(call: Call) -> dict[str, Any]:
-    """Many accounts, null for each that does not exist."""
+    """Return several accounts, null for each that does not exist."""
     addresses = call.param(0)
-    if not isinstance(addresses, list) or len(addresses) > _MOST_ACCOUNTS:
-        raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MOST_ACCOUNTS}")
+    if not isinstance(addresses, list) or len(addresses) > _MAX_ACCOUNTS:
+        raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MAX_ACCOUNTS}")
     height = call.height()
     return call.context(height, [_account(call, address_of(address), height) for address in addresses])
 
 
 def get_token_account_balance(call: Call) -> dict[str, Any]:
-    """Of one token account."""
+    """Return the balance of a token account."""
     height = call.height()
     account = call.node.chain.accounts.at(call.address(0), height)
     if account is None:
@@ -51,7 +51,7 @@ def get_token_account_balance(call: Call) -> dict[str, Any]:
 
 
 def get_token_accounts_by_owner(call: Call) -> dict[str, Any]:
-    """The token accounts of a wallet, of one mint or of one token program."""
+    """Return a wallet's token accounts of one mint or one token program."""
     height = call.height()
     wanted = call.param(1)
     mint = address_of(wanted["mint"]) if "mint" in wanted else None
@@ -69,20 +69,20 @@ def get_token_accounts_by_owner(call: Call) -> dict[str, Any]:
 
 
 def account_json(call: Call, account: Account) -> dict[str, Any]:
-    """In the encoding of the options."""
+    """Make the JSON of an account, in the encoding of the options."""
     data = bytes(account.data)
     return {
         "data": _data(call, account, data),
         "executable": account.executable,
         "lamports": account.lamports,
         "owner": str(account.owner),
-        "rentEpoch": min(account.rent_epoch, _MOST_LAMPORTS),
+        "rentEpoch": min(account.rent_epoch, _MAX_LAMPORTS),
         "space": len(data),
     }
 
 
 def ui_amount(amount: int, decimals: int) -> dict[str, Any]:
-    """An amount as it is, and as people write it."""
+    """Make the JSON of a token amount: raw, and with decimals."""
     shown = Decimal(amount).scaleb(-decimals)
     text = f"{shown:f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
@@ -90,7 +90,7 @@ def ui_amount(amount: int, decimals: int) -> dict[str, Any]:
 
 
 def decimals_of(call: Call, mint: Pubkey) -> int:
-    """What the mint says."""
+    """Read the decimals of a mint."""
     account = call.node.chain.accounts.get(mint)
     facts = read_mint(account.owner, account.data) if account is not None else None
     return facts[1] if facts is not None else 0
@@ -115,7 +115,7 @@ def _data(call: Call, account: Account, data: bytes) -> object:
         return [base64.b64encode(data).decode(), "base64"]
     if encoding not in {None, "base58"}:
         raise RpcError(INVALID_PARAMS, f"Invalid params: encoding {encoding} is not simulated")
-    if len(data) > _LONGEST_BASE58:
+    if len(data) > _MAX_BASE58_BYTES:
         message = "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding."
         raise RpcError(INVALID_REQUEST, message)
     return base58(data) if encoding is None else [base58(data), "base58"]

@@ -1,4 +1,4 @@
-"""JSON-RPC about blocks, the node and fees."""
+"""JSON-RPC methods for blocks, the node and fees."""
 
 import hashlib
 from typing import Any
@@ -13,24 +13,24 @@ from strandline_sim.solana.transactions import fee_of, price_of
 
 
 def get_latest_blockhash(call: Call) -> dict[str, Any]:
-    """The newest blockhash at the commitment."""
+    """Return the newest blockhash at the commitment."""
     height = call.height()
     blockhash = str(call.node.chain.blocks.hash_of(height))
     return call.context(height, {"blockhash": blockhash, "lastValidBlockHeight": height + VALID_BLOCKS})
 
 
 def get_block_height(call: Call) -> int:
-    """How many blocks there are."""
+    """Return the block height."""
     return call.height()
 
 
 def get_slot(call: Call) -> int:
-    """The slot of the newest block."""
+    """Return the slot of the newest block."""
     return call.node.chain.blocks.slot_of(call.height())
 
 
 def is_blockhash_valid(call: Call) -> dict[str, Any]:
-    """Whether a transaction may still use it."""
+    """Return whether a transaction may still use the blockhash."""
     height = call.height()
     try:
         blockhash = Hash.from_string(call.param(0))
@@ -40,7 +40,7 @@ def is_blockhash_valid(call: Call) -> dict[str, Any]:
 
 
 def get_fee_for_message(call: Call) -> dict[str, Any]:
-    """What it costs; null when its blockhash is not valid."""
+    """Return the fee; null if the blockhash is not valid."""
     height = call.height()
     try:
         message = from_bytes_versioned(call.data(0, "base64"))
@@ -51,7 +51,7 @@ def get_fee_for_message(call: Call) -> dict[str, Any]:
 
 
 def get_recent_prioritization_fees(call: Call) -> list[dict[str, int]]:
-    """The lowest price per compute unit that was paid in each of the recent blocks, in micro-lamports."""
+    """Return the lowest price per compute unit of each recent block, in micro-lamports."""
     first = call.newest - VALID_BLOCKS + 1
     lowest: dict[int, int] = {}
     for landed in call.node.chain.recent(first):
@@ -65,28 +65,28 @@ def get_recent_prioritization_fees(call: Call) -> list[dict[str, int]]:
 
 
 def get_minimum_balance_for_rent_exemption(call: Call) -> int:
-    """The lamports that an account of this size must have."""
+    """Return the rent-exempt minimum of an account of this size."""
     return call.node.chain.machine.rent(int(call.param(0)))
 
 
 def get_health(call: Call) -> str:
-    """Whether the node keeps up."""
+    """Return "ok", or an error while the node is behind."""
     refuse_if_behind(call)
     return "ok"
 
 
 def get_version(_: Call) -> dict[str, Any]:
-    """Of the node's software."""
+    """Return the version of the node's software."""
     return {"feature-set": 3640012085, "solana-core": API_VERSION}
 
 
 def get_genesis_hash(_: Call) -> str:
-    """Which cluster it is: none that exists."""
+    """Return a genesis hash of no real cluster."""
     return base58(hashlib.sha256(b"strandline").digest())
 
 
 def refuse_if_behind(call: Call) -> None:
-    """What a node says that knows that it does not keep up."""
+    """Raise the error of a node that is behind."""
     if call.behind is not None:
         message = f"Node is behind by {call.behind} slots"
         raise RpcError(NODE_BEHIND, message, {"numSlotsBehind": call.behind})

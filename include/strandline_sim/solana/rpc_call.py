@@ -1,4 +1,4 @@
-"""One JSON-RPC call: its parameters, the state that it may see, and how it is refused."""
+"""A JSON-RPC call: its parameters, the height that it reads at, and errors."""
 
 import base64
 import binascii
@@ -19,11 +19,11 @@ API_VERSION: Final = "3.1.8"
 
 
 Json: TypeAlias = Any
-"""Whatever a client sends."""
+"""Any JSON value from a client."""
 
 
 class RpcError(Exception):
-    """What the client gets as `error`."""
+    """The `error` of a response."""
 
     def __init__(self, code: int, message: str, data: object = None) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class RpcError(Exception):
 
 
 class Node(NamedTuple):
-    """What every method works with."""
+    """The state that methods work with."""
 
     chain: Chain
     clock: Clock
@@ -41,7 +41,7 @@ class Node(NamedTuple):
 
 
 class Call:
-    """A method with its parameters, positional, the last of which may be a table of options."""
+    """A method with its positional parameters, the last of which may be an object of options."""
 
     def __init__(self, node: Node, method: str, params: list[Any], options_at: int) -> None:
         self.node = node
@@ -52,16 +52,16 @@ class Call:
             raise RpcError(INVALID_PARAMS, "Invalid params: expected a map of options.")
         self.options: dict[str, Any] = options or {}
         self.newest = node.chain.sync()
-        behind = self.hit_by(FaultKind.NODE_BEHIND)
+        behind = self.inject(FaultKind.NODE_BEHIND)
         self.behind = None if behind is None else max(1, int(behind))
 
-    def hit_by(self, kind: FaultKind) -> float | None:
-        """The value of the fault of this kind, if one hits this call."""
+    def inject(self, kind: FaultKind) -> float | None:
+        """Inject a fault of this kind into the call; return its value, or None."""
         rule = self.node.faults.inject(f"solana/rpc/{self.method}", self.node.clock.now(), (kind,))
         return None if rule is None else rule.value
 
     def commitment(self, name: str = "commitment") -> Commitment:
-        """What the options ask for; finalized if they do not."""
+        """Read the commitment; by default finalized."""
         wanted = self.options.get(name) or Commitment.FINALIZED
         try:
             return Commitment(wanted)
@@ -69,7 +69,7 @@ class Call:
             raise RpcError(INVALID_PARAMS, f"Invalid params: unknown variant `{wanted}`.") from None
 
     def height(self, name: str = "commitment") -> int:
-        """The height of the block whose state the call sees; a node that is behind sees an older one."""
+        """Return the height that the call reads at: an older one on a node that is behind."""
         height = self.newest - self.commitment(name).depth - (self.behind or 0)
         slot = self.node.chain.blocks.slot_of(height)
         if slot < int(self.options.get("minContextSlot") or 0):
@@ -77,22 +77,22 @@ class Call:
         return height
 
     def context(self, height: int, value: object) -> dict[str, Any]:
-        """The value, and the slot as of which it is true."""
+        """Add the slot of this height to a value."""
         slot = self.node.chain.blocks.slot_of(height)
         return {"context": {"apiVersion": API_VERSION, "slot": slot}, "value": value}
 
     def param(self, index: int) -> Json:
-        """A parameter that must be there."""
+        """Return a required parameter."""
         if len(self.params) <= index:
             raise RpcError(INVALID_PARAMS, "`params` should have at least " + _arguments(index + 1))
         return self.params[index]
 
     def address(self, index: int) -> Pubkey:
-        """A parameter that is an address."""
+        """Read an address."""
         return address_of(self.param(index))
 
     def data(self, index: int, default: str) -> bytes:
-        """A parameter that is bytes, in the encoding of the options."""
+        """Read bytes, in the encoding of the options."""
         text = self.param(index)
         encoding = self.options.get("encoding") or default
         try:
@@ -102,7 +102,7 @@ class Call:
 
 
 def address_of(text: Json) -> Pubkey:
-    """An address, or a refusal."""
+    """Parse an address, or raise RpcError."""
     try:
         return Pubkey.from_string(text)
     except (ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""JSON-RPC that simulates and sends transactions."""
+"""JSON-RPC methods that simulate and send transactions."""
 
 import base64
 from typing import Any
@@ -10,7 +10,7 @@ from strandline_sim.solana.machine import Error, Outcome
 from strandline_sim.solana.rpc_accounts import account_json
 from strandline_sim.solana.rpc_blocks import refuse_if_behind
 from strandline_sim.solana.rpc_call import BAD_SIGNATURE, INVALID_PARAMS, SIMULATION_FAILED, Call, RpcError, address_of
-from strandline_sim.solana.transactions import LARGEST, well_signed
+from strandline_sim.solana.transactions import MAX_BYTES, has_valid_signatures
 
 _TEXTS = {
     "BlockhashNotFound": "Blockhash not found",
@@ -23,7 +23,7 @@ _TEXTS = {
 
 
 def send_transaction(call: Call) -> str:
-    """Take a signed transaction, check it unless told not to, and pass it on; received is not landed."""
+    """Accept a signed transaction, after a preflight check unless skipped, and forward it."""
     transaction = _decoded(call)
     if not call.options.get("skipPreflight"):
         _preflight(call, transaction)
@@ -32,12 +32,12 @@ def send_transaction(call: Call) -> str:
 
 
 def simulate_transaction(call: Call) -> dict[str, Any]:
-    """Say what it would do."""
+    """Simulate a transaction."""
     transaction = _decoded(call)
     verify, replace = bool(call.options.get("sigVerify")), bool(call.options.get("replaceRecentBlockhash"))
     if verify and replace:
         raise RpcError(INVALID_PARAMS, "sigVerify may not be used with replaceRecentBlockhash")
-    if verify and not well_signed(transaction):
+    if verify and not has_valid_signatures(transaction):
         raise RpcError(BAD_SIGNATURE, "Transaction signature verification failure")
     height = call.height()
     error, outcome = call.node.chain.simulate(transaction, height, replace_blockhash=replace)
@@ -53,7 +53,7 @@ def simulate_transaction(call: Call) -> dict[str, Any]:
 
 def _preflight(call: Call, transaction: VersionedTransaction) -> None:
     signature = str(transaction.signatures[0])
-    if not well_signed(transaction):
+    if not has_valid_signatures(transaction):
         call.node.chain.note("refused", {"signature": signature, "reason": "SignatureFailure"})
         raise RpcError(BAD_SIGNATURE, "Transaction signature verification failure")
     refuse_if_behind(call)
@@ -66,8 +66,10 @@ def _preflight(call: Call, transaction: VersionedTransaction) -> None:
 
 def _decoded(call: Call) -> VersionedTransaction:
     raw = call.data(0, "base58")
-    if len(raw) > LARGEST:
-        raise RpcError(INVALID_PARAMS, f"decoded solana_transaction too large: {len(raw)} bytes (max: {LARGEST} bytes)")
+    if len(raw) > MAX_BYTES:
+        raise RpcError(
+            INVALID_PARAMS, f"decoded solana_transaction too large: {len(raw)} bytes (max: {MAX_BYTES} bytes)"
+        )
     try:
         transaction = VersionedTransaction.from_bytes(raw)
         transaction.sanitize()
@@ -101,7 +103,7 @@ def _accounts_after(call: Call, outcome: Outcome | None) -> list[Any] | None:
 
 
 def _text(error: Error) -> str:
-    """As the node's log says it."""
+    """Format an error as the node does."""
     if isinstance(error, str):
         return _TEXTS.get(error, error)
     if "InstructionError" in error:

@@ -1,4 +1,4 @@
-"""The JSON-RPC server: finds the method, answers one call or a batch of them."""
+"""The JSON-RPC server: dispatches single calls and batches to methods."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -41,7 +41,7 @@ from strandline_sim.web import fault_middleware, json_response
 
 Method = Callable[[Call], Any]
 
-# Each with the place where its options stand.
+# Each with the position of its options.
 METHODS: Final[dict[str, tuple[Method, int]]] = {
     "getAccountInfo": (get_account_info, 1),
     "getBalance": (get_balance, 1),
@@ -67,7 +67,7 @@ METHODS: Final[dict[str, tuple[Method, int]]] = {
 
 
 def rpc_app(node: Node, request_airdrop: Method) -> web.Application:
-    """Answers POST on `/`."""
+    """Make the application, which handles POST on `/`."""
     methods = {**METHODS, "requestAirdrop": (request_airdrop, 2)}
 
     async def answer(request: web.Request) -> web.Response:

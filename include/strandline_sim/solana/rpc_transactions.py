@@ -1,4 +1,4 @@
-"""JSON-RPC about transactions that have landed."""
+"""JSON-RPC methods for landed transactions."""
 
 import base64
 from typing import Any, Final
@@ -13,18 +13,18 @@ from strandline_sim.solana.rpc_accounts import ui_amount
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, UNSUPPORTED_VERSION, Call, RpcError
 from strandline_sim.solana.transactions import AnyMessage
 
-_MOST_STATUSES: Final = 256
-_MOST_SIGNATURES: Final = 1000
+_MAX_STATUSES: Final = 256
+_MAX_SIGNATURES: Final = 1000
 
 
 def get_signature_statuses(call: Call) -> dict[str, Any]:
-    """What became of each; null while nothing is known. Without searchTransactionHistory only recent blocks count."""
+    """Return the statuses, null for unknown ones; without searchTransactionHistory only recent blocks are searched."""
     signatures = call.param(0)
-    if not isinstance(signatures, list) or len(signatures) > _MOST_STATUSES:
-        raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MOST_STATUSES}")
+    if not isinstance(signatures, list) or len(signatures) > _MAX_STATUSES:
+        raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MAX_STATUSES}")
     height = call.newest - (call.behind or 0)
     oldest = 0 if call.options.get("searchTransactionHistory") else height - VALID_BLOCKS - FINAL_BLOCKS
-    hidden = call.hit_by(FaultKind.LAG) is not None
+    hidden = call.inject(FaultKind.LAG) is not None
     statuses = []
     for signature in signatures:
         landed = call.node.chain.landed(signature)
@@ -34,13 +34,13 @@ def get_signature_statuses(call: Call) -> dict[str, Any]:
 
 
 def get_transaction(call: Call) -> dict[str, Any] | None:
-    """One transaction with all that it did; null until it is confirmed."""
+    """Return a transaction with its effects; null until it is confirmed."""
     if call.commitment() is Commitment.PROCESSED:
         raise RpcError(INVALID_PARAMS, "Method does not support commitment below `confirmed`")
     landed = call.node.chain.landed(call.param(0))
-    if landed is None or landed.height > call.height() or call.hit_by(FaultKind.LAG) is not None:
+    if landed is None or landed.height > call.height() or call.inject(FaultKind.LAG) is not None:
         return None
-    skew = call.hit_by(FaultKind.CLOCK_SKEW) or 0
+    skew = call.inject(FaultKind.CLOCK_SKEW) or 0
     blocks = call.node.chain.blocks
     answer: dict[str, Any] = {
         "slot": blocks.slot_of(landed.height),
@@ -52,12 +52,12 @@ def get_transaction(call: Call) -> dict[str, Any] | None:
 
 
 def get_signatures_for_address(call: Call) -> list[dict[str, Any]]:
-    """The transactions that name an address, newest first."""
+    """Return the signatures of transactions that name an address, newest first."""
     if call.commitment() is Commitment.PROCESSED:
         raise RpcError(INVALID_PARAMS, "Method does not support commitment below `confirmed`")
-    limit = int(call.options.get("limit") or _MOST_SIGNATURES)
-    if not 1 <= limit <= _MOST_SIGNATURES:
-        raise RpcError(INVALID_PARAMS, f"Invalid limit; max {_MOST_SIGNATURES}")
+    limit = int(call.options.get("limit") or _MAX_SIGNATURES)
+    if not 1 <= limit <= _MAX_SIGNATURES:
+        raise RpcError(INVALID_PARAMS, f"Invalid limit; max {_MAX_SIGNATURES}")
     signatures = call.node.chain.signatures_of(str(call.address(0)))[::-1]
     before, until = call.options.get("before"), call.options.get("until")
     if before in signatures:

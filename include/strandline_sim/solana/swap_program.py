@@ -1,9 +1,9 @@
-"""The program that stands in for Jupiter's on chain: one `route` instruction, really executed by the virtual machine.
+"""The on-chain program at Jupiter's address: one `route` instruction, executed by the virtual machine.
 
-Every token has one vault, owned by the pool account (a program-derived address). The pool account also says what the
-market pays right now: the server writes it before each execution or simulation, as an oracle would. The program takes
-the user's tokens, pays from the vault, and fails with 6001 when the pay is below the user's threshold. So swaps
-are atomic, need the user's signature only, and have real inner instructions, logs and errors.
+Every token has one vault, owned by the pool account (a program-derived address). The pool account also holds the
+market's prices, which the server writes before each execution or simulation. The program takes the user's tokens, pays
+from the vault, and fails with 6001 when the amount out is below the user's threshold. So swaps are atomic, need the
+user's signature only, and have real inner instructions, logs and errors.
 
 Accounts: user (signer), user's source, user's destination, vault in, vault out, mint in, mint out, token program in,
 token program out, pool.
@@ -18,7 +18,7 @@ from strandline_sim.solana.elf import elf_file
 
 PROGRAM_ID: Final = Pubkey.from_string("JUP6LkbZbjS1jKKwapdHNy74zcZ3tLUZoi5QNyVTaV4")
 ROUTE: Final = bytes.fromhex("e517cb977ae3ad2a")
-"""The eight bytes that a `route` instruction begins with."""
+"""The first eight bytes of a `route` instruction."""
 ACCOUNTS: Final = 10
 USER, SOURCE, DESTINATION, VAULT_IN, VAULT_OUT, MINT_IN, MINT_OUT, TOKEN_IN, TOKEN_OUT, POOL = range(ACCOUNTS)
 
@@ -45,17 +45,17 @@ _SLIPPAGE_TEXT: Final = (
     "Error Message: Slippage tolerance exceeded."
 )
 
-# Registers that are never reused: the heap, the tail of the instruction, the pool's data, what the vault pays.
+# Reserved registers: the heap, the tail of the instruction, the pool's data, the amount that the vault pays.
 _R_HEAP, _R_TAIL, _R_POOL, _R_PAYS = 9, 6, 7, 8
 
 
 def pool_address() -> tuple[Pubkey, int]:
-    """The pool account and its bump."""
+    """Derive the pool account and its bump."""
     return Pubkey.find_program_address([POOL_SEED], PROGRAM_ID)
 
 
 def swap_program() -> bytes:
-    """The program's ELF file."""
+    """Build the program's ELF file."""
     code = Assembler()
     _read_accounts(code)
     _find_instruction(code)
@@ -75,7 +75,7 @@ def swap_program() -> bytes:
 
 
 def _read_accounts(code: Assembler) -> None:
-    """Make the table of account infos that calls of other programs need, from the runtime's serialised input."""
+    """Build the account infos that cross-program calls need from the runtime's serialised input."""
     at, left, info = 6, 7, 8
     code.move(_R_HEAP, _HEAP)
     code.load(left, 1)
@@ -118,7 +118,7 @@ def _read_accounts(code: Assembler) -> None:
 
 
 def _find_instruction(code: Assembler) -> None:
-    """Check that it is a route; point at its tail and at the pool's data."""
+    """Check that the instruction is a route; load pointers to its tail and to the pool's data."""
     code.load(2, _R_TAIL, 0)
     code.move(3, len(ROUTE) + TAIL_SIZE)
     code.jump_if_less(2, 3, "unknown")
@@ -131,7 +131,7 @@ def _find_instruction(code: Assembler) -> None:
 
 
 def _take_fill(code: Assembler) -> None:
-    """Read what the market pays, and stop when less arrives than the user's threshold (rounded down, as in a quote)."""
+    """Read the next fill, and fail if less arrives than the user's threshold (rounded down, as in a quote)."""
     code.load(2, _R_POOL, POOL_CURSOR)
     code.copy(3, 2)
     code.add(3, 1)
@@ -157,7 +157,7 @@ def _take_fill(code: Assembler) -> None:
 def _transfer(
     code: Assembler, source: int, mint: int, destination: int, authority: int, program: int, *, signed_by_pool: bool
 ) -> None:
-    """Call the token program: transfer_checked."""
+    """Call the token program's transfer_checked."""
     accounts = ((source, True, False), (mint, False, False), (destination, True, False), (authority, False, True))
     for number, (account, writable, signer) in enumerate(accounts):
         code.load(2, _R_HEAP, account * _INFO_SIZE)
@@ -191,7 +191,7 @@ def _transfer(
 
 
 def _store_seeds(code: Assembler) -> None:
-    """The pool signs with its seed and its bump, which its data begins with."""
+    """Store the pool's signer seeds: seed and bump, which its data begins with."""
     code.store(_R_HEAP, _SEEDS, _R_POOL)
     code.store_constant(_R_HEAP, _SEEDS + 8, len(POOL_SEED))
     code.copy(2, _R_POOL)

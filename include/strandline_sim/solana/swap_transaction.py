@@ -1,4 +1,4 @@
-"""Builds the instructions of a swap as Jupiter does, and the transaction that they make."""
+"""Builds the instructions of a swap as Jupiter does, and their transaction."""
 
 import math
 from typing import Final, NamedTuple
@@ -29,7 +29,7 @@ _CREATE_IDEMPOTENT, _SYNC_NATIVE, _CLOSE_ACCOUNT = b"\1", b"\x11", b"\x09"
 
 
 class SwapRequest(NamedTuple):
-    """The swap that a client asks for."""
+    """A client's swap request."""
 
     taker: Pubkey
     payer: Pubkey
@@ -45,7 +45,7 @@ class SwapRequest(NamedTuple):
 
     @property
     def priority_fee(self) -> int:
-        """In lamports."""
+        """The priority fee in lamports."""
         return math.ceil(self.unit_limit * self.unit_price / 1_000_000)
 
 
@@ -59,7 +59,7 @@ class SwapInstructions(NamedTuple):
     tip: Instruction | None
 
     def all(self) -> list[Instruction]:
-        """In the order of execution."""
+        """Return all instructions in the order of execution."""
         last = [part for part in (self.cleanup, self.tip) if part is not None]
         return [*self.budget, *self.setup, self.swap, *last]
 
@@ -95,7 +95,7 @@ def swap_instructions(request: SwapRequest, pools: Pools) -> SwapInstructions:
 
 
 def unsigned_transaction(request: SwapRequest, instructions: SwapInstructions, blockhash: Hash) -> VersionedTransaction:
-    """The transaction, with empty signatures."""
+    """Build the transaction, with empty signatures."""
     message = MessageV0.try_compile(request.payer, instructions.all(), [], blockhash)
     return VersionedTransaction.populate(message, [Signature.default()] * message.header.num_required_signatures)
 

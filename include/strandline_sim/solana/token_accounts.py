@@ -1,4 +1,4 @@
-"""The bytes of mints and token accounts, of SPL Token and of Token-2022."""
+"""Encodes and decodes mints and token accounts of SPL Token and Token-2022."""
 
 import struct
 from typing import Final, NamedTuple
@@ -22,18 +22,18 @@ _SUPPLY: Final = slice(36, 44)
 
 
 class TransferFee(NamedTuple):
-    """Token-2022 may keep a part of each transfer back, in the account that receives it."""
+    """A transfer fee of Token-2022, withheld in the receiving account; `most` is the highest fee."""
 
     bps: int
     most: int
 
     def on(self, amount: int) -> int:
-        """Rounded up, as the program does."""
+        """Compute the fee of a transfer, rounded up as the program does."""
         return min(-(-amount * self.bps // 10_000), self.most)
 
 
 class Holding(NamedTuple):
-    """What a token account says."""
+    """The content of a token account."""
 
     mint: Pubkey
     owner: Pubkey
@@ -42,12 +42,12 @@ class Holding(NamedTuple):
 
 
 def associated_address(owner: Pubkey, mint: Pubkey, program: Pubkey) -> Pubkey:
-    """Where a wallet keeps this token."""
+    """Derive the address of a wallet's account of this token."""
     return Pubkey.find_program_address([bytes(owner), bytes(program), bytes(mint)], ATA_PROGRAM)[0]
 
 
 def mint_data(authority: Pubkey | None, supply: int, decimals: int, fee: TransferFee | None = None) -> bytes:
-    """A mint; with a transfer fee it is one of Token-2022."""
+    """Encode a mint; with a transfer fee it is one of Token-2022."""
     base = bytes(Mint(authority, supply, decimals, is_initialized=True, freeze_authority=None))
     if fee is None:
         return base
@@ -59,7 +59,7 @@ def mint_data(authority: Pubkey | None, supply: int, decimals: int, fee: Transfe
 def token_account_data(
     mint: Pubkey, owner: Pubkey, program: Pubkey, *, native_rent: int | None = None, fee: bool = False
 ) -> bytes:
-    """An empty token account as the associated token program makes it."""
+    """Encode an empty token account, as the associated token program creates it."""
     state = TokenAccountState.Initialized
     base = bytes(TokenAccount(mint, owner, 0, None, state, native_rent, 0, None))
     if program == TOKEN_PROGRAM:
@@ -69,7 +69,7 @@ def token_account_data(
 
 
 def read_holding(owner_program: Pubkey, data: bytes) -> Holding | None:
-    """What it holds, or None if it is no token account."""
+    """Decode a token account; None if it is not one."""
     if owner_program not in TOKEN_PROGRAMS or len(data) < TOKEN_ACCOUNT_SIZE:
         return None
     if len(data) > TOKEN_ACCOUNT_SIZE and data[_ACCOUNT_TYPE_AT] != _ACCOUNT_TYPE:
@@ -80,7 +80,7 @@ def read_holding(owner_program: Pubkey, data: bytes) -> Holding | None:
 
 
 def read_mint(owner_program: Pubkey, data: bytes) -> tuple[int, int] | None:
-    """Supply and decimals, or None if it is no mint."""
+    """Decode supply and decimals of a mint; None if it is not one."""
     if owner_program not in TOKEN_PROGRAMS or len(data) == TOKEN_ACCOUNT_SIZE or len(data) < MINT_SIZE:
         return None
     if len(data) > MINT_SIZE and data[_ACCOUNT_TYPE_AT] != _MINT_TYPE:
@@ -88,17 +88,17 @@ def read_mint(owner_program: Pubkey, data: bytes) -> tuple[int, int] | None:
     return int.from_bytes(data[_SUPPLY], "little"), data[44]
 
 
-def with_more(data: bytes, amount: int) -> bytes:
-    """The token account with so much more in it."""
-    return _raised(data, _AMOUNT, amount)
+def add_amount(data: bytes, amount: int) -> bytes:
+    """Increase the amount of a token account."""
+    return _increased(data, _AMOUNT, amount)
 
 
-def with_more_supply(data: bytes, amount: int) -> bytes:
-    """The mint with so much more issued."""
-    return _raised(data, _SUPPLY, amount)
+def add_supply(data: bytes, amount: int) -> bytes:
+    """Increase the supply of a mint."""
+    return _increased(data, _SUPPLY, amount)
 
 
-def _raised(data: bytes, field: slice, amount: int) -> bytes:
+def _increased(data: bytes, field: slice, amount: int) -> bytes:
     value = int.from_bytes(data[field], "little") + amount
     return data[: field.start] + value.to_bytes(8, "little") + data[field.stop :]
 

@@ -1,4 +1,4 @@
-"""The tokens of the simulated chain: what they are, and how deep their pools."""
+"""The tokens of the simulated chain and their pools."""
 
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
@@ -9,16 +9,16 @@ from strandline_sim.solana.token_accounts import TOKEN_2022_PROGRAM, TOKEN_PROGR
 
 
 class Prices(Protocol):
-    """The market: what everything else follows."""
+    """Market prices."""
 
     def price(self, symbol: str, at: int, /) -> float | Decimal:
-        """In US dollars, at this millisecond; KeyError for a symbol that it does not know."""
+        """Return the price in US dollars at this millisecond; raise KeyError for an unknown symbol."""
 
 
 class Token(NamedTuple):
-    """One mint and its pool against USDC. `market` is the symbol whose price it follows; None is one dollar.
+    """A mint and its pool against USDC.
 
-    `liquidity_usd` lies on each side of the pool.
+    `market` is the symbol whose price it follows, None for one dollar; `liquidity_usd` is on each side of the pool.
     """
 
     symbol: str

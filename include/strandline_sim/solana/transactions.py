@@ -1,4 +1,4 @@
-"""What a transaction says before it is executed: its keys, its instructions, its fee."""
+"""Reads a transaction before its execution: keys, instructions and fee."""
 
 import struct
 from typing import Final, NamedTuple, TypeAlias
@@ -10,16 +10,16 @@ from solders.transaction import VersionedTransaction
 from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.token_accounts import SYSTEM_PROGRAM
 
-LARGEST: Final = 1232
-"""Bytes: what fits in one packet."""
+MAX_BYTES: Final = 1232
+"""The size of one packet."""
 LAMPORTS_PER_SIGNATURE: Final = 5000
-COMPUTE_BUDGET: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
+COMPUTE_BUDGET_PROGRAM: Final = Pubkey.from_string("ComputeBudget111111111111111111111111111111")
 _SET_LIMIT, _SET_PRICE = 2, 3
-_DEFAULT_UNITS, _BUILTIN_UNITS, _MOST_UNITS = 200_000, 3_000, 1_400_000
-"""An instruction of a built-in program counts less when no limit is set."""
+_DEFAULT_UNITS, _BUILTIN_UNITS, _MAX_UNITS = 200_000, 3_000, 1_400_000
+"""The default compute units of an instruction, and of one of a built-in program."""
 _BUILTINS: Final = frozenset(
     {
-        COMPUTE_BUDGET,
+        COMPUTE_BUDGET_PROGRAM,
         SYSTEM_PROGRAM,
         Pubkey.from_string("Vote111111111111111111111111111111111111111"),
         Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111"),
@@ -35,14 +35,14 @@ AnyMessage: TypeAlias = Message | MessageV0 | MessageV1
 
 
 class Loaded(NamedTuple):
-    """Keys that came from lookup tables."""
+    """Keys loaded from lookup tables."""
 
     writable: list[Pubkey]
     readonly: list[Pubkey]
 
 
-class Call(NamedTuple):
-    """One instruction with its keys in full."""
+class InstructionCall(NamedTuple):
+    """An instruction with its keys resolved."""
 
     program: Pubkey
     accounts: list[Pubkey]
@@ -50,7 +50,7 @@ class Call(NamedTuple):
 
 
 def loaded_keys(message: AnyMessage, accounts: Accounts) -> Loaded:
-    """What the message's lookup tables give; a missing table gives nothing, and the execution then fails."""
+    """Load keys from the message's lookup tables; a missing table gives none, and the execution then fails."""
     loaded = Loaded([], [])
     if isinstance(message, MessageV0):
         for lookup in message.address_table_lookups:
@@ -63,49 +63,49 @@ def loaded_keys(message: AnyMessage, accounts: Accounts) -> Loaded:
 
 
 def all_keys(message: AnyMessage, loaded: Loaded) -> list[Pubkey]:
-    """The index space of the instructions and of the balances."""
+    """Return all keys, in the order that instructions and balances index."""
     return [*message.account_keys, *loaded.writable, *loaded.readonly]
 
 
-def calls_of(message: AnyMessage, keys: list[Pubkey]) -> list[Call]:
-    """The instructions; one that points outside of the keys is left to the execution, which refuses it."""
+def calls_of(message: AnyMessage, keys: list[Pubkey]) -> list[InstructionCall]:
+    """Resolve the instructions, without those with an invalid index, which the execution refuses."""
     calls = []
     for instruction in message.instructions:
         indexes = list(instruction.accounts)
         if max([instruction.program_id_index, *indexes]) < len(keys):
             accounts = [keys[index] for index in indexes]
-            calls.append(Call(keys[instruction.program_id_index], accounts, bytes(instruction.data)))
+            calls.append(InstructionCall(keys[instruction.program_id_index], accounts, bytes(instruction.data)))
     return calls
 
 
 def fee_of(message: AnyMessage) -> int:
-    """Signatures, and compute units bought at the price that is bid."""
-    price, units = _bid(message)
+    """Compute the fee: signatures, and compute units at their price."""
+    price, units = _compute_budget(message)
     return message.header.num_required_signatures * LAMPORTS_PER_SIGNATURE + -(-price * units // 1_000_000)
 
 
 def price_of(message: AnyMessage) -> int:
-    """What is bid for a compute unit, in micro-lamports."""
-    return _bid(message)[0]
+    """Return the price of a compute unit, in micro-lamports."""
+    return _compute_budget(message)[0]
 
 
-def well_signed(transaction: VersionedTransaction) -> bool:
-    """Whether every required signature is there and right."""
+def has_valid_signatures(transaction: VersionedTransaction) -> bool:
+    """Whether all required signatures are valid."""
     required = transaction.message.header.num_required_signatures
     return len(transaction.signatures) == required and all(transaction.verify_with_results())
 
 
-def _bid(message: AnyMessage) -> tuple[int, int]:
+def _compute_budget(message: AnyMessage) -> tuple[int, int]:
     keys = list(message.account_keys)
     price, limit, default = 0, None, 0
     for instruction in message.instructions:
         data = bytes(instruction.data)
         program = keys[instruction.program_id_index]
         default += _BUILTIN_UNITS if program in _BUILTINS else _DEFAULT_UNITS
-        if program != COMPUTE_BUDGET:
+        if program != COMPUTE_BUDGET_PROGRAM:
             continue
         if data[:1] == bytes([_SET_LIMIT]) and len(data) >= 5:
-            limit = min(struct.unpack_from("<I", data, 1)[0], _MOST_UNITS)
+            limit = min(struct.unpack_from("<I", data, 1)[0], _MAX_UNITS)
         elif data[:1] == bytes([_SET_PRICE]) and len(data) >= 9:
             price = struct.unpack_from("<Q", data, 1)[0]
-    return price, limit if limit is not None else min(default, _MOST_UNITS)
+    return price, limit if limit is not None else min(default, _MAX_UNITS)

@@ -1,4 +1,4 @@
-"""A Solana cluster with Jupiter on it, behind the real protocols."""
+"""The simulated Solana with Jupiter, served over their real protocols."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from strandline_sim.faults import Faults
 from strandline_sim.solana.accounts import Accounts
 from strandline_sim.solana.blocks import Blocks
 from strandline_sim.solana.chain import Chain
-from strandline_sim.solana.genesis import Genesis, Gift, merged
+from strandline_sim.solana.genesis import Deposit, Genesis, merged
 from strandline_sim.solana.jupiter_request import Jupiter
 from strandline_sim.solana.jupiter_server import jupiter_app
 from strandline_sim.solana.machine import Machine
@@ -29,20 +29,20 @@ from strandline_sim.tape import Tape
 
 LAMPORTS: Final = 10**9
 _POOL_LAMPORTS: Final = 10**9
-_MOST_AIRDROP: Final = 100 * LAMPORTS
+_MAX_AIRDROP: Final = 100 * LAMPORTS
 
 
 class Addresses(NamedTuple):
-    """Where it listens."""
+    """The URLs of the servers."""
 
     rpc: str
     jupiter: str
 
 
 class SolanaVenue:
-    """`start` serves it; `fund` gives wallets something to trade with.
+    """A chain, its node and Jupiter.
 
-    Faults are asked for on the routes `solana/rpc/<method>` (besides those of every server: `lag` hides statuses and
+    The routes of faults are `solana/rpc/<method>` (besides those of every server: `lag` hides statuses and
     transactions, `node_behind`, `clock_skew`), `solana/jupiter/<quote|swap|price|tokens|…>` (`lag`: quotes of
     `value` ms ago) and `solana/landing` (see `chain`).
     """
@@ -74,30 +74,30 @@ class SolanaVenue:
         blocks = Blocks(clock.now(), seed, skip_every)
         self.chain = Chain(clock, tape, faults, machine, self.accounts, blocks, self.pools, self._wake_at, command_log)
         self._genesis = Genesis(machine, self.accounts, seed)
-        self._give = command_log.register("fund", self._fund)
-        self._given("genesis", self._genesis.found(self.tokens, self.pools))
+        self._record_fund = command_log.register("fund", self._fund)
+        self._note_deposit("genesis", self._genesis.create(self.tokens, self.pools))
 
     def fund(self, address: Pubkey, sol: float = 0, tokens: Mapping[str, int] | None = None) -> None:
-        """Give a wallet SOL, and tokens by symbol in raw units (`SOL` is wrapped SOL); seen at every commitment."""
-        self._give({"address": str(address), "lamports": round(sol * LAMPORTS), "tokens": dict(tokens or {})})
+        """Fund a wallet, at every commitment; `tokens` are raw units by symbol, `SOL` is wrapped SOL."""
+        self._record_fund({"address": str(address), "lamports": round(sol * LAMPORTS), "tokens": dict(tokens or {})})
 
     def rpc_app(self) -> web.Application:
-        """JSON-RPC on `/`."""
+        """Make the application of JSON-RPC."""
         return rpc_app(Node(self.chain, self._clock, self._faults), self._airdrop)
 
     def jupiter_app(self) -> web.Application:
-        """Jupiter's APIs, under the paths that they have."""
+        """Make the application of Jupiter's APIs."""
         jupiter = Jupiter(self.chain, self.pools, self._clock, self._faults)
         return jupiter_app(jupiter, self._plans)
 
     async def start(self, host: str = "127.0.0.1", rpc_port: int = 0, jupiter_port: int = 0) -> Addresses:
-        """Listen; port 0 is any free one."""
+        """Start the servers; port 0 is any free one."""
         rpc = await self._serve(self.rpc_app(), host, rpc_port)
         jupiter = await self._serve(self.jupiter_app(), host, jupiter_port)
         return Addresses(f"http://{host}:{rpc}", f"http://{host}:{jupiter}")
 
     async def stop(self) -> None:
-        """Close all sockets."""
+        """Stop the servers."""
         for waker in self._wakers:
             waker.cancel()
         await asyncio.gather(*self._wakers, return_exceptions=True)
@@ -115,8 +115,8 @@ class SolanaVenue:
 
     def _airdrop(self, call: Call) -> str:
         lamports = int(call.param(1))
-        if not 0 < lamports <= _MOST_AIRDROP:
-            raise RpcError(INVALID_PARAMS, f"Invalid request: airdrop at most {_MOST_AIRDROP} lamports")
+        if not 0 < lamports <= _MAX_AIRDROP:
+            raise RpcError(INVALID_PARAMS, f"Invalid request: airdrop at most {_MAX_AIRDROP} lamports")
         faucet = self._genesis.faucet
         move = transfer(TransferParams(from_pubkey=faucet.pubkey(), to_pubkey=call.address(0), lamports=lamports))
         message = MessageV0.try_compile(faucet.pubkey(), [move], [], self.chain.blocks.hash_of(call.newest))
@@ -125,20 +125,20 @@ class SolanaVenue:
     def _fund(self, command: dict[str, Any]) -> None:
         self.chain.sync()
         address, lamports = Pubkey.from_string(command["address"]), command["lamports"]
-        gifts = [self._genesis.give_lamports(address, lamports)] if lamports else []
+        deposits = [self._genesis.deposit_lamports(address, lamports)] if lamports else []
         for symbol, amount in command["tokens"].items():
-            gifts.append(self._genesis.give_tokens(address, self._by_symbol[symbol], amount))
-        self._given("funded", merged(gifts))
+            deposits.append(self._genesis.deposit_tokens(address, self._by_symbol[symbol], amount))
+        self._note_deposit("funded", merged(deposits))
 
-    def _given(self, kind: str, gift: Gift) -> None:
-        self.chain.note(kind, {"lamports": gift.lamports, "tokens": gift.tokens})
+    def _note_deposit(self, kind: str, deposit: Deposit) -> None:
+        self.chain.note(kind, {"lamports": deposit.lamports, "tokens": deposit.tokens})
 
     def _wake_at(self, instant: int) -> None:
-        """Things that are due happen when they are due, not only when somebody asks."""
+        """Schedule a sync at this instant, so that events are executed without a request."""
         try:
             waker = asyncio.get_running_loop().create_task(self._sync_at(instant))
         except RuntimeError:
-            return  # used without a loop: they happen when somebody asks
+            return  # without an event loop the next request syncs
         self._wakers.add(waker)
         waker.add_done_callback(self._wakers.discard)
 

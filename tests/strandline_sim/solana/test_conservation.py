@@ -1,4 +1,4 @@
-"""Nothing comes from nowhere: after every step of random clients all books agree, and the tape explains them."""
+"""Balances are conserved: after every command of random clients the chain equals the tape."""
 
 import asyncio
 import base64
@@ -18,22 +18,31 @@ from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.solana import SolanaVenue
 from strandline_sim.solana.token_accounts import WRAPPED_SOL, read_holding, read_mint
 from strandline_sim.tape import Entry, Tape
-from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOKENS, TOLL, USDC, Box, open_box
+from tests.strandline_sim.solana.simulation import (
+    BONK,
+    FEE_TOKEN,
+    PYUSD,
+    SOL,
+    TOKENS,
+    USDC,
+    Simulation,
+    open_simulation,
+)
 
-MINTS = (SOL, USDC, BONK, PYUSD, str(TOLL.mint))
+MINTS = (SOL, USDC, BONK, PYUSD, str(FEE_TOKEN.mint))
 KEYS = [Keypair.from_seed(bytes([number]) * 32) for number in range(1, 4)]
 
 
-class Books(NamedTuple):
-    """Who has what: lamports by address; tokens by account, and by account what is withheld there."""
+class Balances(NamedTuple):
+    """Lamports by address; token amounts and withheld fees by token account."""
 
     lamports: dict[str, int]
     tokens: dict[str, int]
     withheld: dict[str, int]
 
 
-class TapeBooks:
-    """The books according to the tape alone, which is read on from where it was read to."""
+class TapeBalances:
+    """The balances according to the tape, which is read incrementally."""
 
     def __init__(self) -> None:
         self._lamports, self._tokens, self._withheld = (defaultdict[str, int](int) for _ in range(3))
@@ -43,13 +52,13 @@ class TapeBooks:
         self.fees = 0
         self.addresses: set[str] = set()
 
-    def books(self, tape: Tape) -> Books:
-        """Read the rest of the tape; return the books without zeros."""
+    def balances(self, tape: Tape) -> Balances:
+        """Read the rest of the tape; return the balances without zeros."""
         for entry in tape.entries(venue="solana", after=self._read):
             self._add(entry)
         self._read = len(tape)
-        books = (self._lamports, self._tokens, self._withheld)
-        return Books(*({key: value for key, value in book.items() if value} for book in books))
+        balances = (self._lamports, self._tokens, self._withheld)
+        return Balances(*({key: value for key, value in part.items() if value} for part in balances))
 
     def _add(self, entry: Entry) -> None:
         if entry.kind in {"genesis", "funded"}:
@@ -75,38 +84,38 @@ class TapeBooks:
             self.addresses.add(delta["account"])
 
 
-def held(venue: SolanaVenue, addresses: set[str]) -> Books:
-    """The books according to the chain."""
-    books = Books({}, {}, {})
+def chain_balances(venue: SolanaVenue, addresses: set[str]) -> Balances:
+    """Read the balances from the chain."""
+    balances = Balances({}, {}, {})
     for address in addresses:
         account = venue.accounts.get(Pubkey.from_string(address))
         if account is not None:
-            books.lamports[address] = account.lamports
+            balances.lamports[address] = account.lamports
             holding = read_holding(account.owner, account.data)
             if holding is not None and holding.amount:
-                books.tokens[address] = holding.amount
+                balances.tokens[address] = holding.amount
             if holding is not None and holding.withheld:
-                books.withheld[address] = holding.withheld
-    return books
+                balances.withheld[address] = holding.withheld
+    return balances
 
 
-def check(box: Box, of_tape: TapeBooks) -> None:
-    """Assert that chain and tape agree, and that nothing came from nowhere."""
-    books = of_tape.books(box.tape)
-    addresses = of_tape.addresses
-    assert held(box.venue, addresses) == books
-    assert sum(books.lamports.values()) == of_tape.funded - of_tape.fees
+def check(sim: Simulation, tape_balances: TapeBalances) -> None:
+    """Assert that chain and tape agree, and that lamports and tokens are conserved."""
+    balances = tape_balances.balances(sim.tape)
+    addresses = tape_balances.addresses
+    assert chain_balances(sim.venue, addresses) == balances
+    assert sum(balances.lamports.values()) == tape_balances.funded - tape_balances.fees
     amounts = defaultdict[Pubkey, int](int)
-    for address in books.tokens.keys() | books.withheld.keys():
-        account = box.venue.accounts.get(Pubkey.from_string(address))
+    for address in balances.tokens.keys() | balances.withheld.keys():
+        account = sim.venue.accounts.get(Pubkey.from_string(address))
         assert account is not None
         holding = read_holding(account.owner, account.data)
         assert holding is not None
         amounts[holding.mint] += holding.amount + holding.withheld
         if holding.mint == WRAPPED_SOL:
-            assert account.lamports >= holding.amount + 2_039_280  # more where a gift brought the rent twice
+            assert account.lamports >= holding.amount + 2_039_280  # more where a deposit added the rent twice
     for token in TOKENS:
-        state = box.venue.accounts.get(token.mint)
+        state = sim.venue.accounts.get(token.mint)
         assert state is not None
         facts = read_mint(state.owner, state.data)
         assert facts is not None
@@ -121,7 +130,7 @@ swap = st.tuples(st.just("swap"), client, mint, mint, amount, st.sampled_from((0
 pay = st.tuples(st.just("pay"), client, client, amount)
 wait = st.tuples(st.just("wait"), st.integers(1, 40))
 move = st.tuples(st.just("move"), st.sampled_from(("SOL", "BONK", "JUP")), st.sampled_from(("0.5", "1.01", "2")))
-give = st.tuples(st.just("give"), client, st.sampled_from(("SOL", "USDC", "TOLL", "PYUSD")), amount)
+give = st.tuples(st.just("give"), client, st.sampled_from(("SOL", "USDC", "FEE", "PYUSD")), amount)
 fault = st.tuples(
     st.just("fault"),
     st.sampled_from((FaultKind.FORK, FaultKind.DELAY, FaultKind.DROP_REQUEST)),
@@ -133,40 +142,40 @@ command = st.one_of(swap, swap, swap, pay, wait, move, give, fault, again, ask)
 
 
 class Clients:
-    """Random clients of one box; they do not care whether what they ask for works."""
+    """Random clients, which ignore errors."""
 
-    def __init__(self, box: Box) -> None:
-        self._box = box
+    def __init__(self, sim: Simulation) -> None:
+        self._sim = sim
         self._sent: list[bytes] = []
         for key in KEYS:
-            box.venue.fund(key.pubkey(), sol=20, tokens={"USDC": 10**10, "SOL": 10**10, "TOLL": 10**11})
+            sim.venue.fund(key.pubkey(), sol=20, tokens={"USDC": 10**10, "SOL": 10**10, "FEE": 10**11})
 
     async def do(self, name: str, *arguments: Any) -> None:
-        """One command."""
+        """Execute one command."""
         act: Callable[..., Awaitable[None]] = getattr(self, name)
         await act(*arguments)
 
     async def swap(self, who: int, mint_in: str, mint_out: str, size: int, slippage: int, wrap: bool) -> None:
         query = {"inputMint": mint_in, "outputMint": mint_out, "amount": str(size), "slippageBps": str(slippage)}
-        async with self._box.http.get(self._box.jupiter_url + "/swap/v2/quote", params=query) as answer:
+        async with self._sim.http.get(self._sim.jupiter_url + "/swap/v2/quote", params=query) as answer:
             if answer.status == 200:
-                transaction, _ = await self._box.swap(await answer.json(), KEYS[who], wrapAndUnwrapSol=wrap)
+                transaction, _ = await self._sim.swap(await answer.json(), KEYS[who], wrapAndUnwrapSol=wrap)
                 await self._send(bytes(transaction))
 
     async def pay(self, who: int, to: int, lamports: int) -> None:
-        await self._send(bytes(await self._box.pay(KEYS[who], KEYS[to].pubkey(), lamports)))
+        await self._send(bytes(await self._sim.pay(KEYS[who], KEYS[to].pubkey(), lamports)))
 
     async def wait(self, blocks: int) -> None:
-        await self._box.blocks(blocks)
+        await self._sim.blocks(blocks)
 
     async def move(self, symbol: str, factor: str) -> None:
-        self._box.market.prices[symbol] *= Decimal(factor)
+        self._sim.market.prices[symbol] *= Decimal(factor)
 
     async def give(self, who: int, symbol: str, size: int) -> None:
-        self._box.venue.fund(KEYS[who].pubkey(), sol=size / 10**9, tokens={symbol: size})
+        self._sim.venue.fund(KEYS[who].pubkey(), sol=size / 10**9, tokens={symbol: size})
 
     async def fault(self, kind: FaultKind, value: int) -> None:
-        self._box.faults.add(Rule(route="solana/landing", kind=kind, value=value))
+        self._sim.faults.add(Rule(route="solana/landing", kind=kind, value=value))
 
     async def again(self, number: int) -> None:
         if self._sent:
@@ -176,33 +185,33 @@ class Clients:
         if self._sent:
             raw = base64.b64encode(self._sent[number % len(self._sent)]).decode()
             options = {"encoding": "base64", "replaceRecentBlockhash": True, "commitment": commitment}
-            assert "result" in await self._box.call("simulateTransaction", raw, options)
+            assert "result" in await self._sim.call("simulateTransaction", raw, options)
 
     async def _send(self, raw: bytes) -> None:
         self._sent.append(raw)
         options = {"encoding": "base64", "skipPreflight": True}
-        await self._box.call("sendTransaction", base64.b64encode(raw).decode(), options)
+        await self._sim.call("sendTransaction", base64.b64encode(raw).decode(), options)
 
 
-async def tape_of(commands: list[tuple[Any, ...]], after_each: Callable[[Box], None]) -> bytes:
-    """What the tape says after the commands."""
-    async with open_box() as box:
-        clients = Clients(box)
-        after_each(box)
+async def tape_of(commands: list[tuple[Any, ...]], after_each: Callable[[Simulation], None]) -> bytes:
+    """Execute the commands on a new simulation, and return its tape."""
+    async with open_simulation() as sim:
+        clients = Clients(sim)
+        after_each(sim)
         for one in commands:
             await clients.do(*one)
-            after_each(box)
-        await box.blocks(200)
-        after_each(box)
-        return bytes(box.tape)
+            after_each(sim)
+        await sim.blocks(200)
+        after_each(sim)
+        return bytes(sim.tape)
 
 
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(st.lists(command, max_size=30))
-def test_all_is_conserved_and_the_tape_explains_it(commands: list[tuple[Any, ...]]) -> None:
-    of_tape = TapeBooks()
-    asyncio.run(tape_of(commands, lambda box: check(box, of_tape)))
+def test_balances_are_conserved_and_equal_the_tape(commands: list[tuple[Any, ...]]) -> None:
+    tape_balances = TapeBalances()
+    asyncio.run(tape_of(commands, lambda sim: check(sim, tape_balances)))
 
 
 @pytest.mark.slow
@@ -213,8 +222,8 @@ def test_the_same_commands_give_the_same_tape(commands: list[tuple[Any, ...]]) -
     assert first == second
 
 
-def long_story(seed: int) -> list[tuple[Any, ...]]:
-    """So many commands that all that can happen does."""
+def many_commands(seed: int) -> list[tuple[Any, ...]]:
+    """Make enough commands that every kind of entry is on the tape."""
     random = Random(seed)
     faults = (FaultKind.FORK, FaultKind.DELAY, FaultKind.DROP_REQUEST)
     makers: list[Callable[[], tuple[Any, ...]]] = [
@@ -231,20 +240,20 @@ def long_story(seed: int) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.slow
-def test_a_long_story_in_which_everything_happens() -> None:
-    def quietly(_: Box) -> None:
+def test_many_commands_with_every_kind_of_entry() -> None:
+    def no_check(_: Simulation) -> None:
         return
 
     seen = Counter[str]()
-    of_tape = TapeBooks()
+    tape_balances = TapeBalances()
 
-    def count(box: Box) -> None:
-        check(box, of_tape)
-        seen.update(entry.kind for entry in box.tape.entries(after=seen.total()))
+    def count(sim: Simulation) -> None:
+        check(sim, tape_balances)
+        seen.update(entry.kind for entry in sim.tape.entries(after=seen.total()))
 
-    story = long_story(7)
-    tape = asyncio.run(tape_of(story, count))
+    commands = many_commands(7)
+    tape = asyncio.run(tape_of(commands, count))
     assert set(seen) == {"genesis", "funded", "received", "landed", "failed", "dropped", "forked"}
     assert seen["landed"] > 60
     assert seen["forked"] > 5
-    assert asyncio.run(tape_of(story, quietly)) == tape
+    assert asyncio.run(tape_of(commands, no_check)) == tape

@@ -27,7 +27,7 @@ from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import Faults
 from strandline_sim.solana import Plans, SolanaVenue
 from strandline_sim.tape import Entry, Tape
-from tests.strandline_sim.solana.box import BLOCK, BONK, START, TOKENS, UNLIMITED, USDC, TinyMarket
+from tests.strandline_sim.solana.simulation import BLOCK, BONK, START, TOKENS, UNLIMITED, USDC, AdjustablePrices
 from tests.venues.intents import LIMITS, buy_intent, position_row_of, sell_intent
 
 _VALUES: Final = {"key": PRIVATE_KEY, "url": JUPITER_URL, "rpc_url": RPC_URL, "api_key": JUPITER_API_KEY}
@@ -39,7 +39,7 @@ class SimulatedSolana:
     """The venue, its tape, and clients of it. Time stands still until `advance`, or a client waits."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, plans: Plans) -> None:
-        self.market, self.clock, self.tape, self.faults = TinyMarket(), SteppedClock(START), Tape(), Faults()
+        self.market, self.clock, self.tape, self.faults = AdjustablePrices(), SteppedClock(START), Tape(), Faults()
         self._loop = loop
         self._wallets = 0
         self._intents = 0

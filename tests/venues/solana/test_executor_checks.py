@@ -23,7 +23,7 @@ from strandline.venues.solana.checks import MAX_PRIORITY_FEE, UnsafeTransactionE
 from strandline.venues.solana.compute_budget import made_unique, priority_fee
 from strandline.venues.solana.jupiter import Jupiter, JupiterError, Quote, Swap
 from strandline.venues.solana.plan_details import PlanDetails
-from tests.strandline_sim.solana.box import USDC
+from tests.strandline_sim.solana.simulation import USDC
 from tests.venues.solana.simulated_solana import SimulatedSolana, position_row
 
 WALLET, OTHER = (Keypair.from_seed(bytes([number]) * 32).pubkey() for number in (1, 2))

@@ -14,7 +14,7 @@ from strandline.venues.solana.jupiter import JupiterError, RefusedError
 from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.solana.blocks import FINAL_BLOCKS
-from tests.strandline_sim.solana.box import BONK
+from tests.strandline_sim.solana.simulation import BONK
 from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, position_row, signed_order
 
 ENOUGH = 1_000_000_000

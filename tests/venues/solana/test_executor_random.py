@@ -16,7 +16,7 @@ from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.jupiter import JupiterError
 from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
-from tests.strandline_sim.solana.box import BONK
+from tests.strandline_sim.solana.simulation import BONK
 from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, lamports, position_row
 
 RUNS: Final = 30

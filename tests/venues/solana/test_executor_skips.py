@@ -11,7 +11,7 @@ from strandline.model.intent import Decision, ExecutionIntent
 from strandline.model.plan import SkipExecution
 from strandline.model.position import Position
 from strandline.venues.solana.jupiter import Jupiter, Swap
-from tests.strandline_sim.solana.box import BONK, SOL, TOLL, UNPRICED, USDC
+from tests.strandline_sim.solana.simulation import BONK, FEE_TOKEN, SOL, UNPRICED, USDC
 from tests.venues.solana.simulated_solana import SimulatedSolana, position_row
 
 ENOUGH = 1_000_000_000
@@ -80,8 +80,8 @@ def test_the_price_has_run_away(simulated: SimulatedSolana) -> None:
         executor.prepare(exit_, position_row(BONK, HELD), 1)  # and exits never wait for a better price
 
 
-def test_a_toll_counts_as_drift(simulated: SimulatedSolana) -> None:
-    assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy(str(TOLL.mint))) == "price_drift"
+def test_a_transfer_fee_counts_as_drift(simulated: SimulatedSolana) -> None:
+    assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy(str(FEE_TOKEN.mint))) == "price_drift"
 
 
 def test_the_market_is_too_thin(simulated: SimulatedSolana) -> None:

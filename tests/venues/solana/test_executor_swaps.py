@@ -18,7 +18,7 @@ from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.venues.solana import SOLANA
 from strandline.venues.solana.executor import SolanaExecutor
 from strandline.venues.solana.plan_details import PlanDetails
-from tests.strandline_sim.solana.box import BONK, PYUSD, SOL, TOLL, USDC
+from tests.strandline_sim.solana.simulation import BONK, FEE_TOKEN, PYUSD, SOL, USDC
 from tests.venues.solana.simulated_solana import SimulatedSolana, agrees, moved, position_row, signed_order
 
 ENOUGH = 1_000_000_000
@@ -33,7 +33,7 @@ def bought(executor: SolanaExecutor, simulated: SimulatedSolana, mint: str) -> E
     return result
 
 
-@pytest.mark.parametrize("mint", [BONK, SOL, PYUSD, str(TOLL.mint)])
+@pytest.mark.parametrize("mint", [BONK, SOL, PYUSD, str(FEE_TOKEN.mint)])
 def test_a_token_is_bought_and_sold_again(simulated: SimulatedSolana, mint: str) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     wallet = str(key.pubkey())

@@ -8,7 +8,7 @@ from strandline.model.fill import CashCause
 from strandline.venues.solana.jupiter import JupiterError
 from strandline.venues.solana.node import NodeError
 from strandline_sim.faults import FaultKind, Rule
-from tests.strandline_sim.solana.box import BONK, SOL, UNPRICED, USDC
+from tests.strandline_sim.solana.simulation import BONK, SOL, UNPRICED, USDC
 from tests.venues.solana.simulated_solana import SimulatedSolana
 
 NOBODY = str(Keypair.from_seed(b"n" * 32).pubkey())

@@ -1,4 +1,4 @@
-"""Whatever a client sends, it gets an answer that it can read, never a server error."""
+"""Any request gets a valid response, never a server error."""
 
 import asyncio
 from typing import Any
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strandline_sim.solana.rpc_server import METHODS
-from tests.strandline_sim.solana.box import SOL, USDC, Box, open_box
+from tests.strandline_sim.solana.simulation import SOL, USDC, Simulation, open_simulation
 
 SIGNATURE = "5" * 87
 words = st.sampled_from([USDC, SOL, SIGNATURE, "base64", "jsonParsed", "finalized", "processed", "AAAA", "", "7", "-1"])
@@ -34,26 +34,26 @@ values = st.recursive(
 )
 
 
-async def check_all(simulated: Box, params: list[Any], body: dict[str, Any], query: dict[str, str]) -> None:
+async def check_all(sim: Simulation, params: list[Any], body: dict[str, Any], query: dict[str, str]) -> None:
     """Send these parameters to every method and path."""
     calls = [{"jsonrpc": "2.0", "id": 1, "method": method, "params": params} for method in METHODS]
-    async with simulated.http.post(simulated.rpc_url, json=calls) as response:
+    async with sim.http.post(sim.rpc_url, json=calls) as response:
         answers = await response.json()
     assert len(answers) == len(METHODS)
     assert all("result" in answer or answer["error"]["code"] < 0 for answer in answers)
     for path in ("/swap/v2/swap", "/swap/v2/swap-instructions"):
-        async with simulated.http.post(simulated.jupiter_url + path, json=body) as response:
+        async with sim.http.post(sim.jupiter_url + path, json=body) as response:
             assert response.status in {200, 400, 422}, await response.text()
     for path in ("/swap/v2/quote", "/price/v3", "/tokens/v2/search"):
-        async with simulated.http.get(simulated.jupiter_url + path, params=query) as response:
+        async with sim.http.get(sim.jupiter_url + path, params=query) as response:
             assert response.status in {200, 400}, await response.text()
 
 
 @pytest.mark.slow
-def test_rubbish_is_answered() -> None:
+def test_any_request_gets_a_valid_response() -> None:
     with asyncio.Runner() as runner:
-        opened = open_box()
-        simulated = runner.run(opened.__aenter__())
+        opened = open_simulation()
+        sim = runner.run(opened.__aenter__())
 
         @settings(max_examples=30)
         @given(
@@ -62,9 +62,9 @@ def test_rubbish_is_answered() -> None:
             ),
             st.dictionaries(names, words, max_size=8),
         )
-        def check(rubbish: list[tuple[list[Any], dict[str, Any]]], query: dict[str, str]) -> None:
-            for params, body in rubbish:
-                runner.run(check_all(simulated, params, body, query))
+        def check(requests: list[tuple[list[Any], dict[str, Any]]], query: dict[str, str]) -> None:
+            for params, body in requests:
+                runner.run(check_all(sim, params, body, query))
 
         try:
             check()
