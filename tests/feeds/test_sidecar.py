@@ -219,7 +219,7 @@ def test_the_watermark_stands_still_while_the_stream_is_down(database: Database)
         await until(lambda: env.scalar("SELECT watermark FROM heartbeats") is not None)
         env.world.faults.add(Rule(route="hyperliquid/ws/connect", kind=FaultKind.REFUSE, times=None))
         for socket in list(env.world.hyperliquid._broadcaster.sockets):
-            socket.cut()
+            socket.abort()
         down_at = START + timedelta(seconds=5)
         await env.advance(60)
         await until(

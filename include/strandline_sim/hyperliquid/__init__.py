@@ -1,1 +1,1 @@
-"""A simulated Hyperliquid: a pure exchange, and its REST and WebSocket protocols on one port."""
+"""The simulated Hyperliquid: a pure exchange, behind its REST and WebSocket protocols on one port."""

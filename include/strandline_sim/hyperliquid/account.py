@@ -1,7 +1,7 @@
-"""One client's cash, positions and orders.
+"""An account: cash, positions and orders.
 
-`cash` is what the venue calls raw USD: a buy takes the whole notional out, a sell puts it in, so that equity is cash
-plus the positions at mark and nothing has to be rounded. Isolated positions have their own.
+`cash` is the venue's raw USD: a buy subtracts the whole notional, a sell adds it, so that equity is cash plus positions
+at mark, without rounding. Isolated positions have raw USD of their own.
 """
 
 import re
@@ -16,19 +16,19 @@ _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
 def address_in(value: object) -> str | None:
-    """The address as accounts are kept under, lower case; None if it is none."""
+    """Convert an address to lower case, as accounts are stored; None if it is not one."""
     return value.lower() if isinstance(value, str) and _ADDRESS.fullmatch(value) else None
 
 
 class Leverage(NamedTuple):
-    """The setting of one coin."""
+    """The leverage setting of one coin."""
 
     is_cross: bool
     value: int
 
 
 class Fill(NamedTuple):
-    """A trade of one account, as the venue reports it."""
+    """A fill of an account, as the venue reports it."""
 
     coin: str
     px: Decimal
@@ -48,7 +48,7 @@ class Fill(NamedTuple):
 
 
 class FundingPayment(NamedTuple):
-    """What one position received (or paid, below zero) in one hour."""
+    """The hourly funding of a position; negative if paid."""
 
     time: int
     coin: str
@@ -59,7 +59,7 @@ class FundingPayment(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """Cash from outside, or taken over by the liquidator."""
+    """Cash that is deposited, or taken over by the liquidator."""
 
     time: int
     usdc: Decimal
@@ -68,15 +68,15 @@ class Transfer(NamedTuple):
 
 
 class OrderUpdate(NamedTuple):
-    """How an order stood at an instant."""
+    """The status of an order at an instant."""
 
     order: Order
     status: Status
     at: int
 
 
-class Effect(NamedTuple):
-    """What a fill did to the account that nobody else can know."""
+class FillEffect(NamedTuple):
+    """The effect of a fill on its position."""
 
     start_position: Decimal
     closed_pnl: Decimal
@@ -84,7 +84,7 @@ class Effect(NamedTuple):
 
 @dataclass(slots=True)
 class Position:
-    """`size` is signed; `cost` is what was paid for it, with the same sign. `isolated` is its own raw USD, if any."""
+    """A position; size and cost are signed, `isolated` is the raw USD of an isolated one."""
 
     size: Decimal = ZERO
     cost: Decimal = ZERO
@@ -95,7 +95,7 @@ class Position:
     liquidated_at: int | None = None
 
     def trade(self, signed: Decimal, px: Decimal) -> Decimal:
-        """Change size and cost; gives the closed profit."""
+        """Change size and cost; return the realised profit."""
         closing = min(abs(signed), abs(self.size)) if signed * self.size < 0 else ZERO
         released = ZERO
         if closing:
@@ -112,7 +112,7 @@ class Position:
 
 @dataclass(slots=True)
 class Account:
-    """Everything that belongs to one address."""
+    """The account of one address."""
 
     address: str
     cash: Decimal = ZERO
@@ -128,24 +128,24 @@ class Account:
     volume: Decimal = ZERO
     cancel_all_at: int | None = None
     cancel_all_fired: dict[int, int] = field(default_factory=dict)
-    """How often the scheduled cancel fired, by day."""
+    """The number of scheduled cancels that fired, by day."""
 
     @property
     def balance(self) -> Decimal:
-        """All raw USD, of isolated positions too."""
+        """All raw USD, including that of isolated positions."""
         return self.cash + sum((p.isolated for p in self.positions.values() if p.isolated is not None), ZERO)
 
     def size_of(self, coin: str) -> Decimal:
-        """Signed; zero when flat."""
+        """Return the signed size of a position; zero when flat."""
         position = self.positions.get(coin)
         return position.size if position else ZERO
 
     def leverage_of(self, coin: str, max_leverage: int) -> Leverage:
-        """The setting; the venue starts with cross and the coin's highest, but not above 20."""
+        """Return the leverage setting; by default cross with the coin's maximum, at most 20."""
         return self.leverages.get(coin) or Leverage(is_cross=True, value=min(20, max_leverage))
 
-    def trade(self, coin: str, signed: Decimal, px: Decimal, fee: Decimal, leverage: Leverage) -> Effect:
-        """Book a fill: position, cash, and the margin that an isolated position gets or gives back."""
+    def trade(self, coin: str, signed: Decimal, px: Decimal, fee: Decimal, leverage: Leverage) -> FillEffect:
+        """Book a fill: position, cash, and the margin of an isolated position."""
         position = self.positions.setdefault(coin, Position())
         before = position.size
         if leverage.is_cross:
@@ -156,7 +156,7 @@ class Account:
         closed = position.trade(signed, px)
         if not position.size:
             position.isolated = None
-        return Effect(before, closed)
+        return FillEffect(before, closed)
 
     def _trade_isolated(self, position: Position, signed: Decimal, px: Decimal, leverage: int) -> None:
         raw = position.isolated or ZERO

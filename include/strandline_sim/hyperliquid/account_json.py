@@ -1,4 +1,4 @@
-"""The venue's JSON for what belongs to an account."""
+"""The venue's JSON of accounts, orders and fills."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -9,23 +9,23 @@ from strandline_sim.hyperliquid.numbers import ZERO, wire
 from strandline_sim.hyperliquid.orders import Order
 
 Json = dict[str, Any]
-_CENT: Final = Decimal("0.000001")
+_USDC_STEP: Final = Decimal("0.000001")
 _RATIO: Final = Decimal("0.0000000001")
 _NO_HASH: Final = "0x" + "0" * 64
 
 
-def rounded(value: Decimal, step: Decimal = _CENT) -> str:
-    """What is not exact anyway, with as many digits as the venue shows."""
+def rounded(value: Decimal, step: Decimal = _USDC_STEP) -> str:
+    """Format an inexact value with the venue's number of digits."""
     return wire(value.quantize(step))
 
 
 def side_of(is_buy: bool) -> str:
-    """B for bid, A for ask."""
+    """Return B for a bid, A for an ask."""
     return "B" if is_buy else "A"
 
 
 def basic_order(order: Order) -> Json:
-    """As in openOrders and orderUpdates."""
+    """Make the JSON of an order in openOrders and orderUpdates."""
     data: Json = {
         "coin": order.coin,
         "side": side_of(order.spec.is_buy),
@@ -43,7 +43,7 @@ def basic_order(order: Order) -> Json:
 
 
 def frontend_order(order: Order) -> Json:
-    """As in frontendOpenOrders, orderStatus and historicalOrders."""
+    """Make the JSON of an order in frontendOpenOrders, orderStatus and historicalOrders."""
     trigger = order.spec.trigger
     return basic_order(order) | {
         "triggerCondition": trigger.condition(order.spec.is_buy) if trigger else "N/A",
@@ -59,17 +59,17 @@ def frontend_order(order: Order) -> Json:
 
 
 def order_update(update: OrderUpdate) -> Json:
-    """As in the orderUpdates feed."""
+    """Make the JSON of an update in the orderUpdates feed."""
     return {"order": basic_order(update.order), "status": update.status, "statusTimestamp": update.at}
 
 
 def historical_order(update: OrderUpdate) -> Json:
-    """As in historicalOrders, and inside orderStatus."""
+    """Make the JSON of an update in historicalOrders and orderStatus."""
     return {"order": frontend_order(update.order), "status": update.status, "statusTimestamp": update.at}
 
 
 def fill(one: Fill, user: str) -> Json:
-    """As in userFills."""
+    """Make the JSON of a fill in userFills."""
     data: Json = {
         "coin": one.coin,
         "px": wire(one.px),
@@ -95,7 +95,7 @@ def fill(one: Fill, user: str) -> Json:
 
 
 def funding(payment: FundingPayment) -> Json:
-    """As in userFunding."""
+    """Make the JSON of a payment in userFunding."""
     delta = {
         "type": "funding",
         "coin": payment.coin,
@@ -108,7 +108,7 @@ def funding(payment: FundingPayment) -> Json:
 
 
 def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:
-    """Positions and margin."""
+    """Make the JSON of clearinghouseState: positions and margin."""
     return {
         "marginSummary": _summary(margins.summary(account, cross_only=False)),
         "crossMarginSummary": _summary(margins.summary(account, cross_only=True)),
@@ -124,7 +124,7 @@ def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:
 
 
 def active_asset_data(account: Account, coin: str, margins: Margins, mark: Decimal) -> Json:
-    """One coin's leverage, and how much more of it the free margin is enough for, either way."""
+    """Make the JSON of activeAssetData: a coin's leverage, and the sizes that the free margin allows."""
     leverage, free = margins.leverage(account, coin), max(margins.available(account), ZERO)
     kind: Json = {"type": "cross" if leverage.is_cross else "isolated", "value": leverage.value}
     if not leverage.is_cross:
@@ -158,7 +158,7 @@ def _position(account: Account, coin: str, position: Position, margins: Margins)
     if position.isolated is not None:
         kind["rawUsd"] = wire(position.isolated)
     liquidation = margins.liquidation_px(account, coin)
-    put_in = abs(position.cost) / leverage.value
+    initial_margin = abs(position.cost) / leverage.value
     return {
         "coin": coin,
         "szi": wire(position.size),
@@ -166,7 +166,7 @@ def _position(account: Account, coin: str, position: Position, margins: Margins)
         "entryPx": rounded(abs(position.cost / position.size)),
         "positionValue": rounded(abs(value)),
         "unrealizedPnl": rounded(profit),
-        "returnOnEquity": rounded(profit / put_in if put_in else ZERO, _RATIO),
+        "returnOnEquity": rounded(profit / initial_margin if initial_margin else ZERO, _RATIO),
         "liquidationPx": None if liquidation is None else rounded(liquidation),
         "marginUsed": rounded(margins.used(account, coin, position)),
         "maxLeverage": margins.max_leverage(coin),

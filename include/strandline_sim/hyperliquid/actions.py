@@ -1,4 +1,4 @@
-"""What a signed action does, and how the venue answers."""
+"""Executes signed actions, and makes the venue's responses."""
 
 from decimal import Decimal
 from typing import Any, Final
@@ -29,11 +29,11 @@ _USDC_UNITS: Final = 6
 
 
 class MalformedError(Exception):
-    """The venue cannot read it."""
+    """A request cannot be parsed."""
 
 
 def decode_action(action: dict[str, Any]) -> Action:
-    """Typed, or refused as malformed."""
+    """Decode an action; raise MalformedError."""
     try:
         decoded: Action = msgspec.convert(action, Action)
     except msgspec.ValidationError as error:
@@ -42,7 +42,7 @@ def decode_action(action: dict[str, Any]) -> Action:
 
 
 def ok(kind: str = "default", statuses: list[Any] | None = None) -> Answer:
-    """The venue has done it, or some of it."""
+    """Make the response to an action that was executed, at least in part."""
     response: Answer = {"type": kind}
     if statuses is not None:
         response["data"] = {"statuses": statuses}
@@ -50,12 +50,12 @@ def ok(kind: str = "default", statuses: list[Any] | None = None) -> Answer:
 
 
 def refused(text: str) -> Answer:
-    """The venue has done nothing."""
+    """Make the response to an action that was refused."""
     return {"status": "err", "response": text}
 
 
-def requests_in(action: Action) -> int:
-    """How many requests it counts as for its address."""
+def request_count(action: Action) -> int:
+    """Return the number of requests that an action counts as."""
     if isinstance(action, OrderAction):
         return len(action.orders)
     if isinstance(action, CancelAction | CancelByCloidAction):
@@ -64,14 +64,14 @@ def requests_in(action: Action) -> int:
 
 
 class Actions:
-    """Does what accounts ask for."""
+    """Executes the actions of accounts."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
 
-    def perform(self, account: Account, action: Action, share: Decimal = WHOLE) -> Answer:
-        """A trading action. `share` of each order finds a counterparty at once."""
-        if not self._knows_assets(action):
+    def execute(self, account: Account, action: Action, share: Decimal = WHOLE) -> Answer:
+        """Execute a trading action; `share` is the fraction of each order that can fill at once."""
+        if not self._assets_exist(action):
             return refused("Invalid asset.")
         if isinstance(action, OrderAction):
             return self._order(account, action, share)
@@ -79,7 +79,7 @@ class Actions:
             return ok("cancel", [self._cancelled(account, action, place) for place in range(len(action.cancels))])
         if isinstance(action, ModifyAction | BatchModifyAction):
             return self._modify(account, action)
-        return _done(self._setting(account, action))
+        return _response(self._change_setting(account, action))
 
     def _order(self, account: Account, action: OrderAction, share: Decimal) -> Answer:
         if action.builder is not None:
@@ -87,7 +87,7 @@ class Actions:
         grouping = Grouping(action.grouping) if isinstance(action.grouping, str) else Grouping.NONE
         if grouping is not Grouping.NONE and not all(order.r for order in action.orders if order.t.trigger):
             return refused("TP/SL orders must be reduce only.")
-        placed = self._exchange.place(account, [_spec(order) for order in action.orders], grouping, share)
+        placed = self._exchange.place(account, [_order_spec(order) for order in action.orders], grouping, share)
         return ok("order", [self._status(one) for one in placed])
 
     def _cancelled(self, account: Account, action: CancelAction | CancelByCloidAction, place: int) -> str | Answer:
@@ -104,15 +104,15 @@ class Actions:
         statuses: list[Any] = []
         for one in one_by_one:
             oid = one.oid.lower() if isinstance(one.oid, str) else one.oid
-            done = self._exchange.modify(account, oid, _spec(one.order), always_place=action.a)
+            done = self._exchange.modify(account, oid, _order_spec(one.order), always_place=action.a)
             statuses.append({"error": done} if isinstance(done, str) else self._status(done))
         if isinstance(action, BatchModifyAction):
             return ok("order", statuses)
         error = statuses[0].get("error") if isinstance(statuses[0], dict) else None
         return ok() if error is None else refused(error)
 
-    def _setting(self, account: Account, action: Action) -> str | None:
-        """Why not, if not."""
+    def _change_setting(self, account: Account, action: Action) -> str | None:
+        """Execute an action that changes a setting; return the error, if any."""
         exchange = self._exchange
         if isinstance(action, LeverageAction):
             leverage = Leverage(action.is_cross, action.leverage)
@@ -130,7 +130,7 @@ class Actions:
         if error is not None:
             return {"error": error}
         named: Answer = {"oid": order.oid} | ({"cloid": order.spec.cloid} if order.spec.cloid else {})
-        if order.asleep and (order.parent is not None or order.children):
+        if order.awaits_trigger and (order.parent is not None or order.children):
             return "waitingForFill" if order.parent is not None else "waitingForTrigger"
         done = order.status in {Status.FILLED, Status.CANCELED, Status.REDUCE_ONLY_CANCELED}
         if order.filled and (done or self._exchange.rules.partial_answers_filled):
@@ -138,7 +138,7 @@ class Actions:
             return {"filled": {"totalSz": wire(order.filled), "avgPx": wire(average), **named}}
         return {"resting": named}
 
-    def _knows_assets(self, action: Action) -> bool:
+    def _assets_exist(self, action: Action) -> bool:
         return all(0 <= asset < len(self._exchange.listings) for asset in _assets(action))
 
 
@@ -152,11 +152,11 @@ def _assets(action: Action) -> list[int]:
     return [action.asset] if isinstance(action, LeverageAction | IsolatedMarginAction) else []
 
 
-def _done(error: str | None) -> Answer:
+def _response(error: str | None) -> Answer:
     return ok() if error is None else refused(error)
 
 
-def _spec(order: WireOrder) -> OrderSpec:
+def _order_spec(order: WireOrder) -> OrderSpec:
     limit, trigger = order.t.limit, order.t.trigger
     if (limit is None) is (trigger is None):
         raise MalformedError("an order is either limit or trigger")

@@ -1,4 +1,4 @@
-"""Sends frames to subscribed sockets, with the faults that are injected on the way."""
+"""Sends frames to subscribed sockets, and injects faults into them."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import msgspec
 from strandline_sim.clock import Clock
 from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.sockets import Socket
-from strandline_sim.hyperliquid.topics import OF_USERS, Topic
+from strandline_sim.hyperliquid.topics import USER_TOPICS, Topic
 
 _ROUTE: Final = "hyperliquid/ws/"
 _KINDS: Final = (
@@ -22,16 +22,16 @@ _KINDS: Final = (
     FaultKind.DROP_ANSWER,
     FaultKind.DOWN,
 )
-_REMEMBERED: Final = 50
+_REPLAYED_FRAMES: Final = 50
 
 
 def frame_of(channel: str, data: object) -> bytes:
-    """A message to clients."""
+    """Encode a message to clients."""
     return msgspec.json.encode({"channel": channel, "data": data})
 
 
 class Broadcaster:
-    """All sockets of the venue, and their subscriptions."""
+    """The sockets of the venue and their subscriptions."""
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
         self.sockets: set[Socket] = set()
@@ -39,7 +39,7 @@ class Broadcaster:
         self._faults = faults
         self._subscribers: dict[Topic, set[Socket]] = defaultdict(set)
         self._sent: dict[Topic, list[bytes]] = defaultdict(list)
-        self._held: dict[Topic, bytes] = {}
+        self._held_back: dict[Topic, bytes] = {}
 
     @property
     def topics(self) -> list[Topic]:
@@ -52,11 +52,11 @@ class Broadcaster:
         return sum(len(socket.topics) for socket in self.sockets)
 
     def users(self) -> set[str]:
-        """Addresses whose feeds are subscribed to."""
-        return {topic.user for socket in self.sockets for topic in socket.topics if topic.kind in OF_USERS}
+        """Return the addresses whose feeds are subscribed to."""
+        return {topic.user for socket in self.sockets for topic in socket.topics if topic.kind in USER_TOPICS}
 
     def subscribe(self, socket: Socket, topic: Topic) -> bool:
-        """False if it is subscribed already."""
+        """Add a subscription; return False if it exists already."""
         if topic in socket.topics:
             return False
         socket.topics.add(topic)
@@ -64,7 +64,7 @@ class Broadcaster:
         return True
 
     def unsubscribe(self, socket: Socket, topic: Topic) -> bool:
-        """False if it is not subscribed."""
+        """Remove a subscription; return False if there is none."""
         if topic not in socket.topics:
             return False
         socket.topics.remove(topic)
@@ -78,7 +78,7 @@ class Broadcaster:
         self.sockets.discard(socket)
 
     def publish(self, topic: Topic, data: object) -> None:
-        """Send to all subscribers, unless a fault is injected."""
+        """Send a message to all subscribers, unless a fault is injected."""
         subscribers = self._subscribers.get(topic)
         if not subscribers:
             return
@@ -86,20 +86,20 @@ class Broadcaster:
         rule = self._faults.inject(_ROUTE + topic.kind, self._clock.now(), _KINDS)
         if rule is not None and rule.kind in {FaultKind.DISCONNECT, FaultKind.DOWN}:
             for socket in list(self.sockets if rule.kind is FaultKind.DOWN else subscribers):
-                socket.cut()
+                socket.abort()
             return
         due = self._clock.now() + int(rule.value) if rule is not None and rule.kind is FaultKind.LAG else 0
-        for one in self._changed(topic, frame, rule):
+        for one in self._frames_to_send(topic, frame, rule):
             for socket in subscribers:
                 socket.send(one, due)
 
-    def _changed(self, topic: Topic, frame: bytes, rule: Rule | None) -> Iterable[bytes]:
-        """The frames that are sent instead of this one."""
+    def _frames_to_send(self, topic: Topic, frame: bytes, rule: Rule | None) -> Iterable[bytes]:
+        """Return the frames to send instead of this one."""
         kind = rule.kind if rule is not None else None
         if kind is FaultKind.DROP_ANSWER:
             return []
-        if kind is FaultKind.REORDER and topic not in self._held:
-            self._held[topic] = frame  # it comes after the next one
+        if kind is FaultKind.REORDER and topic not in self._held_back:
+            self._held_back[topic] = frame  # sent after the next one
             return []
         frames = [frame]
         if kind is FaultKind.MALFORMED:
@@ -108,7 +108,7 @@ class Broadcaster:
             frames = [frame, frame]
         elif kind is FaultKind.REPLAY:
             frames = [*self._sent[topic], frame]
-        if topic in self._held:
-            frames.append(self._held.pop(topic))
-        self._sent[topic] = [*self._sent[topic][1 - _REMEMBERED :], frame]
+        if topic in self._held_back:
+            frames.append(self._held_back.pop(topic))
+        self._sent[topic] = [*self._sent[topic][1 - _REPLAYED_FRAMES :], frame]
         return frames

@@ -1,15 +1,14 @@
-"""The exchange: what clients can do, and what happens as time passes. No network, no wall clock, no randomness.
+"""The exchange: executes clients' commands and advances time, without network, wall clock or randomness.
 
-Every command acts at `now`, which only `advance` moves.
+Every command is executed at `now`, which only `advance` changes.
 """
 
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from strandline_sim.hyperliquid import admission
+from strandline_sim.hyperliquid import order_checks
 from strandline_sim.hyperliquid.account import Account, Leverage
-from strandline_sim.hyperliquid.admission import Refusal
 from strandline_sim.hyperliquid.ledger import Ledger
 from strandline_sim.hyperliquid.liquidation import Liquidator
 from strandline_sim.hyperliquid.liquidity import Liquidity
@@ -17,6 +16,7 @@ from strandline_sim.hyperliquid.margin import Margins
 from strandline_sim.hyperliquid.market import Listing, MarketData
 from strandline_sim.hyperliquid.matching import Matcher
 from strandline_sim.hyperliquid.numbers import to_size, to_usdc, wire
+from strandline_sim.hyperliquid.order_checks import Refusal
 from strandline_sim.hyperliquid.orders import Grouping, Order, OrderSpec, Status, Tif
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.hyperliquid.time_step import DAY, TimeStep
@@ -25,19 +25,19 @@ from strandline_sim.tape import Tape
 NEVER_PLACED: Final = "Order was never placed, already canceled, or filled."
 CANNOT_MODIFY: Final = "Cannot modify canceled or filled order"
 _WHOLE: Final = Decimal(1)
-_SOONEST_CANCEL_MS: Final = 5000
-_CANCELS_PER_DAY: Final = 10
+_MIN_CANCEL_DELAY_MS: Final = 5000
+_MAX_CANCELS_PER_DAY: Final = 10
 
 
 class Placed(NamedTuple):
-    """An order, and why it was refused if it was."""
+    """An order, with the error if it was refused."""
 
     order: Order
     error: str | None
 
 
 class Exchange:
-    """Accounts, books and time of one venue."""
+    """The exchange of one venue."""
 
     def __init__(
         self, market: MarketData, listings: Sequence[Listing], tape: Tape, now: int, rules: Rules | None = None
@@ -47,7 +47,7 @@ class Exchange:
         self.listings = list(listings)
         self.by_name = {listing.name: listing for listing in listings}
         self.ledger = Ledger(tape, now)
-        self.liquidity = Liquidity(market, self.rules.beat_ms)
+        self.liquidity = Liquidity(market, self.rules.update_ms)
         self.margins = Margins(self.by_name, self.mark)
         self.matcher = Matcher(self.ledger, self.liquidity, self.margins, self.rules)
         liquidator = Liquidator(self.ledger, self.liquidity, self.margins, self.matcher, self.by_name)
@@ -55,23 +55,23 @@ class Exchange:
 
     @property
     def now(self) -> int:
-        """How far time has come."""
+        """The exchange's time."""
         return self.ledger.now
 
     def mark(self, coin: str) -> Decimal:
-        """The mark price now."""
+        """Return the current mark price."""
         return self.liquidity.mark(coin, self.ledger.now)
 
     def account(self, address: str) -> Account | None:
-        """None as long as nothing was deposited."""
+        """Return the account; None before its first deposit."""
         return self.ledger.accounts.get(address)
 
     def advance(self, to: int) -> None:
-        """Let time pass; everything due happens in its order."""
+        """Advance time, and execute everything that falls due, in order."""
         self._time_step.advance(to)
 
     def deposit(self, address: str, usdc: Decimal) -> None:
-        """Cash comes in from outside."""
+        """Deposit cash."""
         if usdc <= 0 or usdc != to_usdc(usdc):
             raise ValueError(f"a deposit is above zero and has six decimals at most, got {usdc}")
         self.ledger.deposit(address, usdc)
@@ -79,7 +79,7 @@ class Exchange:
     def place(
         self, account: Account, specs: Sequence[OrderSpec], grouping: Grouping = Grouping.NONE, share: Decimal = _WHOLE
     ) -> list[Placed]:
-        """Each order in its turn. `share` is the part of a size that finds a counterparty at once: a fault."""
+        """Place orders one by one; `share` is the fraction of each that can fill at once, below 1 by a fault."""
         placed: list[Placed] = []
         for number, spec in enumerate(specs):
             parent = placed[0].order if grouping is Grouping.CHILDREN and number else None
@@ -88,7 +88,7 @@ class Exchange:
         return placed
 
     def cancel(self, account: Account, asset: int, oid: int) -> str | None:
-        """Why not, if not."""
+        """Cancel an order; return the error, if any."""
         order = account.open_orders.get(oid)
         if order is None or order.spec.asset != asset:
             return NEVER_PLACED
@@ -96,13 +96,13 @@ class Exchange:
         return None
 
     def cancel_by_cloid(self, account: Account, asset: int, cloid: str) -> str | None:
-        """The newest order with this cloid; why not, if not."""
+        """Cancel the newest order with this cloid; return the error, if any."""
         return self.cancel(account, asset, account.oid_of_cloid.get(cloid, 0))
 
     def modify(self, account: Account, oid: int | str, spec: OrderSpec, *, always_place: bool) -> Placed | str:
-        """Another order in the place of this one, with an id of its own; or why not.
+        """Replace an order by a new one with its own id; return the error, if any.
 
-        Unless it is to be placed always, it may not trade at once: the old order stays if it would.
+        Without `always_place` the old order stays if the new one would trade at once.
         """
         number = account.oid_of_cloid.get(oid, 0) if isinstance(oid, str) else oid
         old = account.open_orders.get(number)
@@ -119,7 +119,7 @@ class Exchange:
         return self._place(account, spec, _WHOLE)
 
     def update_leverage(self, account: Account, asset: int, leverage: Leverage) -> str | None:
-        """Why not, if not."""
+        """Set a coin's leverage; return the error, if any."""
         listing = self.listings[asset]
         position = account.positions.get(listing.name)
         if not 1 <= leverage.value <= listing.max_leverage:
@@ -140,7 +140,7 @@ class Exchange:
         return None
 
     def update_isolated_margin(self, account: Account, asset: int, usdc: Decimal) -> str | None:
-        """Put margin into an isolated position, or take it out; why not, if not."""
+        """Add margin to an isolated position, or remove it; return the error, if any."""
         coin = self.listings[asset].name
         position = account.positions.get(coin)
         if position is None or position.isolated is None:
@@ -153,17 +153,17 @@ class Exchange:
         return None
 
     def schedule_cancel(self, account: Account, at: int | None) -> str | None:
-        """Cancel everything at an instant, or no longer; why not, if not."""
+        """Schedule a cancel of all orders, or remove the schedule; return the error, if any."""
         required = self.rules.schedule_cancel_volume
         if account.volume < required:
             return (
                 "Cannot set scheduled cancel time until enough volume traded. "
                 f"Required: ${required:f}. Traded: ${account.volume:f}."
             )
-        if at is not None and at < self.now + _SOONEST_CANCEL_MS:
+        if at is not None and at < self.now + _MIN_CANCEL_DELAY_MS:
             return "Scheduled cancel time too early, must be at least 5 seconds from now."
-        if at is not None and account.cancel_all_fired.get(self.now // DAY, 0) >= _CANCELS_PER_DAY:
-            return f"Too many scheduled cancels triggered today, max {_CANCELS_PER_DAY}."
+        if at is not None and account.cancel_all_fired.get(self.now // DAY, 0) >= _MAX_CANCELS_PER_DAY:
+            return f"Too many scheduled cancels triggered today, max {_MAX_CANCELS_PER_DAY}."
         account.cancel_all_at = at
         self.ledger.note("schedule_cancel", account.address, time=None if at is None else str(at))
         return None
@@ -178,9 +178,9 @@ class Exchange:
         order.whole_position = whole_position
         if known and self.rules.unique_cloids:
             return self._refuse(order, Refusal(Status.REJECTED, "Order has a cloid that was used before."))
-        refusal = admission.malformed(spec, listing, self.mark(listing.name), whole_position=whole_position)
+        refusal = order_checks.invalid_order(spec, listing, self.mark(listing.name), whole_position=whole_position)
         if refusal is None:
-            refusal = self._bind(order, account, parent) if parent else self._refusal(order, account)
+            refusal = self._attach_to_parent(order, account, parent) if parent else self._refusal(order, account)
         if refusal is not None:
             return self._refuse(order, refusal)
         self.ledger.accept(order)
@@ -190,28 +190,28 @@ class Exchange:
         return self._after_taking(order, account)
 
     def _refusal_of_modified(self, account: Account, spec: OrderSpec) -> Refusal | None:
-        """What can be told before the old order is gone."""
+        """Check the new order as far as possible before the old one is cancelled."""
         listing = self.listings[spec.asset]
         trial = Order(0, account.address, listing.name, spec, self.now, spec.size, Status.OPEN, self.now)
-        refusal = admission.malformed(spec, listing, self.mark(listing.name), whole_position=False)
+        refusal = order_checks.invalid_order(spec, listing, self.mark(listing.name), whole_position=False)
         if refusal is None and spec.trigger is None:
-            refusal = admission.book_refusal(trial, self.matcher.bbo(listing.name))
+            refusal = order_checks.book_refusal(trial, self.matcher.bbo(listing.name))
         return refusal
 
     def _refusal(self, order: Order, account: Account) -> Refusal | None:
         if order.spec.reduce_only:
-            refusal = admission.reduce_only_refusal(order, account.size_of(order.coin))
+            refusal = order_checks.reduce_only_refusal(order, account.size_of(order.coin))
         elif order.spec.trigger is None:
             mark = self.mark(order.coin)
-            refusal = admission.margin_refusal(order, account, self.margins, mark, self.rules)
+            refusal = order_checks.margin_refusal(order, account, self.margins, mark, self.rules)
         else:
             refusal = None
         if refusal is None and order.spec.trigger is None:
-            refusal = admission.book_refusal(order, self.matcher.bbo(order.coin))
+            refusal = order_checks.book_refusal(order, self.matcher.bbo(order.coin))
         return refusal
 
-    def _bind(self, order: Order, account: Account, parent: Order) -> Refusal | None:
-        """A child waits for its parent; if that is filled already, it only waits for its price."""
+    def _attach_to_parent(self, order: Order, account: Account, parent: Order) -> Refusal | None:
+        """Attach a child order to its parent; if the parent is filled, the child waits for its trigger only."""
         if order.spec.trigger is None or not order.spec.reduce_only or order.coin != parent.coin:
             return Refusal(Status.REJECTED, "Invalid TP/SL price.")
         if parent.is_open:
@@ -231,7 +231,7 @@ class Exchange:
         if order.is_open and order.spec.tif is Tif.IOC:
             self.matcher.end(order, Status.CANCELED if order.filled else Status.IOC_REJECTED)
             if not order.filled:
-                return Placed(order, self._addressed(order, admission.NO_MATCH.text))
+                return Placed(order, self._with_asset(order, order_checks.NO_MATCH.text))
         elif order.is_open:
             self.matcher.rest(order)
             if order.spec.reduce_only:
@@ -239,13 +239,13 @@ class Exchange:
         return Placed(order, None)
 
     def _refuse(self, order: Order, refusal: Refusal) -> Placed:
-        text = self._addressed(order, refusal.text)
+        text = self._with_asset(order, refusal.text)
         self.ledger.refuse(order, refusal.status, text)
         return Placed(order, text)
 
     @staticmethod
-    def _addressed(order: Order, text: str) -> str:
-        """The live venue says which asset it means."""
+    def _with_asset(order: Order, text: str) -> str:
+        """Add the asset to an error, as the live venue does."""
         return f"{text} asset={order.spec.asset}"
 
     def _move_margin(self, account: Account, coin: str, usdc: Decimal) -> None:

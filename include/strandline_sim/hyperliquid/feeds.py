@@ -1,4 +1,4 @@
-"""What the feeds send: the snapshot for a new subscriber, and the updates as time passes."""
+"""Makes the feeds: a snapshot for a new subscriber, then updates."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -10,10 +10,10 @@ from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
 from strandline_sim.hyperliquid.orders import Status
-from strandline_sim.hyperliquid.public import INTERVALS, Public, candle_json, trade_json
+from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, candle_json, trade_json
 from strandline_sim.hyperliquid.topics import Topic
 
-_REPLAYED: Final = 30
+_REPLAYED_TRADES: Final = 30
 _FAST_DEPTH: Final = 5
 _DEPTH: Final = 20
 _SLOW_BOOK_MS: Final = 5000
@@ -29,29 +29,29 @@ _NOT_BY_USER: Final = frozenset(
 
 
 class Feeds:
-    """Publishes to the broadcaster; receives from the ledger what happens to accounts."""
+    """Publishes market data and account events to the broadcaster; a listener of the ledger."""
 
-    def __init__(self, exchange: Exchange, public: Public, broadcaster: Broadcaster) -> None:
+    def __init__(self, exchange: Exchange, public: PublicData, broadcaster: Broadcaster) -> None:
         self._exchange = exchange
         self._public = public
         self._broadcaster = broadcaster
         self._until = exchange.now
-        self._last: dict[Topic, object] = {}
-        self._last_book: dict[Topic, int] = {}
+        self._last_published: dict[Topic, object] = {}
+        self._published_at: dict[Topic, int] = {}
         self._pending: dict[Topic, list[Any]] = defaultdict(list)
         exchange.ledger.listeners.append(self)
 
     def snapshot(self, topic: Topic) -> object | None:
-        """The first message to a new subscriber."""
+        """Return the first message to a new subscriber."""
         if topic.kind == "trades":
-            trades = self._public.recent_trades(topic.coin, _REPLAYED)
+            trades = self._public.recent_trades(topic.coin, _REPLAYED_TRADES)
             return [trade_json(topic.coin, trade) for trade in trades] or None
         if topic.kind in {"userFills", "userFundings"}:
             return self._user_snapshot(topic)
         return self._state(topic)
 
     def publish_updates(self) -> None:
-        """Publish what has happened since the last call."""
+        """Publish the updates since the last call."""
         start, now = self._until, self._exchange.now
         self._until = now
         self.flush()
@@ -65,10 +65,10 @@ class Feeds:
             elif topic.kind == "candle":
                 self._candles(topic, start)
             elif not topic.user and self._is_due(topic, now):
-                self._changed(topic, self._state(topic))
+                self._publish_if_changed(topic, self._state(topic))
 
     def flush(self) -> None:
-        """Publish what happened to accounts."""
+        """Publish the pending account events."""
         pending, self._pending = self._pending, defaultdict(list)
         for topic, items in pending.items():
             if topic.kind == "userFills":
@@ -81,7 +81,7 @@ class Feeds:
                 self._events(topic, items)
 
     def order_changed(self, update: OrderUpdate) -> None:
-        """Called by the ledger."""
+        """Queue the event for its feeds."""
         user = update.order.owner
         self._pending[Topic("orderUpdates", user=user)].append(account_json.order_update(update))
         if update.status in _NOT_BY_USER:
@@ -89,20 +89,20 @@ class Feeds:
             self._pending[Topic("userEvents", user=user)].append(("nonUserCancel", cancelled))
 
     def filled(self, address: str, fill: Fill) -> None:
-        """Called by the ledger."""
+        """Queue the event for its feeds."""
         data = account_json.fill(fill, address)
         for aggregate in (False, True):
             self._pending[Topic("userFills", user=address, aggregate=aggregate)].append(data)
         self._pending[Topic("userEvents", user=address)].append(("fills", data))
 
     def funded(self, address: str, payment: FundingPayment) -> None:
-        """Called by the ledger."""
+        """Queue the event for its feeds."""
         data = _funding(payment)
         self._pending[Topic("userFundings", user=address)].append(data)
         self._pending[Topic("userEvents", user=address)].append(("funding", data))
 
     def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
-        """Called by the ledger."""
+        """Queue the event for its feeds."""
         data = {
             "lid": self._exchange.now,
             "liquidator": "0x" + "0" * 40,
@@ -113,7 +113,7 @@ class Feeds:
         self._pending[Topic("userEvents", user=address)].append(("liquidation", data))
 
     def _events(self, topic: Topic, items: list[tuple[str, Any]]) -> None:
-        """Fills and cancels come in lists, the others alone."""
+        """Publish user events: fills and cancels as lists, others one by one."""
         for kind in ("fills", "nonUserCancel"):
             if found := [item for name, item in items if name == kind]:
                 self._broadcaster.publish(topic, {kind: found})
@@ -122,7 +122,7 @@ class Feeds:
                 self._broadcaster.publish(topic, {name: item})
 
     def _state(self, topic: Topic) -> object | None:
-        """The current state, for feeds that publish states."""
+        """Return the current state, for feeds that publish states."""
         if topic.kind == "l2Book":
             depth = _FAST_DEPTH if topic.fast else _DEPTH
             book = self._public.book(topic.coin, topic.figures, topic.mantissa, depth)
@@ -146,29 +146,29 @@ class Feeds:
         return {"user": topic.user, "isSnapshot": True, "fills": fills}
 
     def _is_due(self, topic: Topic, now: int) -> bool:
-        """Whether it is time to publish: best prices come at once, books and contexts less often."""
+        """Whether to publish now: best prices always, books and contexts less often."""
         wait = 0 if topic.kind in {"bbo", "allMids"} or topic.fast else _SLOW_BOOK_MS
         if topic.kind == "l2Book":
-            wait = self._exchange.rules.beat_ms
-        if now - self._last_book.get(topic, -wait) < wait:
+            wait = self._exchange.rules.update_ms
+        if now - self._published_at.get(topic, -wait) < wait:
             return False
-        self._last_book[topic] = now
+        self._published_at[topic] = now
         return True
 
-    def _changed(self, topic: Topic, state: object) -> None:
-        """Publish the state if it differs by more than its time."""
+    def _publish_if_changed(self, topic: Topic, state: object) -> None:
+        """Publish the state if it has changed apart from its time."""
         content = {key: value for key, value in state.items() if key != "time"} if isinstance(state, dict) else state
-        if topic.kind == "l2Book" or self._last.get(topic) != content:
-            self._last[topic] = content
+        if topic.kind == "l2Book" or self._last_published.get(topic) != content:
+            self._last_published[topic] = content
             self._broadcaster.publish(topic, state)
 
     def _candles(self, topic: Topic, start: int) -> None:
-        """Publish the candles that ended, and the one that is forming."""
+        """Publish the candles that ended, and the forming one."""
         length, now = INTERVALS[topic.interval], self._exchange.now
         for candle in self._exchange.market.candles(topic.coin, length, start - start % length, now, now):
             data = candle_json(topic.coin, topic.interval, candle)
-            if self._last.get(topic) != data:
-                self._last[topic] = data
+            if self._last_published.get(topic) != data:
+                self._last_published[topic] = data
                 self._broadcaster.publish(topic, data)
 
 

@@ -1,4 +1,4 @@
-"""Answers questions: the requests of /info, by type."""
+"""Handles the queries of /info, by type."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -9,13 +9,13 @@ from strandline_sim.hyperliquid.account import Account, Fill, OrderUpdate, addre
 from strandline_sim.hyperliquid.actions import MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
-from strandline_sim.hyperliquid.public import INTERVALS, Public, trade_json
+from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, trade_json
 from strandline_sim.hyperliquid.request_auth import RequestAuth
 
 Query = dict[str, Any]
 _FOREVER: Final = 2**62
-_MOST_FILLS: Final = 2000
-_MOST_ROWS: Final = 500
+_MAX_FILLS: Final = 2000
+_MAX_ROWS: Final = 500
 _RECENT_TRADES: Final = 30
 _USDC: Final = {
     "name": "USDC",
@@ -30,10 +30,10 @@ _USDC: Final = {
 
 
 class Info:
-    """Answers `/info`; `starting_usdc` is deposited for an unknown address when a client first asks about it."""
+    """Queries; `starting_usdc` is deposited for an unknown address when a client first asks about it."""
 
     def __init__(
-        self, exchange: Exchange, auth: RequestAuth, public: Public, starting_usdc: Decimal | None = None
+        self, exchange: Exchange, auth: RequestAuth, public: PublicData, starting_usdc: Decimal | None = None
     ) -> None:
         self._exchange = exchange
         self._auth = auth
@@ -56,7 +56,7 @@ class Info:
                 self._account(q), exchange.margins, exchange.now
             ),
             "activeAssetData": self._active_asset,
-            "spotClearinghouseState": lambda q: self._always(q, {"balances": []}),
+            "spotClearinghouseState": lambda q: self._constant(q, {"balances": []}),
             "openOrders": lambda q: [
                 account_json.basic_order(order) for order in self._account(q).open_orders.values()
             ],
@@ -72,13 +72,13 @@ class Info:
             "userRateLimit": self._rate_limit,
             "userFees": self._fees,
             "userRole": self._role,
-            "userAbstraction": lambda q: self._always(q, "disabled"),
+            "userAbstraction": lambda q: self._constant(q, "disabled"),
             "extraAgents": self._extra_agents,
-            "subAccounts": lambda q: self._always(q, None),
+            "subAccounts": lambda q: self._constant(q, None),
         }
 
     def answer(self, query: object) -> object:
-        """The answer to a query; raises MalformedError."""
+        """Return the response to a query; raise MalformedError."""
         if not isinstance(query, dict) or not isinstance(query.get("type"), str):
             raise MalformedError("a query is an object with a type")
         handler = self._answers.get(query["type"])
@@ -87,21 +87,21 @@ class Info:
         return handler(query)
 
     def user(self, query: Query) -> str:
-        """The address in the query."""
+        """Read the query's address."""
         user = address_in(query.get("user"))
         if user is None:
             raise MalformedError("a user is an address")
         return user
 
     def coin(self, query: Query) -> str:
-        """The coin in the query."""
+        """Read the query's coin."""
         coin = query.get("coin")
         if not isinstance(coin, str) or coin not in self._exchange.by_name:
             raise MalformedError("no such coin")
         return coin
 
     def account_of(self, user: str) -> Account:
-        """The account; an empty one that is not stored if the address is unknown."""
+        """Return the account; a new empty one, which is not stored, if the address is unknown."""
         known = self._exchange.account(user)
         if known is None and self._starting_usdc is not None and not self._auth.agents.is_agent(user):
             self._exchange.deposit(user, self._starting_usdc)
@@ -116,8 +116,8 @@ class Info:
         mark = self._exchange.mark(coin)
         return account_json.active_asset_data(self._account(query), coin, self._exchange.margins, mark)
 
-    def _always(self, query: Query, answer: object) -> object:
-        """The same for every user, but only for a user."""
+    def _constant(self, query: Query, answer: object) -> object:
+        """Return the same for every user; refuse a query without one."""
         self.user(query)
         return answer
 
@@ -159,32 +159,32 @@ class Info:
 
     def _historical_orders(self, query: Query) -> object:
         return [
-            account_json.historical_order(update) for update in reversed(self._account(query).history[-_MOST_FILLS:])
+            account_json.historical_order(update) for update in reversed(self._account(query).history[-_MAX_FILLS:])
         ]
 
     def _fills(self, query: Query) -> object:
         account = self._account(query)
         fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
-        return [account_json.fill(fill, account.address) for fill in reversed(fills[-_MOST_FILLS:])]
+        return [account_json.fill(fill, account.address) for fill in reversed(fills[-_MAX_FILLS:])]
 
     def _fills_by_time(self, query: Query) -> object:
         account = self._account(query)
         start, end = _range(query)
         fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
-        found = [fill for fill in fills[-5 * _MOST_FILLS :] if start <= fill.time <= end]
-        return [account_json.fill(fill, account.address) for fill in found[:_MOST_FILLS]]
+        found = [fill for fill in fills[-5 * _MAX_FILLS :] if start <= fill.time <= end]
+        return [account_json.fill(fill, account.address) for fill in found[:_MAX_FILLS]]
 
     def _user_funding(self, query: Query) -> object:
         start, end = _range(query)
         found = [payment for payment in self._account(query).funding if start <= payment.time <= end]
-        return [account_json.funding(payment) for payment in found[:_MOST_ROWS]]
+        return [account_json.funding(payment) for payment in found[:_MAX_ROWS]]
 
     def _ledger_updates(self, query: Query) -> object:
         start, end = _range(query)
         found = [one for one in self._account(query).transfers if one.kind == "deposit" and start <= one.time <= end]
         return [
             {"time": one.time, "hash": one.hash, "delta": {"type": "deposit", "usdc": wire(one.usdc)}}
-            for one in found[:_MOST_ROWS]
+            for one in found[:_MAX_ROWS]
         ]
 
     def _rate_limit(self, query: Query) -> object:
@@ -225,7 +225,7 @@ def _range(query: Query) -> tuple[int, int]:
 
 
 def _aggregated(fills: Sequence[Fill]) -> list[Fill]:
-    """The fills of one crossing order at one instant, as one."""
+    """Combine the taker fills of one order at one instant."""
     found: list[Fill] = []
     for fill in fills:
         last = found[-1] if found else None

@@ -1,4 +1,4 @@
-"""Books balances, fills and orders, and writes each change of an account to the tape."""
+"""Books fills, cash and orders, and writes each change of an account to the tape."""
 
 import dataclasses
 import hashlib
@@ -15,10 +15,10 @@ _FIRST_OID: Final = 100_000_000_001
 
 
 class Listener(Protocol):
-    """Called at once when something happens to an account."""
+    """Receives the events of accounts."""
 
     def order_changed(self, update: OrderUpdate) -> None:
-        """An order was taken, refused, filled or cancelled."""
+        """An order was accepted, refused, filled or cancelled."""
 
     def filled(self, address: str, fill: Fill) -> None:
         """An account traded."""
@@ -27,11 +27,11 @@ class Listener(Protocol):
         """A position paid or received funding."""
 
     def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
-        """The venue began to close an account's positions."""
+        """A liquidation of the account began."""
 
 
 class Ledger:
-    """The accounts; every change of one goes through here."""
+    """All accounts; every change of one is made here."""
 
     def __init__(self, tape: Tape, now: int) -> None:
         self.now = now
@@ -42,23 +42,23 @@ class Ledger:
         self._events = 0
 
     def note(self, kind: str, account: str, **data: object) -> None:
-        """Write a line on the tape."""
+        """Write an entry to the tape."""
         self._tape.append(self.now, VENUE, kind, {"account": account, **data})
 
     def deposit(self, address: str, usdc: Decimal) -> Account:
-        """Cash comes in; the first makes the account."""
+        """Deposit cash; the first deposit creates the account."""
         account = self.accounts.setdefault(address, Account(address))
         self.transfer(account, usdc, "deposit")
         return account
 
     def transfer(self, account: Account, usdc: Decimal, kind: str) -> None:
-        """Cash comes in, or leaves, without a trade."""
+        """Add or remove cash without a trade."""
         account.cash += usdc
         account.transfers.append(Transfer(self.now, usdc, kind, self.new_hash()))
         self.note(kind, account.address, usdc=wire(usdc), balance=wire(account.balance))
 
     def open(self, account: Account, coin: str, spec: OrderSpec) -> Order:
-        """A new order, which has an id but no say yet."""
+        """Create an order with an id, which is not in the book yet."""
         self._oid += 1
         order = Order(
             oid=self._oid,
@@ -69,7 +69,7 @@ class Ledger:
             size=spec.size,
             status=Status.OPEN,
             status_at=self.now,
-            asleep=spec.trigger is not None,
+            awaits_trigger=spec.trigger is not None,
         )
         account.orders[order.oid] = order
         if spec.cloid is not None:
@@ -77,23 +77,23 @@ class Ledger:
         return order
 
     def accept(self, order: Order) -> None:
-        """The venue has taken it."""
+        """Accept an order."""
         self.accounts[order.owner].open_orders[order.oid] = order
-        self.note("order_accepted", order.owner, **_described(order))
-        self._changed(order, Status.OPEN)
+        self.note("order_accepted", order.owner, **_order_data(order))
+        self._notify(order, Status.OPEN)
 
     def refuse(self, order: Order, status: Status, text: str) -> None:
-        """It has an id and a status, and nothing else ever happens to it."""
-        self.note("order_refused", order.owner, **_described(order), status=status, error=text)
-        self._changed(order, status)
+        """Refuse an order with its final status."""
+        self.note("order_refused", order.owner, **_order_data(order), status=status, error=text)
+        self._notify(order, status)
 
-    def settle(self, order: Order, status: Status) -> None:
-        """It goes on with another status, or ends."""
+    def set_status(self, order: Order, status: Status) -> None:
+        """Set the status of an open order, which may end it."""
         if status not in {Status.FILLED, Status.OPEN}:
             kind = "trigger" if status is Status.TRIGGERED else "cancel"
             remaining = wire(order.remaining)
             self.note(kind, order.owner, oid=order.oid, coin=order.coin, status=status, remaining=remaining)
-        self._changed(order, status)
+        self._notify(order, status)
         if not order.is_open:
             self.accounts[order.owner].open_orders.pop(order.oid, None)
 
@@ -101,7 +101,7 @@ class Ledger:
         self, order: Order, px: Decimal, size: Decimal, fee_rate: Decimal, leverage: Leverage, tid: int, *,
         crossed: bool, liquidation_mark: Decimal | None = None,
     ) -> Fill:  # fmt: skip
-        """The order traded."""
+        """Book a fill of the order."""
         account = self.accounts[order.owner]
         signed = size if order.spec.is_buy else -size
         fee = to_usdc(px * size * fee_rate)
@@ -129,14 +129,14 @@ class Ledger:
         account.volume += px * size
         account.fills.append(fill)
         self.note(
-            "fill", order.owner, **_reported(fill), remaining=wire(order.remaining), balance=wire(account.balance)
+            "fill", order.owner, **_fill_data(fill), remaining=wire(order.remaining), balance=wire(account.balance)
         )
         for listener in self.listeners:
             listener.filled(order.owner, fill)
         return fill
 
-    def fund(self, account: Account, coin: str, oracle: Decimal, rate: Decimal) -> None:
-        """The hour's funding of one position; longs pay while the rate is above zero."""
+    def pay_funding(self, account: Account, coin: str, oracle: Decimal, rate: Decimal) -> None:
+        """Book the hourly funding of a position; longs pay a positive rate."""
         position = account.positions[coin]
         usdc = -to_usdc(position.size * oracle * rate)
         if position.isolated is None:
@@ -156,15 +156,15 @@ class Ledger:
             listener.funded(account.address, payment)
 
     def new_tid(self) -> int:
-        """Fifty bits, as if hashed from both orders; the same run gives the same."""
+        """Make a trade id of 50 bits, the same in every run."""
         return int(self.new_hash(), 16) & ((1 << 50) - 1)
 
     def new_hash(self) -> str:
-        """Of a transaction; the same run gives the same."""
+        """Make a transaction hash, the same in every run."""
         self._events += 1
         return "0x" + hashlib.sha256(f"{VENUE}:{self._events}:{self.now}".encode()).hexdigest()
 
-    def _changed(self, order: Order, status: Status) -> None:
+    def _notify(self, order: Order, status: Status) -> None:
         order.status, order.status_at = status, self.now
         update = OrderUpdate(dataclasses.replace(order), status, self.now)
         self.accounts[order.owner].history.append(update)
@@ -172,7 +172,7 @@ class Ledger:
             listener.order_changed(update)
 
 
-def _described(order: Order) -> dict[str, Any]:
+def _order_data(order: Order) -> dict[str, Any]:
     spec = order.spec
     data: dict[str, Any] = {
         "oid": order.oid,
@@ -189,7 +189,7 @@ def _described(order: Order) -> dict[str, Any]:
     return data
 
 
-def _reported(fill: Fill) -> dict[str, Any]:
+def _fill_data(fill: Fill) -> dict[str, Any]:
     return {
         "coin": fill.coin,
         "px": wire(fill.px),

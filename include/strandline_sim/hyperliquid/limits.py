@@ -1,4 +1,4 @@
-"""How much a client may ask: weights per address of the network, sockets, and requests per account."""
+"""Rate limits: request weights and sockets per IP address, and requests per account."""
 
 from collections import deque
 from typing import Final
@@ -14,12 +14,12 @@ _LIGHT: Final = frozenset(
 _PER_20: Final = frozenset(
     {"recentTrades", "historicalOrders", "userFills", "userFillsByTime", "fundingHistory", "userFunding"}
 )
-_BUFFER: Final = 10_000
-_ONE_PER_MS: Final = 10_000
+_BASE_REQUESTS: Final = 10_000
+_EXTRA_INTERVAL_MS: Final = 10_000
 
 
 class Limits(Record, frozen=True, kw_only=True):
-    """The venue's. None means as much as one likes."""
+    """The limits, by default the venue's; None is no limit."""
 
     weight_per_minute: int | None = 1200
     sockets: int | None = 10
@@ -28,13 +28,13 @@ class Limits(Record, frozen=True, kw_only=True):
     users: int | None = 10
     messages_per_minute: int | None = 2000
     idle_ms: int | None = 60_000
-    """A socket to which nothing was sent for so long is closed."""
+    """The time after which a socket is closed if nothing was sent to it."""
     requests_per_account: bool = True
-    """Ten thousand requests, and one more for each dollar traded."""
+    """Whether accounts have 10,000 requests, and one more for each dollar traded."""
 
     @classmethod
     def none(cls) -> "Limits":
-        """As much as one likes of everything."""
+        """Switch all limits off."""
         return cls(
             weight_per_minute=None,
             sockets=None,
@@ -47,29 +47,29 @@ class Limits(Record, frozen=True, kw_only=True):
         )
 
 
-class Window:
-    """Counts over the last minute."""
+class SlidingWindow:
+    """Counts weight over the last minute."""
 
-    def __init__(self, most: int | None) -> None:
-        self._most = most
-        self._spent: deque[tuple[int, int]] = deque()
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._weights: deque[tuple[int, int]] = deque()
         self._sum = 0
 
     def is_full(self, now: int) -> bool:
-        """Whether no more is allowed now."""
-        while self._spent and self._spent[0][0] <= now - MINUTE_MS:
-            self._sum -= self._spent.popleft()[1]
-        return self._most is not None and self._sum >= self._most
+        """Whether the limit is reached."""
+        while self._weights and self._weights[0][0] <= now - MINUTE_MS:
+            self._sum -= self._weights.popleft()[1]
+        return self._limit is not None and self._sum >= self._limit
 
-    def spend(self, now: int, weight: int) -> None:
-        """Count it; an answer's extra weight is known only afterwards."""
-        if self._most is not None:
-            self._spent.append((now, weight))
+    def add(self, now: int, weight: int) -> None:
+        """Count a weight; that of a response is known only afterwards."""
+        if self._limit is not None:
+            self._weights.append((now, weight))
             self._sum += weight
 
 
 def info_weight(kind: str, items: int) -> int:
-    """Of a question and the number of items in its answer."""
+    """Return the weight of a query with this number of items in its response."""
     if kind in _LIGHT:
         return 2
     extra = items // 20 if kind in _PER_20 else items // 60 if kind == "candleSnapshot" else 0
@@ -77,33 +77,33 @@ def info_weight(kind: str, items: int) -> int:
 
 
 def action_weight(batch: int) -> int:
-    """Of an action with so many orders."""
+    """Return the weight of an action with this number of orders."""
     return 1 + batch // 40
 
 
 class RequestQuota:
-    """The requests that an account has left; they are earned by trading."""
+    """The number of requests that each account may send, which grows with its volume."""
 
     def __init__(self) -> None:
         self._used: dict[str, int] = {}
         self._last_extra: dict[str, int] = {}
 
     def used(self, account: Account) -> int:
-        """So far."""
+        """Return the number of requests used."""
         return self._used.get(account.address, 0)
 
     @staticmethod
     def cap(account: Account) -> int:
-        """What the account may use in all."""
-        return _BUFFER + int(account.volume)
+        """Return the total number of requests allowed."""
+        return _BASE_REQUESTS + int(account.volume)
 
     def use(self, account: Account, requests: int, now: int, *, cancels: bool) -> str | None:
-        """Count them, or say why not; over the limit one request in ten seconds is let through."""
+        """Count requests, or return the error; over the limit one request per ten seconds is allowed."""
         cap = self.cap(account)
         limit = min(cap + 100_000, 2 * cap) if cancels else cap
         used = self.used(account) + requests
         if used > limit:
-            if now - self._last_extra.get(account.address, now - _ONE_PER_MS) < _ONE_PER_MS:
+            if now - self._last_extra.get(account.address, now - _EXTRA_INTERVAL_MS) < _EXTRA_INTERVAL_MS:
                 return (
                     f"Too many cumulative requests sent ({used} > {limit}) for cumulative volume traded "
                     f"${wire(account.volume)}. Place taker orders to free up 1 request per USDC traded."

@@ -1,4 +1,4 @@
-"""Closing what an account can no longer carry: first against the book, then by taking it over."""
+"""Liquidates positions: first against the book, then by the backstop, which takes them over."""
 
 from decimal import Decimal
 from typing import Final
@@ -19,7 +19,7 @@ _BACKSTOP: Final = Decimal(2) / 3
 
 
 class Liquidator:
-    """Liquidates accounts that fall below their maintenance margin."""
+    """Liquidates accounts below their maintenance margin."""
 
     def __init__(
         self, ledger: Ledger, liquidity: Liquidity, margins: Margins, matcher: Matcher, listings: dict[str, Listing]
@@ -44,12 +44,12 @@ class Liquidator:
             value = self._margins.summary(account, cross_only=True).account_value
             self._check(account, cross, value, self._margins.cross_maintenance(account))
         elif account.cash < 0:
-            self._ledger.transfer(account, -account.cash, "backstop")  # nobody owes more than all
+            self._ledger.transfer(account, -account.cash, "backstop")  # no account stays in debt
 
     def _check(self, account: Account, coins: list[str], value: Decimal, maintenance: Decimal) -> None:
         if value >= maintenance:
             return
-        if all(self._cools_down(account.positions[coin]) for coin in coins) and value >= maintenance * _BACKSTOP:
+        if all(self._in_cooldown(account.positions[coin]) for coin in coins) and value >= maintenance * _BACKSTOP:
             return
         notional = sum((abs(self._margins.value(coin, account.positions[coin])) for coin in coins), ZERO)
         self._ledger.note(
@@ -64,18 +64,18 @@ class Liquidator:
                 self._matcher.end(order, Status.LIQUIDATED_CANCELED)
         if value >= maintenance * _BACKSTOP:
             for coin in coins:
-                self._sell_out(account, coin)
+                self._close_in_book(account, coin)
         else:
             self._take_over(account, coins)
 
-    def _cools_down(self, position: Position) -> bool:
-        """Whether a part was liquidated less than the cooldown ago."""
+    def _in_cooldown(self, position: Position) -> bool:
+        """Whether a part was liquidated within the cooldown."""
         return position.liquidated_at is not None and self._ledger.now < position.liquidated_at + _COOLDOWN_MS
 
-    def _sell_out(self, account: Account, coin: str) -> None:
-        """Against the book; of a large position only a part at a time."""
+    def _close_in_book(self, account: Account, coin: str) -> None:
+        """Close a position against the book; a large one in parts."""
         position = account.positions[coin]
-        if self._cools_down(position):
+        if self._in_cooldown(position):
             return
         mark = self._liquidity.mark(coin, self._ledger.now)
         size = abs(position.size)
@@ -88,21 +88,21 @@ class Liquidator:
             self._matcher.end(order, Status.CANCELED)
 
     def _take_over(self, account: Account, coins: list[str]) -> None:
-        """The liquidator gets positions and what is left of their margin, or bears what is missing."""
+        """Transfer positions and their remaining margin, or deficit, to the liquidator."""
         isolated = account.positions[coins[0]].isolated is not None
-        rest = ZERO
+        equity = ZERO
         for coin in coins:
             mark = self._liquidity.mark(coin, self._ledger.now)
             position = account.positions[coin]
             if isolated:
-                rest += self._margins.equity(coin, position)
+                equity += self._margins.equity(coin, position)
             order = self._order(account, coin, abs(position.size), mark)
             self._ledger.fill(
                 order, mark, order.size, ZERO, self._margins.leverage(account, coin), self._ledger.new_tid(),
                 crossed=True, liquidation_mark=mark,
             )  # fmt: skip
             self._matcher.end(order, Status.FILLED)
-        taken = rest if isolated else account.cash
+        taken = equity if isolated else account.cash
         self._ledger.transfer(account, -taken, "backstop")
 
     def _order(self, account: Account, coin: str, size: Decimal, mark: Decimal) -> Order:

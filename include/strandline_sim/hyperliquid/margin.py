@@ -1,4 +1,4 @@
-"""What an account is worth, what its positions and orders tie up, and where it is liquidated."""
+"""Computes account values, margin requirements and liquidation prices."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,40 +21,40 @@ class Summary(NamedTuple):
 
 
 class Margins:
-    """Reads accounts against the listings and the marks of the moment."""
+    """Margin arithmetic with the listings and the current marks."""
 
     def __init__(self, listings: dict[str, Listing], mark: Mark) -> None:
         self._listings = listings
         self._mark = mark
 
     def leverage(self, account: Account, coin: str) -> Leverage:
-        """The account's setting for the coin."""
+        """Return the account's leverage setting of the coin."""
         return account.leverage_of(coin, self._listings[coin].max_leverage)
 
     def max_leverage(self, coin: str) -> int:
-        """The coin's highest."""
+        """Return the coin's maximum leverage."""
         return self._listings[coin].max_leverage
 
     def value(self, coin: str, position: Position) -> Decimal:
-        """The position's signed notional at mark."""
+        """Return the position's signed notional at mark."""
         return position.size * self._mark(coin)
 
     def equity(self, coin: str, position: Position) -> Decimal:
-        """What an isolated position is worth."""
+        """Return the equity of an isolated position."""
         return (position.isolated or ZERO) + self.value(coin, position)
 
     def used(self, account: Account, coin: str, position: Position) -> Decimal:
-        """Initial margin: isolated positions tie up all that they have."""
+        """Return the margin used: the initial margin, or all equity of an isolated position."""
         if position.isolated is not None:
             return self.equity(coin, position)
         return abs(self.value(coin, position)) / self.leverage(account, coin).value
 
     def maintenance(self, coin: str, position: Position) -> Decimal:
-        """Half of the initial margin at the coin's highest leverage."""
+        """Return the maintenance margin: half of the initial margin at the maximum leverage."""
         return abs(self.value(coin, position)) / (2 * self._listings[coin].max_leverage)
 
     def summary(self, account: Account, *, cross_only: bool) -> Summary:
-        """Over all positions, or the cross ones."""
+        """Sum up all positions, or the cross ones."""
         cash = account.cash if cross_only else account.balance
         value, notional, used = cash, ZERO, ZERO
         for coin, position in account.positions.items():
@@ -66,24 +66,24 @@ class Margins:
         return Summary(value, notional, cash, used)
 
     def cross_maintenance(self, account: Account) -> Decimal:
-        """What the cross account must be worth to live."""
+        """Return the maintenance margin of all cross positions."""
         return sum(
             (self.maintenance(coin, p) for coin, p in account.positions.items() if p.size and p.isolated is None), ZERO
         )
 
     def withdrawable(self, account: Account) -> Decimal:
-        """What is not tied up; never less than a tenth of the notional stays."""
+        """Return the withdrawable cash; at least a tenth of the notional stays."""
         cross = self.summary(account, cross_only=True)
         tied = max(cross.margin_used, cross.notional / 10) + self._orders_margin(account)
         return max(cross.account_value - tied, ZERO)
 
     def available(self, account: Account) -> Decimal:
-        """What can be the margin of new exposure; below zero when there is too little already."""
+        """Return the margin available for new exposure; negative if there is too little."""
         cross = self.summary(account, cross_only=True)
         return cross.account_value - cross.margin_used - self._orders_margin(account)
 
     def increase(self, account: Account, coin: str, is_buy: bool, size: Decimal) -> Decimal:
-        """The margin that an order would tie up on top of what position and orders do already."""
+        """Return the additional margin of an order, given the position and the open orders."""
         buys, sells = self._open_sizes(account).get(coin, (ZERO, ZERO))
         held = account.size_of(coin)
         before = _exposure(held, buys, sells)
@@ -91,7 +91,7 @@ class Margins:
         return (after - before) * self._mark(coin) / self.leverage(account, coin).value
 
     def liquidation_px(self, account: Account, coin: str) -> Decimal | None:
-        """Where the position is liquidated while everything else stands still; None if it never is."""
+        """Return the mark at which the position is liquidated, other prices unchanged; None if there is none."""
         position = account.positions[coin]
         mark = self._mark(coin)
         if position.isolated is not None:
@@ -125,5 +125,5 @@ class Margins:
 
 
 def _exposure(held: Decimal, buys: Decimal, sells: Decimal) -> Decimal:
-    """The largest position that the open orders can lead to."""
+    """Return the largest position that the open orders can lead to."""
     return max(abs(held), abs(held + buys), abs(held - sells))

@@ -1,4 +1,4 @@
-"""Who trades with whom: our clients with each other and with the strangers' book, best price first."""
+"""Matches clients' orders with each other and with the market's book, best price first."""
 
 from collections import defaultdict
 from decimal import Decimal
@@ -17,14 +17,14 @@ from strandline_sim.market.trades import Trade
 
 
 class Bbo(NamedTuple):
-    """The best prices of the whole book."""
+    """The best bid and offer of the whole book."""
 
     bid: Decimal | None
     ask: Decimal | None
 
 
 class Matcher:
-    """Trades orders, puts them into the book, and ends them."""
+    """Fills orders, puts them into the book, and ends them."""
 
     def __init__(self, ledger: Ledger, liquidity: Liquidity, margins: Margins, rules: Rules) -> None:
         self.books: dict[str, RestingBook] = defaultdict(RestingBook)
@@ -34,11 +34,11 @@ class Matcher:
         self._rules = rules
 
     def bbo(self, coin: str) -> Bbo:
-        """The best of strangers and clients."""
+        """Return the best prices of the market and of clients."""
         return Bbo(self._best_px(coin, is_bid=True), self._best_px(coin, is_bid=False))
 
     def take(self, order: Order, at_most: Decimal, liquidation_mark: Decimal | None = None) -> None:
-        """Trade against whatever crosses, up to a size."""
+        """Fill an order against all crossing offers, up to a size."""
         left = min(at_most, order.remaining)
         while left > 0 and order.is_open:
             traded = self._trade_once(order, left, liquidation_mark)
@@ -47,13 +47,13 @@ class Matcher:
             left -= traded
 
     def rest(self, order: Order) -> None:
-        """Put what remains into the book."""
+        """Put the rest of an order into the book."""
         self.books[order.coin].add(order)
 
     def end(self, order: Order, status: Status) -> None:
-        """Filled or cancelled; its children wake up or go with it, its siblings go."""
+        """End an order: release or cancel its children, and cancel its siblings."""
         self.books[order.coin].remove(order)
-        self._ledger.settle(order, status)
+        self._ledger.set_status(order, status)
         orders = self._ledger.accounts[order.owner].orders
         for child in (orders[oid] for oid in order.children):
             if child.is_open and child.parent == order.oid:
@@ -61,11 +61,11 @@ class Matcher:
             elif child.is_open and status is Status.FILLED:
                 self.end(child, Status.SIBLING_FILLED_CANCELED)
 
-    def print(self, coin: str, trade: Trade) -> None:
-        """Strangers traded through our clients' orders: those were in the way, so they are filled first."""
+    def fill_from_trade(self, coin: str, trade: Trade) -> None:
+        """Fill the resting orders that a trade of the market passes through."""
         left = trade.size
         for order in self.books[coin].within(trade.side is Side.SELL, trade.price):
-            size = min(left, self._willing(order))
+            size = min(left, self._available_size(order))
             if size > 0:
                 self._fill(order, order.spec.px, size, self._ledger.new_tid(), crossed=False)
                 left -= size
@@ -73,20 +73,20 @@ class Matcher:
                 break
 
     def sweep(self, coin: str) -> None:
-        """The strangers' book has moved across our clients' orders."""
+        """Fill the resting orders that the market's book now crosses."""
         mark = self._liquidity.mark(coin, self._ledger.now)
         for is_buy in (True, False):
             while (order := self.books[coin].best(is_buy)) is not None and order.crosses(mark):
                 level = self._liquidity.best(coin, self._ledger.now, is_bid=not is_buy)
                 if level is None or not order.crosses(level.price):
                     break
-                size = min(level.size, self._willing(order))
+                size = min(level.size, self._available_size(order))
                 if size > 0:
                     self._liquidity.take(coin, level.price, size, is_bid=not is_buy)
                     self._fill(order, order.spec.px, size, self._ledger.new_tid(), crossed=False)
 
     def cap_reduce_only(self, account: Account, coin: str) -> None:
-        """After a trade: no order may stay that could only increase the position, and together they close it once."""
+        """Cancel reduce-only orders that could increase the position, alone or together."""
         held = account.size_of(coin)
         closing = [
             o for o in account.open_orders.values() if o.coin == coin and o.spec.reduce_only and o.parent is None
@@ -101,12 +101,12 @@ class Matcher:
                 total += order.remaining
 
     def _trade_once(self, order: Order, left: Decimal, liquidation_mark: Decimal | None) -> Decimal | None:
-        """One trade with the best offer; zero if the offer vanished instead, None if there is none."""
+        """Trade once with the best offer; return the size, zero if the offer was cancelled, None if there is none."""
         coin, is_buy = order.coin, order.spec.is_buy
         maker = self.books[coin].best(not is_buy)
         level = self._liquidity.best(coin, self._ledger.now, is_bid=not is_buy)
         if maker is not None and level is not None and not maker.crosses(level.price):
-            maker = None  # strangers offer a better price
+            maker = None  # the market has a better price
         px = maker.spec.px if maker else level.price if level else None
         if px is None or not order.crosses(px):
             return None
@@ -119,15 +119,15 @@ class Matcher:
         if maker.owner == order.owner:
             self.end(maker, Status.SELF_TRADE_CANCELED)
             return ZERO
-        size = min(left, self._willing(maker))
+        size = min(left, self._available_size(maker))
         if size > 0:
             tid = self._ledger.new_tid()
             self._fill(order, px, size, tid, crossed=True, liquidation_mark=liquidation_mark)
             self._fill(maker, px, size, tid, crossed=False)
         return size
 
-    def _willing(self, maker: Order) -> Decimal:
-        """How much a resting order can still trade; if nothing, it is gone afterwards."""
+    def _available_size(self, maker: Order) -> Decimal:
+        """Return the size that a resting order can trade; cancel it if there is none."""
         if not maker.rests:
             return ZERO
         account = self._ledger.accounts[maker.owner]
@@ -158,7 +158,7 @@ class Matcher:
         self.cap_reduce_only(account, order.coin)
 
     def _release(self, child: Order, parent: Order) -> None:
-        """A child lives on with what its parent got; without that, it goes."""
+        """Release a child order up to its parent's filled size, or cancel it."""
         if not parent.filled:
             self.end(child, Status.CANCELED)
             return

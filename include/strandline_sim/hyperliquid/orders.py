@@ -1,4 +1,4 @@
-"""An order: what was asked for, and what has become of it."""
+"""Orders and their statuses."""
 
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -9,7 +9,7 @@ from strandline_sim.hyperliquid.numbers import ZERO
 
 
 class Tif(StrEnum):
-    """How long it may stand."""
+    """Time in force."""
 
     GTC = "Gtc"
     IOC = "Ioc"
@@ -17,7 +17,7 @@ class Tif(StrEnum):
 
 
 class Status(StrEnum):
-    """The venue's own words, those that can happen here."""
+    """The venue's order statuses, as far as they are simulated."""
 
     OPEN = "open"
     FILLED = "filled"
@@ -41,7 +41,7 @@ class Status(StrEnum):
 
 
 class Grouping(StrEnum):
-    """How the orders of one action hang together."""
+    """How the orders of one action are related."""
 
     NONE = "na"
     CHILDREN = "normalTpsl"
@@ -49,23 +49,23 @@ class Grouping(StrEnum):
 
 
 class Trigger(NamedTuple):
-    """Sleeps until the mark price comes to `px`."""
+    """The trigger of an order: the mark price reaches `px`."""
 
     px: Decimal
     is_market: bool
     is_take_profit: bool
 
-    def woken_by(self, mark: Decimal, is_buy: bool) -> bool:
-        """Take profits wait for a better price, stops for a worse one."""
+    def fires_at(self, mark: Decimal, is_buy: bool) -> bool:
+        """Whether it fires at this mark: a take-profit at a better price, a stop at a worse one."""
         return mark <= self.px if is_buy == self.is_take_profit else mark >= self.px
 
     def condition(self, is_buy: bool) -> str:
-        """As the venue's frontend says it."""
+        """Describe it as the venue's frontend does."""
         return f"Price {'below' if is_buy == self.is_take_profit else 'above'} {self.px.normalize():f}"
 
 
 class OrderSpec(NamedTuple):
-    """What a client asks for."""
+    """An order as requested by a client."""
 
     asset: int
     is_buy: bool
@@ -79,7 +79,7 @@ class OrderSpec(NamedTuple):
 
 @dataclass(slots=True)
 class Order:
-    """Its life. `size` may shrink below what was asked when it is reduce-only."""
+    """An order and its state; the size of a reduce-only order may be below the requested one."""
 
     oid: int
     owner: str
@@ -91,28 +91,28 @@ class Order:
     status_at: int
     filled: Decimal = ZERO
     filled_value: Decimal = ZERO
-    asleep: bool = False
-    """A trigger that has not fired."""
+    awaits_trigger: bool = False
+    """Whether its trigger has not fired yet."""
     whole_position: bool = False
     parent: int | None = None
-    """It waits until this order has been filled."""
+    """The order that must be filled first."""
     children: list[int] = field(default_factory=list)
 
     @property
     def remaining(self) -> Decimal:
-        """What is still to be done."""
+        """The unfilled size."""
         return self.size - self.filled
 
     @property
     def is_open(self) -> bool:
-        """Whether it can still do something."""
+        """Whether it can still trade."""
         return self.status in {Status.OPEN, Status.TRIGGERED}
 
     @property
     def rests(self) -> bool:
-        """Whether it stands in the book."""
-        return self.is_open and not self.asleep and self.parent is None
+        """Whether it is in the book."""
+        return self.is_open and not self.awaits_trigger and self.parent is None
 
     def crosses(self, px: Decimal) -> bool:
-        """Whether it would trade at this price."""
+        """Whether it can trade at this price."""
         return self.spec.px >= px if self.spec.is_buy else self.spec.px <= px

@@ -15,7 +15,7 @@ from strandline_sim.hyperliquid.actions import (
     decode_action,
     ok,
     refused,
-    requests_in,
+    request_count,
 )
 from strandline_sim.hyperliquid.agents import Agents
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -31,7 +31,7 @@ from strandline_sim.hyperliquid.wire_actions import (
 
 
 class RequestAuth:
-    """Executes valid signed requests, and refuses others in the venue's words."""
+    """Executes valid signed requests, and refuses others with the venue's errors."""
 
     def __init__(self, exchange: Exchange, *, nonce_window: bool, limit_requests: bool) -> None:
         self.agents = Agents()
@@ -43,7 +43,7 @@ class RequestAuth:
         self._limit_requests = limit_requests
 
     def handle(self, body: bytes, skew_ms: int = 0, share: Decimal = WHOLE) -> Answer:
-        """One request; `skew_ms` is how far the venue's clock is ahead of the truth."""
+        """Handle a request; `skew_ms` is how far the venue's clock is ahead."""
         try:
             request = msgspec.json.decode(body, type=Request)
         except msgspec.DecodeError as error:
@@ -54,17 +54,17 @@ class RequestAuth:
         except signing.UnrecoverableError:
             return self._refuse("Unable to recover signer.", request, None)
         account = self._account_of(signer)
-        fault = self._fault(request, signer, account, skew_ms)
-        if fault is not None or account is None:
-            return self._refuse(fault or "", request, signer)
+        refusal = self._refusal(request, signer, account, skew_ms)
+        if refusal is not None or account is None:
+            return self._refuse(refusal or "", request, signer)
         if self._limit_requests:
             cancels = isinstance(action, CancelAction | CancelByCloidAction)
-            fault = self.quota.use(account, requests_in(action), self._exchange.now, cancels=cancels)
-            if fault is not None:
-                return self._refuse(fault, request, signer)
+            refusal = self.quota.use(account, request_count(action), self._exchange.now, cancels=cancels)
+            if refusal is not None:
+                return self._refuse(refusal, request, signer)
         if isinstance(action, ApproveAgentAction | ApproveBuilderFeeAction):
             return self._approve(account, signer, action, request)
-        answer = self._actions.perform(account, action, share)
+        answer = self._actions.execute(account, action, share)
         if answer["status"] == "err":
             self._note(answer["response"], request, signer)
         return answer
@@ -80,8 +80,8 @@ class RequestAuth:
     def _account_of(self, signer: str) -> Account | None:
         return self._exchange.account(self.agents.owner_of(signer, self._exchange.now) or signer)
 
-    def _fault(self, request: Request, signer: str, account: Account | None, skew_ms: int) -> str | None:
-        """Why nothing at all is done, in the venue's words; the nonce is used up only if nothing else is wrong."""
+    def _refusal(self, request: Request, signer: str, account: Account | None, skew_ms: int) -> str | None:
+        """Return the error that refuses the whole request; the nonce is used only if nothing else is wrong."""
         now = self._exchange.now + skew_ms
         user_signed = request.action.get("type") in signing.USER_SIGNED
         if account is None and user_signed:
@@ -105,9 +105,9 @@ class RequestAuth:
         if self._exchange.account(agent) is not None:
             return self._refuse("Extra agent already used.", request, signer)
         name = action.agent_name or ""
-        fault = self.agents.approve(account.address, agent, name, self._exchange.now)
-        if fault is not None:
-            return self._refuse(fault, request, signer)
+        refusal = self.agents.approve(account.address, agent, name, self._exchange.now)
+        if refusal is not None:
+            return self._refuse(refusal, request, signer)
         self._exchange.ledger.note("agent", account.address, agent=agent, name=name)
         return ok()
 

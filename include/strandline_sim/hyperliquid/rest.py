@@ -1,4 +1,4 @@
-"""/info and /exchange: weights, malformed bodies, and the faults that only the venue itself can have."""
+"""/info and /exchange: rate limits, malformed bodies, and the venue's own faults."""
 
 import base64
 from decimal import Decimal
@@ -13,7 +13,7 @@ from strandline_sim.hyperliquid.actions import WHOLE, Answer, MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.info import Info
-from strandline_sim.hyperliquid.limits import Limits, Window, action_weight, info_weight
+from strandline_sim.hyperliquid.limits import Limits, SlidingWindow, action_weight, info_weight
 from strandline_sim.hyperliquid.request_auth import RequestAuth
 
 MALFORMED_TEXT: Final = "Failed to deserialize the JSON body into the target type"
@@ -24,24 +24,24 @@ class _Typed(msgspec.Struct):
     type: str = "unknown"
 
 
-class _Acting(msgspec.Struct):
+class _ActionRequest(msgspec.Struct):
     action: _Typed
 
 
 def route_of(path: str, body: bytes) -> str:
-    """The name under which faults are ordered."""
+    """Name the route of a request, for faults."""
     try:
         if path == "/info":
             return f"hyperliquid/info/{msgspec.json.decode(body, type=_Typed).type}"
         if path == "/exchange":
-            return f"hyperliquid/exchange/{msgspec.json.decode(body, type=_Acting).action.type}"
+            return f"hyperliquid/exchange/{msgspec.json.decode(body, type=_ActionRequest).action.type}"
     except msgspec.DecodeError:
         return f"hyperliquid{path}/unknown"
     return "hyperliquid/ws/connect" if path == "/ws" else f"hyperliquid{path}"
 
 
 class Rest:
-    """Answers with a status and JSON; text where the status is 422."""
+    """Handles requests; returns a status with JSON, or with text for 422."""
 
     def __init__(
         self,
@@ -61,16 +61,16 @@ class Rest:
         self._clock = clock
         self._faults = faults
         self._limits = limits
-        self._windows: dict[str, Window] = {}
-        self._do = command_log.register("exchange", self._act)
+        self._windows: dict[str, SlidingWindow] = {}
+        self._record_exchange = command_log.register("exchange", self._execute)
 
     def advance(self) -> None:
-        """Bring the exchange to the clock's time, and publish what happened."""
+        """Bring the exchange to the clock's time, and publish the updates."""
         self._exchange.advance(self._clock.now())
         self._feeds.publish_updates()
 
     def info(self, body: bytes, remote: str) -> Reply:
-        """Answer a request of /info."""
+        """Handle a request of /info."""
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
@@ -80,20 +80,20 @@ class Rest:
             answer = self._info.answer(query)
         except (MalformedError, msgspec.DecodeError):
             return 422, MALFORMED_TEXT
-        window.spend(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
+        window.add(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
         skew = self._skew(route_of("/info", body))
         if skew and isinstance(answer, dict) and "time" in answer:
             answer["time"] += skew
         return 200, answer
 
     def exchange(self, body: bytes, remote: str) -> Reply:
-        """Execute a request of /exchange."""
+        """Handle a request of /exchange."""
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
         route = route_of("/exchange", body)
         share = self._faults.inject(route, self._clock.now(), (FaultKind.PARTIAL_FILL,))
-        answer = self._do(
+        answer = self._record_exchange(
             {
                 "body": base64.b64encode(body).decode(),
                 "skew_ms": self._skew(route),
@@ -102,12 +102,12 @@ class Rest:
         )
         if answer is None:
             return 422, MALFORMED_TEXT
-        window.spend(self._clock.now(), action_weight(_statuses(answer)))
+        window.add(self._clock.now(), action_weight(_order_count(answer)))
         self._feeds.flush()
         return 200, answer
 
-    def _act(self, command: dict[str, Any]) -> Answer | None:
-        """None for a malformed body."""
+    def _execute(self, command: dict[str, Any]) -> Answer | None:
+        """Execute a recorded request; return None for a malformed body."""
         self.advance()
         try:
             return self._auth.handle(base64.b64decode(command["body"]), command["skew_ms"], Decimal(command["share"]))
@@ -118,11 +118,11 @@ class Rest:
         rule = self._faults.inject(route, self._clock.now(), (FaultKind.CLOCK_SKEW,))
         return 0 if rule is None else int(rule.value)
 
-    def _window(self, remote: str) -> Window:
-        return self._windows.setdefault(remote, Window(self._limits.weight_per_minute))
+    def _window(self, remote: str) -> SlidingWindow:
+        return self._windows.setdefault(remote, SlidingWindow(self._limits.weight_per_minute))
 
 
-def _statuses(answer: dict[str, Any]) -> int:
-    """How many orders were in the action."""
+def _order_count(answer: dict[str, Any]) -> int:
+    """Return the number of orders in the action."""
     response = answer["response"]
     return len(response["data"]["statuses"]) if isinstance(response, dict) and "data" in response else 1

@@ -1,4 +1,4 @@
-"""The orders of our clients that stand in one coin's book."""
+"""The clients' resting orders of one coin."""
 
 from bisect import insort
 from collections.abc import Iterator
@@ -8,31 +8,31 @@ from strandline_sim.hyperliquid.orders import Order
 
 
 class RestingBook:
-    """Best price first; at the same price, whoever came first."""
+    """Resting orders in price-time priority."""
 
     def __init__(self) -> None:
         self._bids: list[Order] = []
         self._asks: list[Order] = []
 
     def add(self, order: Order) -> None:
-        """Put it in its place."""
+        """Add an order."""
         insort(self._side(order.spec.is_buy), order, key=_rank)
 
     def remove(self, order: Order) -> None:
-        """Take it out, if it is there."""
+        """Remove an order, if it is in the book."""
         side = self._side(order.spec.is_buy)
-        for place, other in enumerate(side):
+        for index, other in enumerate(side):
             if other.oid == order.oid:
-                del side[place]
+                del side[index]
                 return
 
     def best(self, is_buy: bool) -> Order | None:
-        """The first of the bids, or of the asks."""
+        """Return the best bid or ask."""
         side = self._side(is_buy)
         return side[0] if side else None
 
     def within(self, is_buy: bool, px: Decimal) -> list[Order]:
-        """Those bids or asks that trade at this price, best first."""
+        """Return the bids or asks that can trade at this price, best first."""
         return [order for order in self._side(is_buy) if order.crosses(px)]
 
     def __iter__(self) -> Iterator[Order]:

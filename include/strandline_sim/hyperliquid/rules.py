@@ -1,4 +1,4 @@
-"""What the venue charges and insists on; where its documentation leaves a choice, the choice."""
+"""The venue's fees and rules; where its documentation leaves a choice, an option."""
 
 from decimal import Decimal
 
@@ -6,19 +6,19 @@ from strandline.model.record import Record, require
 
 
 class Rules(Record, frozen=True, kw_only=True):
-    """The defaults are the venue's."""
+    """Fees and rules, by default the venue's."""
 
     taker_fee: Decimal = Decimal("0.00045")
     maker_fee: Decimal = Decimal("0.00015")
-    beat_ms: int = 500
-    """How long book and mark stand still."""
+    update_ms: int = 500
+    """The time between updates of book and mark."""
     unique_cloids: bool = False
-    """The venue takes a cloid again and again; refuse it, to see who relies on that."""
+    """Whether to refuse a cloid that was used before, which the venue accepts."""
     schedule_cancel_volume: Decimal = Decimal(0)
-    """What must have been traded before a scheduled cancel is taken; the live venue asks for 1,000,000."""
+    """The volume that a scheduled cancel requires; 1,000,000 at the live venue."""
     partial_answers_filled: bool = False
-    """A Gtc order that is partly filled and rests is answered as `filled` instead of `resting`."""
+    """Whether the response to a partly filled Gtc order is `filled` instead of `resting`."""
 
     def check(self) -> None:
-        require(self.beat_ms > 0, "beat_ms must be above zero")
+        require(self.update_ms > 0, "update_ms must be above zero")
         require(self.taker_fee >= 0, "taker_fee must not be negative")

@@ -1,4 +1,4 @@
-"""Whose signature it is. A wrong one is not seen as wrong: it is somebody else's."""
+"""Recovers the signer of an action; a wrong signature recovers to another address."""
 
 from typing import Any, Final
 
@@ -38,13 +38,13 @@ USER_SIGNED: Final = frozenset(_TYPES)
 
 
 class UnrecoverableError(Exception):
-    """No address can be had from it."""
+    """No address can be recovered."""
 
 
 def l1_signer(
     action: dict[str, Any], signature: dict[str, Any], nonce: int, vault: str | None, expires_after: int | None
 ) -> str:
-    """Who signed a trading action; the order of its keys counts, as they are hashed in it."""
+    """Recover the signer of a trading action; the order of its keys is part of the hash."""
     data = msgspec.msgpack.encode(action) + nonce.to_bytes(8, "big")
     data += b"\x00" if vault is None else b"\x01" + bytes.fromhex(vault.removeprefix("0x"))
     if expires_after is not None:
@@ -54,7 +54,7 @@ def l1_signer(
 
 
 def user_signer(action: dict[str, Any], signature: dict[str, Any]) -> str:
-    """Who signed an action that a wallet shows to a person."""
+    """Recover the signer of a user-signed action, which wallets display."""
     primary_type, fields = _TYPES[action["type"]]
     message = {"agentName": "", **action, "hyperliquidChain": "Testnet"}
     domain = {
@@ -79,5 +79,5 @@ def _recover(message: SignableMessage, signature: dict[str, Any]) -> str:
         vrs = (int(signature["v"]), int(signature["r"], 16), int(signature["s"], 16))
         address: str = Account.recover_message(message, vrs=vrs)
     except Exception as error:
-        raise UnrecoverableError from error  # the library has many ways to say that there is no such point
+        raise UnrecoverableError from error  # the library raises many types of errors
     return address.lower()

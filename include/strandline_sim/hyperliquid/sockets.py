@@ -1,4 +1,4 @@
-"""One WebSocket: what it is subscribed to, and the frames on their way to it."""
+"""A client's WebSocket: its subscriptions and queued frames."""
 
 import asyncio
 from collections import deque
@@ -11,11 +11,11 @@ from strandline_sim.clock import Clock
 if TYPE_CHECKING:
     from strandline_sim.hyperliquid.topics import Topic
 
-_MOST_WAITING: Final = 200_000
+_MAX_QUEUED: Final = 200_000
 
 
 class Socket:
-    """Frames leave in order; whoever reads too slowly is cut off."""
+    """Sends frames in order; a client that reads too slowly is disconnected."""
 
     def __init__(self, request: web.Request, connection: web.WebSocketResponse, clock: Clock) -> None:
         self.topics: set[Topic] = set()
@@ -23,34 +23,34 @@ class Socket:
         self._request = request
         self._connection = connection
         self._clock = clock
-        self._waiting: deque[tuple[bytes, int]] = deque()
+        self._queue: deque[tuple[bytes, int]] = deque()
         self._ready = asyncio.Event()
 
     def send(self, frame: bytes, due: int = 0) -> None:
-        """On its way, at once or from an instant on; later frames wait behind it."""
-        if len(self._waiting) >= _MOST_WAITING:
-            self.cut()
+        """Queue a frame, to be sent at once or at an instant; later frames wait for it."""
+        if len(self._queue) >= _MAX_QUEUED:
+            self.abort()
             return
-        self._waiting.append((frame, due))
+        self._queue.append((frame, due))
         self.last_sent = self._clock.now()
         self._ready.set()
 
-    def cut(self) -> None:
-        """Gone without a word, as a network goes."""
+    def abort(self) -> None:
+        """Cut the connection without a closing handshake."""
         if self._request.transport is not None:
             self._request.transport.abort()
 
     async def close(self) -> None:
-        """Closed as the protocol has it."""
+        """Close the connection with a closing handshake."""
         await self._connection.close()
 
     async def deliver(self) -> None:
-        """Send what waits, for as long as there is a connection."""
+        """Send queued frames until the connection is closed."""
         while not self._connection.closed:
             await self._ready.wait()
             self._ready.clear()
-            while self._waiting:
-                frame, due = self._waiting.popleft()
+            while self._queue:
+                frame, due = self._queue.popleft()
                 if due:
                     await self._clock.wait_until(due)
                 try:

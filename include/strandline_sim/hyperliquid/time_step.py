@@ -1,4 +1,4 @@
-"""What happens as time passes: market trades, book moves, triggers, funding, liquidations, scheduled cancels."""
+"""Advances time: market trades, book updates, triggers, funding, liquidations, scheduled cancels."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -15,7 +15,7 @@ from strandline_sim.hyperliquid.rules import Rules
 HOUR: Final = 3_600_000
 DAY: Final = 24 * HOUR
 FUNDING_LAG: Final = 15
-"""The venue stamps funding some milliseconds after the hour."""
+"""The milliseconds after the hour at which the venue pays funding."""
 
 
 class TimeStep:
@@ -30,10 +30,10 @@ class TimeStep:
         self._liquidity = liquidity
         self._matcher = matcher
         self._liquidator = liquidator
-        self._beat_ms = rules.beat_ms
+        self._update_ms = rules.update_ms
 
     def advance(self, to: int) -> None:
-        """Up to this instant, whose own events are done too; the past stays as it is."""
+        """Advance up to and including this instant; do nothing if it has passed."""
         while self._ledger.now < to:
             end = min(to, self._next_event())
             self._market_trades(self._ledger.now, end)
@@ -41,17 +41,17 @@ class TimeStep:
             if end % HOUR == FUNDING_LAG:
                 self._fund(end - FUNDING_LAG)
             self._scheduled_cancels()
-            if end % self._beat_ms == 0:
-                self._beat()
+            if end % self._update_ms == 0:
+                self._update_book()
 
     def _next_event(self) -> int:
-        """The first instant at which something may have to be done."""
+        """Return the next instant at which something may be due."""
         now = self._ledger.now
         accounts = self._ledger.accounts.values()
         due = [account.cancel_all_at for account in accounts if account.cancel_all_at is not None]
         due.append((now - FUNDING_LAG) // HOUR * HOUR + HOUR + FUNDING_LAG)
         if any(account.open_orders or any(p.size for p in account.positions.values()) for account in accounts):
-            due.append(now - now % self._beat_ms + self._beat_ms)
+            due.append(now - now % self._update_ms + self._update_ms)
         return min(instant for instant in due if instant > now)
 
     def _market_trades(self, start: int, end: int) -> None:
@@ -59,36 +59,36 @@ class TimeStep:
         trades = [(trade.time, coin, trade) for coin in coins for trade in self._market.trades(coin, start, end)]
         for time, coin, trade in sorted(trades, key=lambda item: item[:2]):
             self._ledger.now = time
-            self._matcher.print(coin, trade)
+            self._matcher.fill_from_trade(coin, trade)
 
-    def _beat(self) -> None:
+    def _update_book(self) -> None:
         for coin in sorted(coin for coin, book in self._matcher.books.items() if book):
             self._matcher.sweep(coin)
-        for order in list(self._asleep()):
+        for order in list(self._pending_triggers()):
             mark = self._liquidity.mark(order.coin, self._ledger.now)
             if (
                 order.is_open
                 and order.spec.trigger is not None
-                and order.spec.trigger.woken_by(mark, order.spec.is_buy)
+                and order.spec.trigger.fires_at(mark, order.spec.is_buy)
             ):
-                self._wake(order)
+                self._fire_trigger(order)
         for account in self._ledger.accounts.values():
             self._liquidator.liquidate_if_due(account)
 
-    def _asleep(self) -> Iterator[Order]:
+    def _pending_triggers(self) -> Iterator[Order]:
         for account in self._ledger.accounts.values():
             for order in account.open_orders.values():
-                if order.asleep and order.parent is None:
+                if order.awaits_trigger and order.parent is None:
                     yield order
 
-    def _wake(self, order: Order) -> None:
+    def _fire_trigger(self, order: Order) -> None:
         held = self._ledger.accounts[order.owner].size_of(order.coin)
         if order.whole_position:
             order.size = abs(held)
         elif order.spec.reduce_only:
             order.size = min(order.size, abs(held))
-        order.asleep = False
-        self._ledger.settle(order, Status.TRIGGERED)
+        order.awaits_trigger = False
+        self._ledger.set_status(order, Status.TRIGGERED)
         self._matcher.take(order, order.size)
         if not order.is_open:
             return
@@ -101,7 +101,7 @@ class TimeStep:
         for account in self._ledger.accounts.values():
             for coin in sorted(coin for coin, position in account.positions.items() if position.size):
                 oracle = self._market.oracle(coin, hour)
-                self._ledger.fund(account, coin, oracle, self._market.funding_rate(coin, hour))
+                self._ledger.pay_funding(account, coin, oracle, self._market.funding_rate(coin, hour))
 
     def _scheduled_cancels(self) -> None:
         for account in self._ledger.accounts.values():
@@ -118,6 +118,6 @@ class TimeStep:
 
 
 def funding_instants(start: int, end: int) -> Iterator[int]:
-    """The hours whose funding is stamped in [start, end]."""
+    """Yield the hours whose funding is paid in [start, end]."""
     first = -(-(start - FUNDING_LAG) // HOUR) * HOUR
     yield from range(first, end - FUNDING_LAG + 1, HOUR)

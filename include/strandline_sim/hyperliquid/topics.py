@@ -1,17 +1,17 @@
-"""What can be subscribed to."""
+"""The topics of subscriptions."""
 
 from typing import Any, Final, NamedTuple
 
 from strandline_sim.hyperliquid.account import address_in
-from strandline_sim.hyperliquid.public import INTERVALS
+from strandline_sim.hyperliquid.public_data import INTERVALS
 
 Subscription = dict[str, Any]
-OF_COINS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
-OF_USERS: Final = frozenset({"userFills", "orderUpdates", "userEvents", "userFundings"})
+COIN_TOPICS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
+USER_TOPICS: Final = frozenset({"userFills", "orderUpdates", "userEvents", "userFundings"})
 
 
 class Topic(NamedTuple):
-    """One feed; sockets with the same topic get the same frames."""
+    """A topic: its subscribers get the same frames."""
 
     kind: str
     coin: str = ""
@@ -24,16 +24,16 @@ class Topic(NamedTuple):
 
     @property
     def channel(self) -> str:
-        """What the frames are called; userEvents come under another name."""
+        """The channel of the frames; that of userEvents has another name."""
         return "user" if self.kind == "userEvents" else self.kind
 
     def echo(self) -> Subscription:
-        """The subscription as the venue repeats it, with its defaults and without what it does not know."""
+        """Return the subscription as the venue acknowledges it, with defaults and without unknown fields."""
         if self.kind == "allMids":
             return {"type": self.kind}
         if self.kind == "userFills":
             return {"type": self.kind, "user": self.user, "aggregateByTime": self.aggregate}
-        if self.kind in OF_USERS:
+        if self.kind in USER_TOPICS:
             return {"type": self.kind, "user": self.user}
         if self.kind == "candle":
             return {"type": self.kind, "coin": self.coin, "interval": self.interval}
@@ -46,20 +46,20 @@ class Topic(NamedTuple):
 
 
 def topic_of(subscription: object, coins: set[str]) -> Topic | None:
-    """None if there is no such feed."""
+    """Parse a subscription; None if there is no such topic."""
     if not isinstance(subscription, dict):
         return None
     kind = subscription.get("type")
     if kind == "allMids":
         return Topic(kind)
-    if kind in OF_USERS:
-        return _of_user(kind, subscription)
-    if kind in OF_COINS and subscription.get("coin") in coins:
-        return _of_coin(kind, subscription)
+    if kind in USER_TOPICS:
+        return _user_topic(kind, subscription)
+    if kind in COIN_TOPICS and subscription.get("coin") in coins:
+        return _coin_topic(kind, subscription)
     return None
 
 
-def _of_user(kind: str, subscription: Subscription) -> Topic | None:
+def _user_topic(kind: str, subscription: Subscription) -> Topic | None:
     user = address_in(subscription.get("user"))
     if user is None:
         return None
@@ -67,7 +67,7 @@ def _of_user(kind: str, subscription: Subscription) -> Topic | None:
     return Topic(kind, user=user, aggregate=aggregate)
 
 
-def _of_coin(kind: str, subscription: Subscription) -> Topic | None:
+def _coin_topic(kind: str, subscription: Subscription) -> Topic | None:
     coin = subscription["coin"]
     if kind == "candle":
         interval = subscription.get("interval")

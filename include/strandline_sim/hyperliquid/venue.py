@@ -1,4 +1,4 @@
-"""The whole venue on one port."""
+"""The simulated Hyperliquid, served on one port."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.info import Info
 from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.market import MarketData, perpetuals
-from strandline_sim.hyperliquid.public import Public
+from strandline_sim.hyperliquid.public_data import PublicData
 from strandline_sim.hyperliquid.request_auth import RequestAuth
 from strandline_sim.hyperliquid.rest import Reply, Rest, route_of
 from strandline_sim.hyperliquid.rules import Rules
@@ -27,10 +27,10 @@ from strandline_sim.web import fault_middleware, json_response
 
 
 class HyperliquidVenue:
-    """REST and WebSocket in front of one exchange.
+    """An exchange with REST and WebSocket.
 
-    `deposits` are the balances that accounts start with; any other address gets `starting_usdc` when a client first
-    asks about it. With `nonce_window` nonces must be near the venue's time, which a fast clock makes impossible.
+    `deposits` are the starting balances of accounts; any other address gets `starting_usdc` when a client first asks
+    about it. With `nonce_window` nonces must be near the venue's time, which needs a clock in real time.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class HyperliquidVenue:
         self._faults = faults or Faults()
         limits = limits or Limits()
         self.exchange = Exchange(market, perpetuals(market), tape, clock.now(), rules)
-        self._public = Public(self.exchange)
+        self._public = PublicData(self.exchange)
         self._auth = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
         self._broadcaster = Broadcaster(clock, self._faults)
         self._feeds = Feeds(self.exchange, self._public, self._broadcaster)
@@ -61,22 +61,22 @@ class HyperliquidVenue:
         coins = set(self.exchange.by_name)
         self._stream = Stream(self._broadcaster, self._feeds, self._rest, clock, coins, limits)
         self._runner: web.AppRunner | None = None
-        self._give = command_log.register("deposit", self._deposit)
+        self._record_deposit = command_log.register("deposit", self._deposit)
         for address, usdc in (deposits or {}).items():
             self.deposit(address, usdc)
 
     def deposit(self, address: str, usdc: Decimal) -> None:
-        """Give an account cash, and make it if it is new."""
-        self._give({"address": address, "usdc": str(usdc)})
+        """Deposit cash; the first deposit creates the account."""
+        self._record_deposit({"address": address, "usdc": str(usdc)})
 
     def advance(self) -> None:
-        """Bring the exchange to the clock's time; every request does."""
+        """Bring the exchange to the clock's time, as any request does."""
         self._rest.advance()
 
     def app(self) -> web.Application:
-        """To be served by whoever wants to."""
-        meddle = fault_middleware(self._faults, self._clock, lambda request, body: route_of(request.path, body))
-        app = web.Application(middlewares=[meddle])
+        """Make the application."""
+        inject_faults = fault_middleware(self._faults, self._clock, lambda request, body: route_of(request.path, body))
+        app = web.Application(middlewares=[inject_faults])
         app.add_routes(
             [
                 web.post("/info", self._info),
@@ -84,12 +84,12 @@ class HyperliquidVenue:
                 web.get("/ws", self._stream.handle),
             ]
         )
-        app.cleanup_ctx.append(self._living)
-        app.on_shutdown.append(self._hang_up)
+        app.cleanup_ctx.append(self._advancing)
+        app.on_shutdown.append(self._close_sockets)
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
-        """Serve; gives the base URL, which has a free port if none was named."""
+        """Start the server, on any free port by default; return its base URL."""
         self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -97,7 +97,7 @@ class HyperliquidVenue:
         return f"http://{host}:{self._runner.addresses[0][1]}"
 
     async def stop(self) -> None:
-        """Serve no more."""
+        """Stop the server."""
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -112,24 +112,24 @@ class HyperliquidVenue:
     async def _exchange(self, request: web.Request) -> web.Response:
         return _response(self._rest.exchange(await request.read(), request.remote or ""))
 
-    async def _living(self, _: web.Application) -> AsyncIterator[None]:
-        """Time passes for as long as the venue is served."""
-        life = asyncio.create_task(self._live())
+    async def _advancing(self, _: web.Application) -> AsyncIterator[None]:
+        """Advance the exchange while the application runs."""
+        task = asyncio.create_task(self._advance_until_cancelled())
         yield
-        life.cancel()
+        task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
-            await life
+            await task
 
-    async def _live(self) -> None:
-        beat = self.exchange.rules.beat_ms
+    async def _advance_until_cancelled(self) -> None:
+        interval = self.exchange.rules.update_ms
         while True:
             now = self._clock.now()
-            await self._clock.wait_until(now - now % beat + beat)
+            await self._clock.wait_until(now - now % interval + interval)
             self.advance()
             await self._stream.close_idle()
-            await asyncio.sleep(0)  # a fast clock must not keep the others from their turn
+            await asyncio.sleep(0)  # let other tasks run even with a fast clock
 
-    async def _hang_up(self, _: web.Application) -> None:
+    async def _close_sockets(self, _: web.Application) -> None:
         for socket in list(self._broadcaster.sockets):
             await socket.close()
 

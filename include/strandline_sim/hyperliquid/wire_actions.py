@@ -1,4 +1,4 @@
-"""Actions as clients send them. Whatever does not fit these shapes is malformed to the venue."""
+"""The shapes of clients' actions; anything else is malformed."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Request(Struct, rename="camel"):
-    """The body of a post to /exchange."""
+    """The body of a request to /exchange."""
 
     action: dict[str, Any]
     nonce: Natural
@@ -21,13 +21,13 @@ class Request(Struct, rename="camel"):
 
 
 class LimitType(Struct):
-    """A limit order's."""
+    """The type of a limit order."""
 
     tif: Literal["Gtc", "Ioc", "Alo", "FrontendMarket"]
 
 
 class TriggerType(Struct, rename="camel"):
-    """A trigger order's."""
+    """The type of a trigger order."""
 
     is_market: bool
     trigger_px: Number
@@ -35,14 +35,14 @@ class TriggerType(Struct, rename="camel"):
 
 
 class OrderType(Struct):
-    """One of the two."""
+    """The type of an order: limit or trigger."""
 
     limit: LimitType | None = None
     trigger: TriggerType | None = None
 
 
 class WireOrder(Struct):
-    """One order."""
+    """An order."""
 
     a: Natural
     b: bool
@@ -62,7 +62,7 @@ class OrderAction(Struct, tag_field="type", tag="order"):
 
 
 class CancelOne(Struct):
-    """By order id."""
+    """An order to cancel, by its id."""
 
     a: Natural
     o: Natural
@@ -75,20 +75,20 @@ class CancelAction(Struct, tag_field="type", tag="cancel"):
 
 
 class CancelOneByCloid(Struct):
-    """By the client's id."""
+    """An order to cancel, by the client's id."""
 
     asset: Natural
     cloid: Cloid
 
 
 class CancelByCloidAction(Struct, tag_field="type", tag="cancelByCloid"):
-    """Cancel orders."""
+    """Cancel orders by the client's ids."""
 
     cancels: Annotated[list[CancelOneByCloid], Meta(min_length=1)]
 
 
 class ModifyAction(Struct, tag_field="type", tag="modify"):
-    """Replace one order."""
+    """Replace an order."""
 
     oid: Natural | Cloid
     order: WireOrder
@@ -96,7 +96,7 @@ class ModifyAction(Struct, tag_field="type", tag="modify"):
 
 
 class ModifyOne(Struct):
-    """One of several."""
+    """An order to replace."""
 
     oid: Natural | Cloid
     order: WireOrder
@@ -118,7 +118,7 @@ class LeverageAction(Struct, tag_field="type", tag="updateLeverage", rename="cam
 
 
 class IsolatedMarginAction(Struct, tag_field="type", tag="updateIsolatedMargin", rename="camel"):
-    """Move margin between cash and a position; in millionths of a dollar."""
+    """Move margin between cash and an isolated position, in millionths of a dollar."""
 
     asset: Natural
     is_buy: bool
@@ -126,17 +126,17 @@ class IsolatedMarginAction(Struct, tag_field="type", tag="updateIsolatedMargin",
 
 
 class ScheduleCancelAction(Struct, tag_field="type", tag="scheduleCancel"):
-    """Cancel everything later."""
+    """Schedule a cancel of all orders, or remove the schedule."""
 
     time: Natural | None = None
 
 
 class NoopAction(Struct, tag_field="type", tag="noop"):
-    """Uses its nonce and does nothing."""
+    """Do nothing but use the nonce."""
 
 
 class ApproveAgentAction(Struct, tag_field="type", tag="approveAgent", rename="camel"):
-    """Let another key trade."""
+    """Allow another key to trade."""
 
     agent_address: Address
     signature_chain_id: str
@@ -145,7 +145,7 @@ class ApproveAgentAction(Struct, tag_field="type", tag="approveAgent", rename="c
 
 
 class ApproveBuilderFeeAction(Struct, tag_field="type", tag="approveBuilderFee", rename="camel"):
-    """Let somebody else charge a fee."""
+    """Allow a builder to charge a fee."""
 
     builder: Address
     max_fee_rate: str

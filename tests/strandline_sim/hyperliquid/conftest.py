@@ -1,4 +1,4 @@
-"""The official SDK never closes its connections, which Python tells as an error in whichever test runs next."""
+"""Closes the SDK's connections, which it leaves open: Python would report them as errors of later tests."""
 
 from collections.abc import Iterator
 
@@ -9,13 +9,13 @@ import requests
 @pytest.fixture(autouse=True)
 def _closed_sessions(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     opened: list[requests.Session] = []
-    begin = requests.Session.__init__
+    original = requests.Session.__init__
 
-    def begin_and_remember(session: requests.Session) -> None:
-        begin(session)
+    def open_and_record(session: requests.Session) -> None:
+        original(session)
         opened.append(session)
 
-    monkeypatch.setattr(requests.Session, "__init__", begin_and_remember)
+    monkeypatch.setattr(requests.Session, "__init__", open_and_record)
     yield
     for session in opened:
         session.close()

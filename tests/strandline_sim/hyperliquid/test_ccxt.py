@@ -1,7 +1,7 @@
-"""A client of another author works against it: ccxt's, told only where the venue is.
+"""The ccxt client works with the simulated venue.
 
-What had to be adapted: `set_sandbox_mode(True)`, because the venue verifies signatures as the test network does, and
-the two URLs. Its approval of a builder's fee is refused, as nobody here is a builder; it goes on without.
+It needs `set_sandbox_mode(True)`, because the venue verifies signatures as the test network does, and two URLs. Its
+approval of a builder's fee is refused, because there are no builders; it continues without.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from typing import Any
 import ccxt  # type: ignore[import-untyped]
 import pytest
 
-from tests.strandline_sim.hyperliquid.things import ALICE, MONEY, served, venue
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, MONEY, served, venue
 
 SYMBOL = "ETH/USDC:USDC"
 
@@ -84,7 +84,7 @@ def test_a_position_and_its_trades(client: Any) -> None:
     assert 0 < float(MONEY) - client.fetch_balance()["USDC"]["total"] < paid + 5
 
 
-def test_refusals_are_understood(client: Any) -> None:
+def test_refusals_have_their_exceptions(client: Any) -> None:
     client.load_markets()
     price = client.fetch_tickers([SYMBOL])[SYMBOL]["last"]
     with pytest.raises(ccxt.InvalidOrder, match="minimum value of"):

@@ -1,4 +1,4 @@
-"""Whatever clients do and however the market moves: nothing appears, nothing vanishes, and the tape explains all."""
+"""Balances are conserved: after any commands and market moves every account equals the tape."""
 
 import random
 from collections import defaultdict
@@ -16,7 +16,7 @@ from strandline_sim.hyperliquid.orders import Grouping, OrderSpec, Tif, Trigger
 from strandline_sim.market.market import Scenario
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.things import MONEY, START, exchange, funded, kinds
+from tests.strandline_sim.hyperliquid.sample_venue import MONEY, START, exchange, funded, kinds
 
 MINUTE = 60_000
 NAMES = ("a", "b", "c")
@@ -40,7 +40,7 @@ commands = st.one_of(
 )  # fmt: skip
 
 
-class Crowd:
+class Clients:
     """Three clients of one exchange."""
 
     def __init__(self, seed: int, scenario: Scenario | None = None) -> None:
@@ -104,8 +104,8 @@ class Crowd:
         return to_size(usd / self.exchange.mark(listing.name), listing.sz_decimals)
 
 
-class Book:
-    """What the tape alone says about accounts."""
+class TapeBalances:
+    """The accounts according to the tape."""
 
     def __init__(self, tape: Tape) -> None:
         self.cash: dict[str, Decimal] = defaultdict(Decimal)
@@ -128,17 +128,17 @@ class Book:
                 assert Decimal(data["balance"]) == self.cash[who], entry
 
 
-def assert_sound(one: Exchange, book: Book, account: Account) -> None:
-    """Everything about the account follows from the tape, and its margins from its positions."""
+def check(one: Exchange, tape: TapeBalances, account: Account) -> None:
+    """Assert that the account equals the tape, and that its margins follow from its positions."""
     held = {coin: position for coin, position in account.positions.items() if position.size}
-    assert account.balance == book.cash[account.address]
-    assert account.balance == book.realised[account.address] - sum(p.cost for p in account.positions.values())
+    assert account.balance == tape.cash[account.address]
+    assert account.balance == tape.realised[account.address] - sum(p.cost for p in account.positions.values())
     for coin, position in account.positions.items():
-        assert position.size == book.sizes[account.address, coin]
+        assert position.size == tape.sizes[account.address, coin]
         assert position.size or (position.cost == 0 and position.isolated is None)
         assert position.isolated is None or not one.margins.leverage(account, coin).is_cross
     for order in account.orders.values():
-        assert order.filled == book.traded[order.oid] <= order.size
+        assert order.filled == tape.traded[order.oid] <= order.size
         assert order.is_open == (order.oid in account.open_orders)
         assert order.is_open or order.oid not in {resting.oid for resting in one.matcher.books[order.coin]}
     total, cross = (one.margins.summary(account, cross_only=only) for only in (False, True))
@@ -154,13 +154,13 @@ def assert_sound(one: Exchange, book: Book, account: Account) -> None:
 
 @given(st.integers(0, 3), st.lists(commands, min_size=1, max_size=25))
 @settings(max_examples=60)
-def test_it_adds_up_after_every_step(seed: int, steps: list[tuple[Any, ...]]) -> None:
-    crowd = Crowd(seed)
+def test_balances_are_conserved_after_every_command(seed: int, steps: list[tuple[Any, ...]]) -> None:
+    clients = Clients(seed)
     for step in steps:
-        crowd.do(step)
-        book = Book(crowd.tape)
-        for account in crowd.accounts.values():
-            assert_sound(crowd.exchange, book, account)
+        clients.do(step)
+        balances = TapeBalances(clients.tape)
+        for account in clients.accounts.values():
+            check(clients.exchange, balances, account)
 
 
 @given(st.integers(0, 3), st.lists(commands, min_size=1, max_size=25))
@@ -168,31 +168,31 @@ def test_it_adds_up_after_every_step(seed: int, steps: list[tuple[Any, ...]]) ->
 def test_the_same_commands_give_the_same_tape(seed: int, steps: list[tuple[Any, ...]]) -> None:
     tapes = []
     for _ in range(2):
-        crowd = Crowd(seed)
+        clients = Clients(seed)
         for step in steps:
-            crowd.do(step)
-        tapes.append(bytes(crowd.tape))
+            clients.do(step)
+        tapes.append(bytes(clients.tape))
     assert tapes[0] == tapes[1]
 
 
 @given(st.lists(commands, min_size=1, max_size=10), st.lists(st.integers(1, 90_000), max_size=6))
 @settings(max_examples=20)
-def test_it_does_not_matter_how_often_one_looks(steps: list[tuple[Any, ...]], looks: list[int]) -> None:
-    """Time may pass in one go or in many."""
+def test_the_tape_does_not_depend_on_how_time_is_advanced(steps: list[tuple[Any, ...]], instants: list[int]) -> None:
+    """Advance the time in one step, or in several."""
     tapes = []
-    for stops in ([], looks):
-        crowd = Crowd(1)
+    for stops in ([], instants):
+        clients = Clients(1)
         for step in steps:
-            crowd.do(step)
-        start = crowd.exchange.now
+            clients.do(step)
+        start = clients.exchange.now
         for stop in sorted(stops):
-            crowd.exchange.advance(start + stop)
-        crowd.exchange.advance(start + 100_000)
-        tapes.append(bytes(crowd.tape))
+            clients.exchange.advance(start + stop)
+        clients.exchange.advance(start + 100_000)
+        tapes.append(bytes(clients.tape))
     assert tapes[0] == tapes[1]
 
 
-def test_what_one_client_sells_another_buys() -> None:
+def test_two_clients_trade_with_each_other() -> None:
     one, tape = exchange()
     seller, buyer = funded(one, "a"), funded(one, "b")
     bid, ask = one.matcher.bbo("SOL")
@@ -210,39 +210,39 @@ def test_what_one_client_sells_another_buys() -> None:
 
 
 def crash() -> dict[str, list[Leg]]:
-    """Everything falls by a third within two hours."""
+    """Make a scenario in which all prices fall by a third within two hours."""
     leg = Leg(regime=Regime.CRASH, start_ms=START, end_ms=START + 120 * MINUTE, drift=-0.33)
     return {coin: [leg] for coin in ("BTC", "ETH", "SOL")}
 
 
-def random_command(chance: random.Random) -> tuple[Any, ...]:
-    """One of those that fill accounts up to their margin."""
-    name, asset = chance.choice(NAMES), chance.randrange(3)
-    usd = chance.choice((300, 5_000, 60_000, 150_000))
-    return chance.choice(
+def random_command(rng: random.Random) -> tuple[Any, ...]:
+    """Choose a command that uses an account's margin up."""
+    name, asset = rng.choice(NAMES), rng.randrange(3)
+    usd = rng.choice((300, 5_000, 60_000, 150_000))
+    return rng.choice(
         (
-            ("place", name, asset, chance.random() < 0.6, usd, 20, Tif.IOC, False, None),
-            ("place", name, asset, chance.random() < 0.5, usd, chance.choice((-4, -1, 1, 4)), Tif.GTC, False, None),
-            ("place", name, asset, chance.random() < 0.5, usd, chance.choice((-4, 4)), Tif.GTC, True, None),
-            ("bracket", name, asset, chance.random() < 0.5, usd),
-            ("leverage", name, asset, chance.random() < 0.6, chance.choice((1, 5, 20, 40))),
-            ("margin", name, asset, chance.randrange(-200, 200)),
+            ("place", name, asset, rng.random() < 0.6, usd, 20, Tif.IOC, False, None),
+            ("place", name, asset, rng.random() < 0.5, usd, rng.choice((-4, -1, 1, 4)), Tif.GTC, False, None),
+            ("place", name, asset, rng.random() < 0.5, usd, rng.choice((-4, 4)), Tif.GTC, True, None),
+            ("bracket", name, asset, rng.random() < 0.5, usd),
+            ("leverage", name, asset, rng.random() < 0.6, rng.choice((1, 5, 20, 40))),
+            ("margin", name, asset, rng.randrange(-200, 200)),
             ("cancel", name, 0),
-            ("modify", name, 0, chance.choice((-3, 3)), chance.random() < 0.5),
-            ("wait", chance.choice((500, 20_000, MINUTE, 4 * MINUTE))),
+            ("modify", name, 0, rng.choice((-3, 3)), rng.random() < 0.5),
+            ("wait", rng.choice((500, 20_000, MINUTE, 4 * MINUTE))),
         )
     )
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_it_adds_up_in_a_crash(seed: int) -> None:
-    crowd, chance = Crowd(seed, crash()), random.Random(seed)
+def test_balances_are_conserved_in_a_crash(seed: int) -> None:
+    clients, rng = Clients(seed, crash()), random.Random(seed)
     for number in range(400):
-        crowd.do(random_command(chance))
+        clients.do(random_command(rng))
         if number % 4 == 0:
-            book = Book(crowd.tape)
-            for account in crowd.accounts.values():
-                assert_sound(crowd.exchange, book, account)
-    seen = {entry.data.get("status") or entry.data.get("dir", "").split(" ")[0] for entry in crowd.tape.entries()}
+            balances = TapeBalances(clients.tape)
+            for account in clients.accounts.values():
+                check(clients.exchange, balances, account)
+    seen = {entry.data.get("status") or entry.data.get("dir", "").split(" ")[0] for entry in clients.tape.entries()}
     assert {"Open", "Close", "Liquidated", "reduceOnlyCanceled"} <= seen
-    assert {"liquidation", "cancel", "trigger", "leverage"} <= set(kinds(crowd.tape))
+    assert {"liquidation", "cancel", "trigger", "leverage"} <= set(kinds(clients.tape))

@@ -1,4 +1,4 @@
-"""What becomes of orders: refusals in the venue's words, fills, triggers, reduce-only, liquidation, funding."""
+"""Orders: refusals, fills, triggers, reduce-only, liquidation, funding."""
 
 from decimal import Decimal
 from typing import Any
@@ -12,14 +12,14 @@ from strandline_sim.hyperliquid.orders import Grouping, Order, OrderSpec, Status
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.things import BTC, ETH, SOL, START, exchange, funded, kinds
+from tests.strandline_sim.hyperliquid.sample_venue import BTC, ETH, SOL, START, exchange, funded, kinds
 
 HOUR = 3_600_000
 FALLING = {"SOL": [Leg(regime=Regime.TREND_DOWN, start_ms=START, end_ms=START + 4 * HOUR, drift=-0.2)]}
 
 
 def near(one: Exchange, asset: int, factor: str = "1") -> Decimal:
-    """A price that the venue takes."""
+    """Return a valid price near the mark."""
     listing = one.listings[asset]
     return to_tick(one.mark(listing.name) * Decimal(factor), listing.sz_decimals)
 
@@ -51,7 +51,7 @@ def place(one: Exchange, account: Account, spec: OrderSpec) -> Order:
         ({"px": Decimal(1)}, "Order price cannot be more than 80% away from the reference price asset=0"),
     ],
 )
-def test_a_refusal_in_the_venues_words(changes: dict[str, Any], text: str) -> None:
+def test_refusals_have_the_venues_errors(changes: dict[str, Any], text: str) -> None:
     one, tape = exchange()
     account = funded(one)
     spec = buy(one, BTC, "0.001", "0.99", Tif.GTC)._replace(**changes)
@@ -76,7 +76,7 @@ def test_a_refusal_in_the_venues_words(changes: dict[str, Any], text: str) -> No
         ("0.001234", 1, False),
     ],
 )
-def test_prices_that_the_venue_takes(px: str, sz_decimals: int, taken: bool) -> None:
+def test_valid_prices(px: str, sz_decimals: int, taken: bool) -> None:
     assert is_tick(Decimal(px), sz_decimals) is taken
 
 
@@ -88,7 +88,7 @@ def test_an_unfilled_ioc_is_an_error() -> None:
     assert kinds(tape) == ["deposit", "order_refused"]
 
 
-def test_post_only_would_trade() -> None:
+def test_a_post_only_order_that_would_trade_is_refused() -> None:
     one, _ = exchange()
     bid, ask = one.matcher.bbo("ETH")
     assert bid is not None
@@ -98,7 +98,7 @@ def test_post_only_would_trade() -> None:
     assert error == f"Post only order would have immediately matched, bbo was {best}. asset=1"
 
 
-def test_more_than_the_book_has_is_filled_in_part_over_many_levels() -> None:
+def test_an_order_larger_than_the_book_is_partly_filled() -> None:
     one, _ = exchange()
     account = funded(one, usdc=Decimal(10_000_000))
     offered = one.liquidity.book("SOL", one.now).asks
@@ -107,12 +107,12 @@ def test_more_than_the_book_has_is_filled_in_part_over_many_levels() -> None:
     assert order.filled == sum(level.size for level in offered)
     assert [fill.px for fill in account.fills] == [level.price for level in offered]
     ((_, error),) = one.place(account, [buy(one, SOL, "1", "1.5")])
-    assert error is not None  # what was taken is gone
+    assert error is not None  # the book is empty
     one.advance(one.now + 500)
-    place(one, account, buy(one, SOL, "1", "1.5"))  # and comes back with the next book
+    place(one, account, buy(one, SOL, "1", "1.5"))  # restored by the next update
 
 
-def test_a_resting_order_is_filled_as_the_market_comes_to_it() -> None:
+def test_a_resting_order_is_filled_when_the_market_reaches_it() -> None:
     one, tape = exchange(scenario=FALLING)
     account = funded(one)
     order = place(one, account, buy(one, SOL, "20", "0.97", Tif.GTC))
@@ -126,7 +126,7 @@ def test_a_resting_order_is_filled_as_the_market_comes_to_it() -> None:
     assert times == sorted(times)
 
 
-def test_reduce_only_is_cut_to_the_position_and_goes_with_it() -> None:
+def test_reduce_only_orders_are_limited_to_the_position_and_end_with_it() -> None:
     one, _ = exchange()
     account = funded(one)
     place(one, account, buy(one, SOL, "10"))
@@ -150,7 +150,7 @@ def test_a_flip_is_one_fill() -> None:
     assert account.size_of("ETH") == Decimal("-0.02")
 
 
-def test_a_part_closed_leaves_the_entry_price() -> None:
+def test_a_partial_close_keeps_the_entry_price() -> None:
     one, _ = exchange()
     account = funded(one)
     place(one, account, buy(one, ETH, "0.7"))
@@ -162,7 +162,7 @@ def test_a_part_closed_leaves_the_entry_price() -> None:
     assert abs(closed - (sold.filled_value - sold.filled * entry)) < Decimal("0.00001")
 
 
-def test_one_does_not_trade_with_oneself() -> None:
+def test_a_self_trade_cancels_the_resting_order() -> None:
     one, _ = exchange()
     account = funded(one)
     bid, ask = one.matcher.bbo("SOL")
@@ -176,7 +176,7 @@ def test_one_does_not_trade_with_oneself() -> None:
     assert account.fills == []
 
 
-def test_a_stop_fires_and_its_sibling_goes() -> None:
+def test_a_stop_fires_and_its_sibling_is_cancelled() -> None:
     one, tape = exchange(scenario=FALLING)
     account = funded(one)
     exits = [
@@ -186,7 +186,7 @@ def test_a_stop_fires_and_its_sibling_goes() -> None:
         for factor in ("1.2", "0.95")
     ]
     entry, profit, stop = (p.order for p in one.place(account, [buy(one, SOL, "5"), *exits], Grouping.CHILDREN))
-    assert (entry.status, profit.asleep, stop.asleep) == (Status.FILLED, True, True)
+    assert (entry.status, profit.awaits_trigger, stop.awaits_trigger) == (Status.FILLED, True, True)
     one.advance(START + 4 * HOUR)
     assert (stop.status, profit.status) == (Status.FILLED, Status.SIBLING_FILLED_CANCELED)
     assert account.size_of("SOL") == 0
@@ -195,7 +195,7 @@ def test_a_stop_fires_and_its_sibling_goes() -> None:
     assert account.fills[-1].px <= stop.spec.trigger.px
 
 
-def test_a_stop_for_the_whole_position_takes_what_there_is() -> None:
+def test_a_stop_for_the_whole_position_closes_all_of_it() -> None:
     one, _ = exchange(scenario=FALLING)
     account = funded(one)
     place(one, account, buy(one, SOL, "5"))
@@ -208,7 +208,7 @@ def test_a_stop_for_the_whole_position_takes_what_there_is() -> None:
     assert (order.status, order.filled, account.size_of("SOL")) == (Status.FILLED, Decimal(8), Decimal(0))
 
 
-def test_children_go_with_a_parent_that_got_nothing() -> None:
+def test_children_of_an_unfilled_parent_are_cancelled_with_it() -> None:
     one, _ = exchange()
     account = funded(one)
     trigger = Trigger(near(one, SOL, "0.9"), is_market=True, is_take_profit=False)
@@ -219,7 +219,7 @@ def test_children_go_with_a_parent_that_got_nothing() -> None:
     assert stop.order.status is Status.CANCELED
 
 
-def test_a_trigger_on_the_wrong_side() -> None:
+def test_a_trigger_on_the_wrong_side_is_refused() -> None:
     one, _ = exchange()
     account = funded(one)
     place(one, account, buy(one, SOL, "5"))
@@ -265,7 +265,7 @@ def test_liquidation(is_cross: bool) -> None:
     assert (account.balance < 200) is is_cross or account.balance > 0
 
 
-def test_a_scheduled_cancel_fires_and_ten_a_day_are_enough() -> None:
+def test_a_scheduled_cancel_fires_at_most_ten_times_a_day() -> None:
     one, _ = exchange()
     account = funded(one)
     for _ in range(10):
@@ -276,7 +276,7 @@ def test_a_scheduled_cancel_fires_and_ten_a_day_are_enough() -> None:
     assert one.schedule_cancel(account, one.now + 5000) is not None
 
 
-def test_a_scheduled_cancel_can_need_volume() -> None:
+def test_a_scheduled_cancel_can_require_volume() -> None:
     one, _ = exchange(rules=Rules(schedule_cancel_volume=Decimal(1_000_000)))
     text = "Cannot set scheduled cancel time until enough volume traded. Required: $1000000. Traded: $0."
     assert one.schedule_cancel(funded(one), one.now + 5000) == text
@@ -314,7 +314,7 @@ def test_a_modified_order_must_rest() -> None:
     assert again == "Cannot modify canceled or filled order"
 
 
-def test_a_tape_line_says_what_an_order_was() -> None:
+def test_the_tape_describes_orders() -> None:
     one, tape = exchange()
     place(one, funded(one), buy(one, ETH, "0.1", "0.9", Tif.GTC, cloid="0x" + "1" * 32))
     _, entry = Tape.entries(tape)

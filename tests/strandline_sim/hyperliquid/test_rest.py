@@ -1,4 +1,4 @@
-"""/info and /exchange over HTTP: limits, malformed bodies, faults, and answers that the SDK has no method for."""
+"""/info and /exchange over HTTP: limits, malformed bodies, faults, and queries without an SDK method."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from strandline_sim.hyperliquid.limits import Limits, info_weight
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.hyperliquid.time_step import FUNDING_LAG, HOUR
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.things import ALICE, START, STRANGER, kinds, only, served, venue, wall_clock
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, START, STRANGER, kinds, only, served, venue, wall_clock
 
 IOC: Any = {"limit": {"tif": "Ioc"}}
 CLOID = Cloid.from_int(99)
@@ -60,8 +60,8 @@ def test_weights() -> None:
     ]  # fmt: skip
 
 
-def under(*rules: Rule, act: Callable[[Exchange], Any], **more: Any) -> tuple[Any, Faults, Tape, Any]:
-    """What the client sees, what was injected, what truly happened, and how the order stands afterwards."""
+def with_faults(*rules: Rule, act: Callable[[Exchange], Any], **more: Any) -> tuple[Any, Faults, Tape, Any]:
+    """Act with faults; return the client's response, the injected faults, the tape, and the order's final status."""
     faults = Faults()
     one, tape = venue(faults=faults, **more)
     with served(one) as url:
@@ -77,7 +77,7 @@ def under(*rules: Rule, act: Callable[[Exchange], Any], **more: Any) -> tuple[An
 
 
 def order(client: Exchange) -> Any:
-    """A market buy."""
+    """Place a market buy."""
     return client.market_open("SOL", True, 5, cloid=CLOID)
 
 
@@ -95,30 +95,30 @@ ORDERS = "hyperliquid/exchange/order"
         ("status_after", 502, True),
     ],
 )
-def test_an_order_whose_fate_is_unknown(kind: str, value: float, happened: bool) -> None:
-    answer, faults, tape, status = under(Rule(route=ORDERS, kind=FaultKind(kind), value=value), act=order)
+def test_an_order_with_an_unknown_outcome(kind: str, value: float, happened: bool) -> None:
+    answer, faults, tape, status = with_faults(Rule(route=ORDERS, kind=FaultKind(kind), value=value), act=order)
     assert isinstance(answer, Exception)
     assert [injected.kind for injected in faults.journal] == [kind]
     assert ("fill" in kinds(tape)) is happened
     assert (status["status"] == "order") is happened
 
 
-def test_a_malformed_answer() -> None:
-    answer, _, tape, status = under(Rule(route=ORDERS, kind=FaultKind.MALFORMED), act=order)
+def test_a_malformed_response() -> None:
+    answer, _, tape, status = with_faults(Rule(route=ORDERS, kind=FaultKind.MALFORMED), act=order)
     assert "error" in answer
     assert "fill" in kinds(tape)
     assert status["order"]["status"] == "filled"
 
 
-def test_a_request_that_arrives_twice_is_done_once() -> None:
-    answer, _, tape, _ = under(Rule(route=ORDERS, kind=FaultKind.ANSWER_TWICE), act=order)
+def test_a_request_delivered_twice_is_executed_once() -> None:
+    answer, _, tape, _ = with_faults(Rule(route=ORDERS, kind=FaultKind.ANSWER_TWICE), act=order)
     assert answer["response"].startswith("Invalid nonce: duplicate nonce ")
     assert kinds(tape).count("order_accepted") == 1
 
 
 @pytest.mark.parametrize(("share", "filled", "status"), [(0.4, "2.0", "canceled"), (0, None, "iocCancelRejected")])
 def test_a_partial_fill(share: float, filled: str | None, status: str) -> None:
-    answer, _, _, found = under(Rule(route=ORDERS, kind=FaultKind.PARTIAL_FILL, value=share), act=order)
+    answer, _, _, found = with_faults(Rule(route=ORDERS, kind=FaultKind.PARTIAL_FILL, value=share), act=order)
     outcome = only(answer["response"]["data"]["statuses"])
     assert outcome.get("filled", {}).get("totalSz") == filled
     assert ("error" in outcome) is (filled is None)
@@ -132,25 +132,25 @@ def test_a_partial_fill_that_rests(as_filled: bool) -> None:
         return client.order("SOL", True, 5, round(mid * 1.001, 2), {"limit": {"tif": "Gtc"}}, cloid=CLOID)
 
     rule = Rule(route=ORDERS, kind=FaultKind.PARTIAL_FILL, value=0.4)
-    answer, _, _, found = under(rule, act=limit, rules=Rules(partial_answers_filled=as_filled))
+    answer, _, _, found = with_faults(rule, act=limit, rules=Rules(partial_answers_filled=as_filled))
     outcome = only(answer["response"]["data"]["statuses"])
     assert ("filled" in outcome, "resting" in outcome) == (as_filled, not as_filled)
     assert found["status"] == "order"
 
 
-def test_a_clock_that_is_ahead() -> None:
+def test_a_venue_clock_that_is_ahead() -> None:
     def soon(client: Exchange) -> Any:
         client.set_expires_after(wall_clock().now() + 5000)
         return order(client)
 
-    answer, _, tape, _ = under(Rule(route=ORDERS, kind=FaultKind.CLOCK_SKEW, value=10_000), act=soon)
+    answer, _, tape, _ = with_faults(Rule(route=ORDERS, kind=FaultKind.CLOCK_SKEW, value=10_000), act=soon)
     assert answer == {"status": "err", "response": "Action already expired"}
     assert "fill" not in kinds(tape)
-    answer, _, _, _ = under(act=soon)
+    answer, _, _, _ = with_faults(act=soon)
     assert answer["status"] == "ok"
 
 
-def test_the_clock_is_asked_for() -> None:
+def test_exchange_status_has_the_skewed_clock() -> None:
     one, _ = venue(
         clock=SteppedClock(START), faults=Faults([Rule(route="*/exchangeStatus", kind=FaultKind.CLOCK_SKEW, value=7)])
     )
@@ -159,18 +159,18 @@ def test_the_clock_is_asked_for() -> None:
     assert times == [START + 7, START]
 
 
-def test_down_is_down_for_everybody() -> None:
+def test_down_fails_every_request() -> None:
     rule = Rule(route="hyperliquid/*", kind=FaultKind.DOWN, times=None)
-    answer, faults, tape, _ = under(rule, act=order)
+    answer, faults, tape, _ = with_faults(rule, act=order)
     assert isinstance(answer, requests.ConnectionError)
     assert len(faults.journal) >= 1
     assert set(kinds(tape)) == {"deposit"}
 
 
 def test_funding_is_paid_every_hour_and_nonces_may_be_far_from_the_venues_time() -> None:
-    """A venue whose time is not the clients' (a fast or a stepped clock) can accept any nonce."""
+    """Without a nonce window, for a fast or stepped clock, any nonce is accepted."""
     clock = SteppedClock(START + HOUR - 10_000)
-    one, tape = venue(clock=clock, nonce_window=False, rules=Rules(beat_ms=60_000))
+    one, tape = venue(clock=clock, nonce_window=False, rules=Rules(update_ms=60_000))
 
     async def trade() -> None:
         url = await one.start()
@@ -195,7 +195,7 @@ def test_a_nonce_far_from_the_venues_time_is_refused() -> None:
     assert refused["response"].startswith("Invalid nonce")
 
 
-def test_newcomers_have_money_once_they_are_asked_about() -> None:
+def test_an_unknown_address_gets_starting_usdc_when_it_is_queried() -> None:
     one, tape = venue(starting_usdc=Decimal(500))
     with served(one) as url:
         client = Exchange(STRANGER, url, timeout=10)
@@ -206,32 +206,32 @@ def test_newcomers_have_money_once_they_are_asked_about() -> None:
     assert kinds(tape).count("deposit") == 3
 
 
-def test_what_else_can_be_asked_about_an_account() -> None:
+def test_further_queries_about_an_account() -> None:
     one, _ = venue(clock=wall_clock())
     with served(one) as url:
         client = Exchange(ALICE, url, timeout=10)
         assert client.market_open("SOL", True, 60)["status"] == "ok"
         assert client.market_open("ETH", True, 0.1)["status"] == "ok"
 
-        def ask(kind: str, **more: Any) -> Any:
+        def query(kind: str, **more: Any) -> Any:
             return post(url, "/info", {"type": kind, "user": ALICE.address.upper().replace("X", "x"), **more}).json()
 
-        fills, together = ask("userFills"), ask("userFills", aggregateByTime=True)
+        fills, together = query("userFills"), query("userFills", aggregateByTime=True)
         assert len(together) == 2 <= len(fills)
         for name in ("sz", "fee", "closedPnl"):
             assert sum(Decimal(fill[name]) for fill in fills) == sum(Decimal(fill[name]) for fill in together)
         volume = sum(Decimal(fill["px"]) * Decimal(fill["sz"]) for fill in fills)
-        limit = ask("userRateLimit")
+        limit = query("userRateLimit")
         assert Decimal(limit["cumVlm"]) == volume
         assert limit["nRequestsCap"] == 10_000 + int(volume)
-        assert ask("userRole") == {"role": "user"}
-        assert ask("activeAssetData", coin="BTC")["leverage"] == {"type": "cross", "value": 20}
+        assert query("userRole") == {"role": "user"}
+        assert query("activeAssetData", coin="BTC")["leverage"] == {"type": "cross", "value": 20}
         assert client.update_leverage(3, "BTC", is_cross=False)["status"] == "ok"
-        active = ask("activeAssetData", coin="BTC")
+        active = query("activeAssetData", coin="BTC")
         assert active["leverage"] == {"type": "isolated", "value": 3, "rawUsd": "0.0"}
         assert Decimal(active["maxTradeSzs"][0]) * Decimal(active["markPx"]) < 3 * Decimal(10000)
-        assert ask("userFees")["userCrossRate"] == "0.00045"
-        assert ask("spotClearinghouseState") == {"balances": []}
-        assert [one["delta"]["usdc"] for one in ask("userNonFundingLedgerUpdates", startTime=0)] == ["10000.0"]
-        assert ask("userFunding", startTime=0) == []
-        assert ask("userFillsByTime", startTime=0, endTime=1) == []
+        assert query("userFees")["userCrossRate"] == "0.00045"
+        assert query("spotClearinghouseState") == {"balances": []}
+        assert [one["delta"]["usdc"] for one in query("userNonFundingLedgerUpdates", startTime=0)] == ["10000.0"]
+        assert query("userFunding", startTime=0) == []
+        assert query("userFillsByTime", startTime=0, endTime=1) == []

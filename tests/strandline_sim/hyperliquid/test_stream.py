@@ -1,4 +1,4 @@
-"""The WebSocket as a plain client sees it, with time that stands still until the test steps it."""
+"""The WebSocket protocol with a plain client and a stepped clock."""
 
 import asyncio
 import json
@@ -18,14 +18,14 @@ from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.orders import OrderSpec, Tif
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.market.trades import Trade
-from tests.strandline_sim.hyperliquid.things import ALICE, BOB, START, venue
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, venue
 
 TRADES = {"type": "trades", "coin": "BTC"}
-Test = Callable[["Line"], Awaitable[None]]
+Test = Callable[["Connection"], Awaitable[None]]
 
 
-class Line:
-    """A connection, and the venue behind it."""
+class Connection:
+    """A connection to a venue."""
 
     def __init__(self, one: HyperliquidVenue, clock: SteppedClock, url: str, socket: ClientConnection) -> None:
         self.venue = one
@@ -36,19 +36,19 @@ class Line:
     async def send(self, message: Any) -> None:
         await self.socket.send(message if isinstance(message, str) else json.dumps(message))
 
-    async def hear(self) -> Any:
+    async def receive(self) -> Any:
         async with asyncio.timeout(5):
             return json.loads(await self.socket.recv())
 
     async def subscribe(self, **subscription: Any) -> Any:
         await self.send({"method": "subscribe", "subscription": subscription})
-        answer = await self.hear()
+        answer = await self.receive()
         assert answer["channel"] == "subscriptionResponse", answer
         return answer["data"]["subscription"]
 
-    async def nothing_more(self) -> None:
+    async def expect_no_message(self) -> None:
         await self.send({"method": "ping"})
-        assert await self.hear() == {"channel": "pong"}
+        assert await self.receive() == {"channel": "pong"}
 
     def trades(self, seconds: float) -> list[Trade]:
         end = self.clock.now()
@@ -56,25 +56,25 @@ class Line:
 
 
 @asynccontextmanager
-async def line(limits: Limits | None = None, faults: Faults | None = None) -> AsyncIterator[Line]:
+async def connected(limits: Limits | None = None, faults: Faults | None = None) -> AsyncIterator[Connection]:
     clock = SteppedClock(START)
     one, _ = venue(clock=clock, limits=limits, faults=faults)
     url = (await one.start()).replace("http", "ws") + "/ws"
     try:
         async with connect(url, proxy=None) as socket:
-            yield Line(one, clock, url, socket)
+            yield Connection(one, clock, url, socket)
     finally:
         await one.stop()
 
 
-def on_a_line(limits: Limits | None = None, faults: Faults | None = None) -> Callable[[Test], Callable[[], None]]:
-    """Run the test with a line of its own."""
+def with_connection(limits: Limits | None = None, faults: Faults | None = None) -> Callable[[Test], Callable[[], None]]:
+    """Run the test with a connection to a new venue."""
 
     def wrap(test: Test) -> Callable[[], None]:
         def run() -> None:
             async def inside() -> None:
-                async with line(limits, faults) as one:
-                    await test(one)
+                async with connected(limits, faults) as connection:
+                    await test(connection)
 
             asyncio.run(inside())
 
@@ -87,27 +87,27 @@ def tids(frame: Any) -> list[int]:
     return [trade["tid"] for trade in frame["data"]]
 
 
-@on_a_line()
-async def test_trades_are_replayed_and_go_on_without_a_gap(one: Line) -> None:
-    assert await one.subscribe(**TRADES) == TRADES
-    replay = await one.hear()
+@with_connection()
+async def test_trades_are_replayed_and_go_on_without_a_gap(connection: Connection) -> None:
+    assert await connection.subscribe(**TRADES) == TRADES
+    replay = await connection.receive()
     assert len(replay["data"]) == 30
-    heard = tids(replay)
+    received = tids(replay)
     for _ in range(20):
-        await one.clock.step(5000)
-    expected = one.trades(100)
-    while len(heard) < 30 + len(expected):
-        frame = await one.hear()
+        await connection.clock.step(5000)
+    expected = connection.trades(100)
+    while len(received) < 30 + len(expected):
+        frame = await connection.receive()
         assert set(frame["data"][0]) == {"coin", "side", "px", "sz", "time", "hash", "tid", "users"}
-        heard += tids(frame)
-    assert heard[30:] == [trade.id for trade in expected]
-    await one.nothing_more()
+        received += tids(frame)
+    assert received[30:] == [trade.id for trade in expected]
+    await connection.expect_no_message()
 
 
-@on_a_line()
-async def test_what_is_answered_with_an_error(one: Line) -> None:
-    await one.subscribe(type="bbo", coin="ETH")
-    assert (await one.hear())["channel"] == "bbo"
+@with_connection()
+async def test_invalid_messages_get_an_error(connection: Connection) -> None:
+    await connection.subscribe(type="bbo", coin="ETH")
+    assert (await connection.receive())["channel"] == "bbo"
     bbo = json.dumps({"type": "bbo", "coin": "ETH"}, separators=(",", ":"))
     gone = json.dumps({"type": "bbo", "coin": "GONE"}, separators=(",", ":"))
     for message, error in (
@@ -116,35 +116,35 @@ async def test_what_is_answered_with_an_error(one: Line) -> None:
         ({"method": "dance"}, 'Error parsing JSON into valid websocket request: {"method": "dance"}'),
         ("{", "Error parsing JSON into valid websocket request: {"),
     ):
-        await one.send(message)
-        assert await one.hear() == {"channel": "error", "data": error}
+        await connection.send(message)
+        assert await connection.receive() == {"channel": "error", "data": error}
     for answer in ("subscriptionResponse", "error"):
-        await one.send({"method": "unsubscribe", "subscription": {"type": "bbo", "coin": "ETH"}})
-        assert (await one.hear())["channel"] == answer
-    await one.clock.step(10_000)
-    await one.nothing_more()
+        await connection.send({"method": "unsubscribe", "subscription": {"type": "bbo", "coin": "ETH"}})
+        assert (await connection.receive())["channel"] == answer
+    await connection.clock.step(10_000)
+    await connection.expect_no_message()
 
 
-@on_a_line()
-async def test_candles_end_as_they_are_in_history(one: Line) -> None:
-    await one.subscribe(type="candle", coin="BTC", interval="1m")
+@with_connection()
+async def test_closed_candles_equal_those_of_history(connection: Connection) -> None:
+    await connection.subscribe(type="candle", coin="BTC", interval="1m")
     frames = []
     for _ in range(6):
-        await one.clock.step(25_000)
-    await one.send({"method": "ping"})
-    while (frame := await one.hear())["channel"] != "pong":
+        await connection.clock.step(25_000)
+    await connection.send({"method": "ping"})
+    while (frame := await connection.receive())["channel"] != "pong":
         frames.append(frame["data"])
     by_start = {frame["t"]: frame for frame in frames}
     assert [frame["t"] for frame in frames] == sorted(frame["t"] for frame in frames)
     for start in sorted(by_start)[:-1]:
-        (candle,) = one.venue.exchange.market.candles("BTC", 60_000, start, start + 1)
+        (candle,) = connection.venue.exchange.market.candles("BTC", 60_000, start, start + 1)
         assert Decimal(by_start[start]["c"]) == candle.close
         assert Decimal(by_start[start]["v"]) == candle.volume
         assert by_start[start]["n"] == candle.trades
 
 
-@on_a_line()
-async def test_books_and_contexts(one: Line) -> None:
+@with_connection()
+async def test_books_and_contexts(connection: Connection) -> None:
     for subscription, channel in (
         ({"type": "l2Book", "coin": "BTC"}, "l2Book"),
         ({"type": "l2Book", "coin": "BTC", "nSigFigs": 3}, "l2Book"),
@@ -152,156 +152,156 @@ async def test_books_and_contexts(one: Line) -> None:
         ({"type": "allMids"}, "allMids"),
         ({"type": "activeAssetCtx", "coin": "SOL"}, "activeAssetCtx"),
     ):
-        echo = await one.subscribe(**subscription)
+        echo = await connection.subscribe(**subscription)
         assert subscription.items() <= echo.items()
-        frame = await one.hear()
+        frame = await connection.receive()
         assert frame["channel"] == channel
         if channel == "l2Book":
             bids, asks = frame["data"]["levels"]
             assert len(bids) <= (5 if subscription.get("fast") else 20)
             assert all(float(left["px"]) > float(right["px"]) for left, right in pairwise(bids))
             assert all(float(left["px"]) < float(right["px"]) for left, right in pairwise(asks))
-    await one.clock.step(1000)
-    assert (await one.hear())["channel"] in {"l2Book", "allMids", "activeAssetCtx"}
+    await connection.clock.step(1000)
+    assert (await connection.receive())["channel"] in {"l2Book", "allMids", "activeAssetCtx"}
 
 
-@on_a_line()
-async def test_what_happens_to_an_account(one: Line) -> None:
+@with_connection()
+async def test_feeds_of_an_account(connection: Connection) -> None:
     for kind in ("userFills", "orderUpdates", "userEvents", "userFundings"):
-        await one.subscribe(type=kind, user=ALICE.address)
+        await connection.subscribe(type=kind, user=ALICE.address)
         if kind in {"userFills", "userFundings"}:
-            assert (await one.hear())["data"]["isSnapshot"] is True
-    account = one.venue.exchange.account(ALICE.address.lower())
+            assert (await connection.receive())["data"]["isSnapshot"] is True
+    account = connection.venue.exchange.account(ALICE.address.lower())
     assert account is not None
-    px = Decimal(int(one.venue.exchange.mark("BTC") * Decimal("1.01")))
-    one.venue.exchange.place(account, [OrderSpec(0, True, px, Decimal("0.001"), tif=Tif.IOC)])
-    one.venue.advance()
-    heard = {(frame := await one.hear())["channel"]: frame["data"] for _ in range(3)}
-    assert [update["status"] for update in heard["orderUpdates"]] == ["open", "filled"]
-    assert heard["userFills"]["fills"] == heard["user"]["fills"]
-    assert "isSnapshot" not in heard["userFills"]
-    await one.clock.step(500)
-    heard = {(frame := await one.hear())["channel"]: frame["data"] for _ in range(2)}
-    assert heard["userFundings"]["fundings"] == [heard["user"]["funding"]]
+    px = Decimal(int(connection.venue.exchange.mark("BTC") * Decimal("1.01")))
+    connection.venue.exchange.place(account, [OrderSpec(0, True, px, Decimal("0.001"), tif=Tif.IOC)])
+    connection.venue.advance()
+    received = {(frame := await connection.receive())["channel"]: frame["data"] for _ in range(3)}
+    assert [update["status"] for update in received["orderUpdates"]] == ["open", "filled"]
+    assert received["userFills"]["fills"] == received["user"]["fills"]
+    assert "isSnapshot" not in received["userFills"]
+    await connection.clock.step(500)
+    received = {(frame := await connection.receive())["channel"]: frame["data"] for _ in range(2)}
+    assert received["userFundings"]["fundings"] == [received["user"]["funding"]]
 
 
-@on_a_line()
-async def test_post(one: Line) -> None:
-    await one.send({"method": "post", "id": 7, "request": {"type": "info", "payload": {"type": "allMids"}}})
-    answer = (await one.hear())["data"]
+@with_connection()
+async def test_post(connection: Connection) -> None:
+    await connection.send({"method": "post", "id": 7, "request": {"type": "info", "payload": {"type": "allMids"}}})
+    answer = (await connection.receive())["data"]
     assert (answer["id"], answer["response"]["type"], answer["response"]["payload"]["type"]) == (7, "info", "allMids")
     assert "BTC" in answer["response"]["payload"]["data"]
-    await one.send({"method": "post", "id": 8, "request": {"type": "action", "payload": {"action": {}}}})
-    answer = (await one.hear())["data"]
+    await connection.send({"method": "post", "id": 8, "request": {"type": "action", "payload": {"action": {}}}})
+    answer = (await connection.receive())["data"]
     assert (answer["id"], answer["response"]["type"]) == (8, "error")
     assert answer["response"]["payload"].startswith("422 ")
 
 
-@on_a_line(Limits(idle_ms=60_000))
-async def test_an_idle_connection_is_closed_unless_it_pings(one: Line) -> None:
-    await one.clock.step(59_000)
-    await one.nothing_more()
-    await one.clock.step(59_000)
-    await one.nothing_more()
-    await one.clock.step(60_500)
+@with_connection(Limits(idle_ms=60_000))
+async def test_an_idle_connection_is_closed_unless_it_pings(connection: Connection) -> None:
+    await connection.clock.step(59_000)
+    await connection.expect_no_message()
+    await connection.clock.step(59_000)
+    await connection.expect_no_message()
+    await connection.clock.step(60_500)
     with pytest.raises(ConnectionClosed):
-        await one.hear()
+        await connection.receive()
 
 
-@on_a_line(Limits(sockets=2, subscriptions=2, users=1, messages_per_minute=6, idle_ms=None))
-async def test_limits(one: Line) -> None:
-    async with connect(one.url, proxy=None):
+@with_connection(Limits(sockets=2, subscriptions=2, users=1, messages_per_minute=6, idle_ms=None))
+async def test_limits(connection: Connection) -> None:
+    async with connect(connection.url, proxy=None):
         with pytest.raises(InvalidStatus) as refused:
-            async with connect(one.url, proxy=None):
+            async with connect(connection.url, proxy=None):
                 pass
         assert refused.value.response.status_code == 429
-    await one.subscribe(type="orderUpdates", user=ALICE.address)
-    await one.send({"method": "subscribe", "subscription": {"type": "orderUpdates", "user": BOB.address}})
-    assert (await one.hear())["data"] == "Cannot track more than 1 total users."
-    await one.subscribe(type="userEvents", user=ALICE.address)
-    await one.send({"method": "subscribe", "subscription": TRADES})
-    assert (await one.hear())["data"] == "Cannot track more than 2 total subscriptions."
+    await connection.subscribe(type="orderUpdates", user=ALICE.address)
+    await connection.send({"method": "subscribe", "subscription": {"type": "orderUpdates", "user": BOB.address}})
+    assert (await connection.receive())["data"] == "Cannot track more than 1 total users."
+    await connection.subscribe(type="userEvents", user=ALICE.address)
+    await connection.send({"method": "subscribe", "subscription": TRADES})
+    assert (await connection.receive())["data"] == "Cannot track more than 2 total subscriptions."
     for _ in range(2):
-        await one.nothing_more()
-    await one.send({"method": "ping"})
-    assert (await one.hear())["channel"] == "error"
-    await one.clock.step(60_001)
-    await one.nothing_more()
+        await connection.expect_no_message()
+    await connection.send({"method": "ping"})
+    assert (await connection.receive())["channel"] == "error"
+    await connection.clock.step(60_001)
+    await connection.expect_no_message()
 
 
-async def frames_under(rule: Rule, steps: int = 6) -> tuple[list[str], list[int], list[int]]:
-    """The raw trade frames, their trade ids, and the ids there truly were."""
+async def frames_with_fault(rule: Rule, steps: int = 6) -> tuple[list[str], list[int], list[int]]:
+    """Return the raw trade frames, their trade ids, and those of the market."""
     faults = Faults()
-    async with line(faults=faults) as one:
-        await one.subscribe(**TRADES)
-        await one.hear()
+    async with connected(faults=faults) as connection:
+        await connection.subscribe(**TRADES)
+        await connection.receive()
         faults.add(rule)
         raw: list[str] = []
         for _ in range(steps):
-            await one.clock.step(20_000)
-        truth = [trade.id for trade in one.trades(20 * steps)]
-        await one.send({"method": "ping"})
-        while (frame := await asyncio.wait_for(one.socket.recv(), 5)) != '{"channel":"pong"}':
+            await connection.clock.step(20_000)
+        expected = [trade.id for trade in connection.trades(20 * steps)]
+        await connection.send({"method": "ping"})
+        while (frame := await asyncio.wait_for(connection.socket.recv(), 5)) != '{"channel":"pong"}':
             assert isinstance(frame, str)
             raw.append(frame)
-        heard = []
+        received = []
         for frame in raw:
             try:
-                heard += tids(json.loads(frame))
+                received += tids(json.loads(frame))
             except json.JSONDecodeError:
-                heard.append(-1)
+                received.append(-1)
         assert [injected.kind for injected in faults.journal] == [rule.kind]
-        return raw, heard, truth
+        return raw, received, expected
 
 
 @pytest.mark.parametrize("kind", ["answer_twice", "replay", "reorder", "malformed", "drop_answer"])
 def test_faults_of_frames(kind: str) -> None:
     rule = Rule(route="hyperliquid/ws/trades", kind=FaultKind(kind), after=1)
-    raw, heard, truth = asyncio.run(frames_under(rule))
+    raw, received, expected = asyncio.run(frames_with_fault(rule))
     if kind in {"answer_twice", "replay"}:
-        assert len(heard) > len(truth)
-        assert sorted(set(heard)) == truth
+        assert len(received) > len(expected)
+        assert sorted(set(received)) == expected
         assert len(set(raw)) == len(raw) - 1
     elif kind == "reorder":
-        assert sorted(heard) == truth
-        assert heard != truth
+        assert sorted(received) == expected
+        assert received != expected
     else:
-        assert set(heard) - {-1} < set(truth)
-        assert (-1 in heard) is (kind == "malformed")
+        assert set(received) - {-1} < set(expected)
+        assert (-1 in received) is (kind == "malformed")
 
 
-def test_a_frame_that_lags_comes_later_and_in_order() -> None:
+def test_lagging_frames_stay_in_order() -> None:
     async def inside() -> None:
         faults = Faults([Rule(route="hyperliquid/ws/trades", kind=FaultKind.LAG, value=30_000)])
-        async with line(faults=faults) as one:
-            await one.subscribe(**TRADES)
-            await one.hear()
-            await one.clock.step(20_000)
+        async with connected(faults=faults) as connection:
+            await connection.subscribe(**TRADES)
+            await connection.receive()
+            await connection.clock.step(20_000)
             with pytest.raises(TimeoutError):
-                await asyncio.wait_for(one.socket.recv(), 0.1)
-            await one.clock.step(30_000)
-            heard: list[int] = []
-            expected = [trade.id for trade in one.trades(50)]
-            while len(heard) < len(expected):
-                heard += tids(await one.hear())
-            assert heard == expected
+                await asyncio.wait_for(connection.socket.recv(), 0.1)
+            await connection.clock.step(30_000)
+            received: list[int] = []
+            expected = [trade.id for trade in connection.trades(50)]
+            while len(received) < len(expected):
+                received += tids(await connection.receive())
+            assert received == expected
 
     asyncio.run(inside())
 
 
-def test_a_connection_that_is_cut() -> None:
+def test_a_cut_connection() -> None:
     async def inside() -> None:
         faults = Faults([Rule(route="hyperliquid/ws/*", kind=FaultKind.DISCONNECT, after=1)])
-        async with line(faults=faults) as one:
-            await one.subscribe(**TRADES)
+        async with connected(faults=faults) as connection:
+            await connection.subscribe(**TRADES)
             for _ in range(6):
-                await one.clock.step(20_000)
+                await connection.clock.step(20_000)
             with pytest.raises(ConnectionClosed):
                 while True:
-                    await one.hear()
-            async with connect(one.url, proxy=None) as socket:
-                again = Line(one.venue, one.clock, one.url, socket)
+                    await connection.receive()
+            async with connect(connection.url, proxy=None) as socket:
+                again = Connection(connection.venue, connection.clock, connection.url, socket)
                 await again.subscribe(**TRADES)
-                assert len((await again.hear())["data"]) == 30
+                assert len((await again.receive())["data"]) == 30
 
     asyncio.run(inside())

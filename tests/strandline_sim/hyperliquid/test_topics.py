@@ -1,4 +1,4 @@
-"""Acknowledgements: clients find theirs by looking for what they sent inside of what came back."""
+"""Acknowledgements contain the subscription that was sent, by which clients match them."""
 
 from typing import Any
 
@@ -28,15 +28,15 @@ USER = "0x" + "ab" * 20
     ],
     ids=str,
 )
-def test_the_echo_holds_what_was_sent(sent: dict[str, Any]) -> None:
+def test_the_acknowledgement_contains_what_was_sent(sent: dict[str, Any]) -> None:
     topic = topic_of(sent, {"BTC"})
     assert topic is not None
     assert sent.items() <= topic.echo().items()
 
 
-def test_a_default_that_is_said_is_the_same_subscription() -> None:
-    plain, said = {"type": "userFills", "user": USER}, {"type": "userFills", "user": USER, "aggregateByTime": False}
-    assert topic_of(plain, set()) == topic_of(said, set())
+def test_an_explicit_default_is_the_same_topic() -> None:
+    plain, explicit = {"type": "userFills", "user": USER}, {"type": "userFills", "user": USER, "aggregateByTime": False}
+    assert topic_of(plain, set()) == topic_of(explicit, set())
 
 
 @pytest.mark.parametrize(
@@ -44,5 +44,5 @@ def test_a_default_that_is_said_is_the_same_subscription() -> None:
     [None, [], {}, {"type": "trades"}, {"type": "trades", "coin": "NONE"}, {"type": "userFills", "user": "0x12"}],
     ids=str,
 )
-def test_what_nobody_publishes_is_no_topic(wrong: object) -> None:
+def test_invalid_subscriptions_are_no_topics(wrong: object) -> None:
     assert topic_of(wrong, {"BTC"}) is None

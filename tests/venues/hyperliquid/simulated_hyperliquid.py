@@ -28,7 +28,7 @@ from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.tape import Entry, Tape
-from tests.strandline_sim.hyperliquid.things import START, market
+from tests.strandline_sim.hyperliquid.sample_venue import START, market
 from tests.venues.intents import LIMITS, buy_intent, position_row_of, sell_intent
 
 _VALUES: Final = {"key": PRIVATE_KEY, "url": URL}

@@ -16,7 +16,7 @@ from strandline.model.plan import ExecutionPlan
 from strandline.model.side import Side
 from strandline.venues.hyperliquid.signing import NOOP, Signer, leverage_action, order_action
 from tests.model.generated import plans
-from tests.strandline_sim.hyperliquid.things import ALICE
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE
 
 nonces = st.integers(1, 2**53 - 1)
 

@@ -15,7 +15,7 @@ from strandline.model.plan import OrderKind
 from strandline.model.result import ExecutionResult, OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline_sim.faults import FaultKind, Rule
-from tests.strandline_sim.hyperliquid.things import START
+from tests.strandline_sim.hyperliquid.sample_venue import START
 from tests.venues.hyperliquid.simulated_hyperliquid import ORDER, SimulatedHyperliquid, position_row
 
 NOOP = "hyperliquid/exchange/noop"

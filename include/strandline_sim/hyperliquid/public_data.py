@@ -1,4 +1,4 @@
-"""The venue's JSON for what everybody sees: listings, books, trades, candles, funding."""
+"""The venue's JSON of public data: listings, books, trades, candles, funding."""
 
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
@@ -28,15 +28,15 @@ INTERVALS: Final = {
     "1w": 7 * DAY,
 }
 DEPTH: Final = 20
-_MOST_CANDLES: Final = 5000
-_MOST_ROWS: Final = 500
+_MAX_CANDLES: Final = 5000
+_MAX_ROWS: Final = 500
 _LAUNCH: Final = 1_683_849_600_000
-"""Nothing older than the live venue can be asked for."""
-_STRANGER: Final = 0x51A7 << 144
+"""The launch of the live venue: older data cannot be requested."""
+_MARKET_USER: Final = 0x51A7 << 144
 
 
 def trade_json(coin: str, trade: Trade) -> Json:
-    """A public trade."""
+    """Make the JSON of a trade."""
     return {
         "coin": coin,
         "side": "B" if trade.side is Side.BUY else "A",
@@ -45,12 +45,12 @@ def trade_json(coin: str, trade: Trade) -> Json:
         "time": trade.time,
         "hash": f"0x{trade.id:064x}",
         "tid": trade.id,
-        "users": [f"0x{_STRANGER + 2 * trade.id:040x}", f"0x{_STRANGER + 2 * trade.id + 1:040x}"],
+        "users": [f"0x{_MARKET_USER + 2 * trade.id:040x}", f"0x{_MARKET_USER + 2 * trade.id + 1:040x}"],
     }
 
 
 def candle_json(coin: str, interval: str, candle: Candle) -> Json:
-    """A candle, finished or not."""
+    """Make the JSON of a candle, closed or forming."""
     return {
         "t": candle.time,
         "T": candle.time + INTERVALS[interval] - 1,
@@ -65,8 +65,8 @@ def candle_json(coin: str, interval: str, candle: Candle) -> Json:
     }
 
 
-class Public:
-    """Reads the market as the venue shows it."""
+class PublicData:
+    """Makes the JSON of public data."""
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
@@ -74,7 +74,7 @@ class Public:
         self._days: dict[str, tuple[int, Decimal, Decimal]] = {}
 
     def meta(self) -> Json:
-        """The listings."""
+        """Return the listings."""
         return {
             "universe": [
                 {
@@ -93,7 +93,7 @@ class Public:
         }
 
     def context(self, coin: str) -> Json:
-        """Prices, funding and volume of the moment."""
+        """Return current prices, funding and volume."""
         now = self._exchange.now
         bbo = self._exchange.matcher.bbo(coin)
         volume, turnover = self._day(coin)
@@ -104,7 +104,7 @@ class Public:
             "prevDayPx": wire(self._market.price(coin, now - DAY)),
             "dayNtlVlm": wire(turnover),
             "premium": wire(self._market.premium(coin, now)),
-            "oraclePx": wire(self._market.oracle(coin, self._exchange.liquidity.beat_of(now))),
+            "oraclePx": wire(self._market.oracle(coin, self._exchange.liquidity.update_time(now))),
             "markPx": wire(self._exchange.mark(coin)),
             "midPx": None if mid is None else wire(mid),
             "impactPxs": None if bbo.bid is None or bbo.ask is None else [wire(bbo.bid), wire(bbo.ask)],
@@ -112,29 +112,31 @@ class Public:
         }
 
     def mid(self, coin: str) -> Decimal | None:
-        """Halfway between the best prices."""
+        """Return the price halfway between the best prices."""
         bid, ask = self._exchange.matcher.bbo(coin)
         return None if bid is None or ask is None else (bid + ask) / 2
 
     def all_mids(self) -> dict[str, str]:
-        """Of all coins; the mark where a side of the book is empty."""
+        """Return the mids of all coins; the mark where a side of the book is empty."""
         coins = self._exchange.by_name
         return {coin: wire(self.mid(coin) or self._exchange.mark(coin)) for coin in coins}
 
     def book(self, coin: str, figures: int | None = None, mantissa: int | None = None, depth: int = DEPTH) -> Json:
-        """Strangers' orders and our clients' together."""
+        """Return the book of the market's and the clients' orders."""
         now = self._exchange.now
-        strangers = self._exchange.liquidity.book(coin, now)
+        market_book = self._exchange.liquidity.book(coin, now)
         sides: list[dict[Decimal, tuple[Decimal, int]]] = [{}, {}]
-        offers = [(0, one.price, one.size, one.orders) for one in strangers.bids]
-        offers += [(1, one.price, one.size, one.orders) for one in strangers.asks]
+        offers = [(0, one.price, one.size, one.orders) for one in market_book.bids]
+        offers += [(1, one.price, one.size, one.orders) for one in market_book.asks]
         offers += [
             (0 if order.spec.is_buy else 1, order.spec.px, order.remaining, 1)
             for order in self._exchange.matcher.books[coin]
         ]
         for side, px, size, count in offers:
             price = (
-                px if figures is None else _coarse(px, figures, mantissa or 1, ROUND_CEILING if side else ROUND_FLOOR)
+                px
+                if figures is None
+                else _rounded_price(px, figures, mantissa or 1, ROUND_CEILING if side else ROUND_FLOOR)
             )
             known = sides[side].get(price, (ZERO, 0))
             sides[side][price] = (known[0] + size, known[1] + count)
@@ -148,7 +150,7 @@ class Public:
         return {"coin": coin, "time": now, "levels": levels}
 
     def recent_trades(self, coin: str, count: int) -> list[Trade]:
-        """The newest, oldest first."""
+        """Return the newest trades, oldest first."""
         now, span = self._exchange.now, MINUTE
         while True:
             trades = self._market.trades(coin, max(now - span, 0), now)
@@ -157,23 +159,23 @@ class Public:
             span *= 4
 
     def candles(self, coin: str, interval: str, start: int, end: int) -> list[Json]:
-        """Those that start in [start, end]; only the newest five thousand exist, the last may be forming."""
+        """Return the candles that start in [start, end], of the newest 5,000; the last may be forming."""
         length, now = INTERVALS[interval], self._exchange.now
-        first = max(start, now - now % length - (_MOST_CANDLES - 1) * length, min(_LAUNCH, now))
+        first = max(start, now - now % length - (_MAX_CANDLES - 1) * length, min(_LAUNCH, now))
         if end < first:
             return []
         found = self._market.candles(coin, length, first, min(end, now) + 1, now)
         return [candle_json(coin, interval, candle) for candle in found]
 
     def forming_candle(self, coin: str, interval: str) -> Json | None:
-        """The one of the moment, if there was a trade in it."""
+        """Return the forming candle, if there was a trade in it."""
         now = self._exchange.now
         start = now - now % INTERVALS[interval]
         found = self._market.candles(coin, INTERVALS[interval], start, start + 1, now)
         return candle_json(coin, interval, found[0]) if found else None
 
     def funding_history(self, coin: str, start: int, end: int) -> list[Json]:
-        """Hourly, the first five hundred of the range."""
+        """Return the hourly rates, the first 500 of the range."""
         now = self._exchange.now
         first = max(start, min(_LAUNCH, now), HOUR)
         hours = funding_instants(first, min(end, now))
@@ -184,11 +186,11 @@ class Public:
                 "premium": wire(self._market.premium(coin, hour)),
                 "time": hour + FUNDING_LAG,
             }
-            for hour, _ in zip(hours, range(_MOST_ROWS), strict=False)
+            for hour, _ in zip(hours, range(_MAX_ROWS), strict=False)
         ]
 
     def predicted_fundings(self) -> list[Any]:
-        """Ours is hourly, that of the others for eight hours."""
+        """Return the next funding: hourly here, every eight hours at other venues."""
         hour = self._exchange.now // HOUR * HOUR
         found = []
         for coin in self._exchange.by_name:
@@ -203,12 +205,12 @@ class Public:
         return found
 
     def _open_interest(self, coin: str) -> Decimal:
-        """Our clients' longs; what strangers hold, nobody knows."""
+        """Return the sum of the clients' longs; the market has no positions."""
         sizes = (account.size_of(coin) for account in self._exchange.ledger.accounts.values())
         return sum((size for size in sizes if size > 0), ZERO)
 
     def _day(self, coin: str) -> tuple[Decimal, Decimal]:
-        """Volume and turnover of the last day, looked up once a minute."""
+        """Return volume and turnover of the last day, computed once a minute."""
         minute = self._exchange.now // MINUTE
         known = self._days.get(coin)
         if known is None or known[0] != minute:
@@ -220,6 +222,6 @@ class Public:
         return known[1], known[2]
 
 
-def _coarse(px: Decimal, figures: int, mantissa: int, rounding: str) -> Decimal:
+def _rounded_price(px: Decimal, figures: int, mantissa: int, rounding: str) -> Decimal:
     step = Decimal(mantissa).scaleb(px.adjusted() - figures + 1)
     return (px / step).to_integral_value(rounding) * step

@@ -1,4 +1,4 @@
-"""A market, keys, and a venue that runs beside the test."""
+"""Sample markets, accounts and exchanges, and a venue served from a thread."""
 
 import asyncio
 import os
@@ -37,20 +37,20 @@ BTC, ETH, SOL = 0, 1, 2
 
 
 def market(seed: int = 1, scenario: Scenario | None = None) -> Market:
-    """Three perps."""
+    """Make a market of three perps."""
     return Market(seed, [perp("BTC", "60000", 5), perp("ETH", "3000", 4), perp("SOL", "150", 2)], scenario)
 
 
 def exchange(
     seed: int = 1, start: int = START, rules: Rules | None = None, scenario: Scenario | None = None
 ) -> tuple[Exchange, Tape]:
-    """One without a network."""
+    """Make an exchange without a network."""
     tape, data = Tape(), market(seed, scenario)
     return Exchange(data, perpetuals(data), tape, start, rules), tape
 
 
 def funded(one: Exchange, name: str = "a", usdc: Decimal = MONEY) -> Account:
-    """An account with cash."""
+    """Deposit cash into a new account."""
     address = "0x" + (name * 40)[:40]
     one.deposit(address, usdc)
     account = one.account(address)
@@ -59,23 +59,23 @@ def funded(one: Exchange, name: str = "a", usdc: Decimal = MONEY) -> Account:
 
 
 def wall_clock() -> RunningClock:
-    """The clients sign with the wall's time, so the venue has to live in it."""
+    """Make a clock in real time, in which clients sign."""
     return RunningClock(int(time.time() * 1000))
 
 
 def venue(
     *, clock: Clock | None = None, faults: Faults | None = None, limits: Limits | None = None, **more: Any
 ) -> tuple[HyperliquidVenue, Tape]:
-    """One in which Alice and Bob have money."""
+    """Make a venue in which Alice and Bob have cash."""
     tape, clock = Tape(), clock or wall_clock()
     deposits = {str(wallet.address): MONEY for wallet in (ALICE, BOB)}
-    data = market(scenario=lively(clock.now()))
+    data = market(scenario=active_scenario(clock.now()))
     one = HyperliquidVenue(data, clock, tape, faults, deposits=deposits, limits=limits or Limits.none(), **more)
     return one, tape
 
 
-def lively(now: int) -> Scenario:
-    """Trades in every minute around this instant, so that it does not matter when a test runs."""
+def active_scenario(now: int) -> Scenario:
+    """Make a scenario with trades in every minute around this instant, whenever a test runs."""
     minute = now - now % 60_000
     leg = Leg(regime=Regime.RANGE, start_ms=minute - 30 * DAY, end_ms=minute + 30 * DAY)
     return {coin: [leg] for coin in ("BTC", "ETH", "SOL")}
@@ -83,7 +83,7 @@ def lively(now: int) -> Scenario:
 
 @contextmanager
 def served(one: HyperliquidVenue) -> Iterator[str]:
-    """Serve it from a thread of its own, as the clients block; gives the base URL."""
+    """Serve a venue from a thread, because clients block; yield the base URL."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()
@@ -97,11 +97,11 @@ def served(one: HyperliquidVenue) -> Iterator[str]:
 
 
 def kinds(tape: Tape) -> list[str]:
-    """What is on the tape, in short."""
+    """Return the kinds of the tape's entries."""
     return [entry.kind for entry in tape.entries()]
 
 
 def only(statuses: Sequence[Any]) -> Any:
-    """The one there is."""
+    """Return the only status."""
     (status,) = statuses
     return status

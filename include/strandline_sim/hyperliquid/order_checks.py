@@ -1,4 +1,4 @@
-"""Whether the venue takes an order, and the venue's own words when it does not."""
+"""Checks new orders, with the venue's own error messages."""
 
 from decimal import Decimal
 from typing import Final, NamedTuple
@@ -11,11 +11,11 @@ from strandline_sim.hyperliquid.numbers import MIN_NOTIONAL, ZERO, is_size, is_t
 from strandline_sim.hyperliquid.orders import Order, OrderSpec, Status, Tif
 from strandline_sim.hyperliquid.rules import Rules
 
-_FARTHEST: Final = Decimal("0.8")
+_MAX_DISTANCE: Final = Decimal("0.8")
 
 
 class Refusal(NamedTuple):
-    """What the order's status becomes, and what the client reads."""
+    """The status of a refused order, and the error for the client."""
 
     status: Status
     text: str
@@ -24,8 +24,8 @@ class Refusal(NamedTuple):
 NO_MATCH: Final = Refusal(Status.IOC_REJECTED, "Order could not immediately match against any resting orders.")
 
 
-def malformed(spec: OrderSpec, listing: Listing, mark: Decimal, *, whole_position: bool) -> Refusal | None:
-    """Faults that show in the order alone."""
+def invalid_order(spec: OrderSpec, listing: Listing, mark: Decimal, *, whole_position: bool) -> Refusal | None:
+    """Check the fields of an order."""
     if not spec.px or (spec.trigger is not None and not spec.trigger.px):
         return Refusal(Status.REJECTED, "Order has invalid price.")
     if not spec.size and not whole_position:
@@ -35,17 +35,17 @@ def malformed(spec: OrderSpec, listing: Listing, mark: Decimal, *, whole_positio
     prices = [spec.px] if spec.trigger is None else [spec.px, spec.trigger.px]
     if not all(is_tick(px, listing.sz_decimals) for px in prices):
         return Refusal(Status.TICK_REJECTED, "Price must be divisible by tick size.")
-    if spec.trigger is None and abs(spec.px - mark) > _FARTHEST * mark:
+    if spec.trigger is None and abs(spec.px - mark) > _MAX_DISTANCE * mark:
         return Refusal(Status.ORACLE_REJECTED, "Order price cannot be more than 80% away from the reference price")
     if not whole_position and spec.px * spec.size < MIN_NOTIONAL:
         return Refusal(Status.MIN_NOTIONAL_REJECTED, f"Order must have minimum value of ${MIN_NOTIONAL}.")
-    if spec.trigger is not None and spec.trigger.woken_by(mark, spec.is_buy):
+    if spec.trigger is not None and spec.trigger.fires_at(mark, spec.is_buy):
         return Refusal(Status.TRIGGER_REJECTED, "Invalid TP/SL price.")
     return None
 
 
 def reduce_only_refusal(order: Order, held: Decimal) -> Refusal | None:
-    """A reduce-only order needs a position on the other side; more than that is cut to it."""
+    """Check that a reduce-only order has a position to reduce, and limit its size to it."""
     if not held or (held > 0) is order.spec.is_buy:
         return Refusal(Status.REDUCE_ONLY_REJECTED, "Reduce only order would increase position.")
     if order.spec.trigger is None:
@@ -54,7 +54,7 @@ def reduce_only_refusal(order: Order, held: Decimal) -> Refusal | None:
 
 
 def margin_refusal(order: Order, account: Account, margins: Margins, mark: Decimal, rules: Rules) -> Refusal | None:
-    """New exposure needs margin, and the fee."""
+    """Check that the margin is enough for new exposure and its fee."""
     need = margins.increase(account, order.coin, order.spec.is_buy, order.size)
     if need > 0 and need + mark * order.size * rules.taker_fee > margins.available(account):
         return Refusal(Status.MARGIN_REJECTED, "Insufficient margin to place order.")
@@ -62,7 +62,7 @@ def margin_refusal(order: Order, account: Account, margins: Margins, mark: Decim
 
 
 def book_refusal(order: Order, bbo: Bbo) -> Refusal | None:
-    """Alo must not trade at once, Ioc must."""
+    """Check against the book: Alo must not trade at once, Ioc must."""
     other = bbo.ask if order.spec.is_buy else bbo.bid
     crosses = other is not None and order.crosses(other)
     if order.spec.tif is Tif.ALO and crosses:
