@@ -20,7 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "phase",
     [
         "everything is kept",
-        "starting Postgres",
+        "starting postgres",
         "migrating",
         "starting venues",
         "starting api-server",
@@ -47,7 +47,7 @@ def test_a_killed_one_leaves_what_the_next_one_ends(home: Path) -> None:
             after.wait_for(r"ending \d+ processes that a killed strandline up has left")
             after.wait_for(HEALTHY)
             after.press_ctrl_c()
-            after.wait_for("ending Airflow")
+            after.wait_for("ending scheduler")
             after.press_ctrl_c()
             assert after.wait_for_end() == 0
             assert after.remaining() == []

@@ -8,7 +8,6 @@ import socket
 import stat
 import subprocess
 import sys
-import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,19 +16,19 @@ import pytest
 from strandline.cli.airflow.environment import airflow_environment, write_airflow_home
 from strandline.cli.doctor import airflow as doctor
 from strandline.cli.doctor.check import Outcome
-from strandline.cli.up.accounts import demo_accounts
 from strandline.cli.up.interruption import Interruption, StopRequested, signals_deferred
 from strandline.cli.up.lock import only_one
 from strandline.cli.up.loopback import without_proxy
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.ports import reserved_ports
-from strandline.cli.up.venues import SimulatedVenues, server_names
+from strandline.cli.up.simulation import Simulation, simulated_accounts
 from strandline.configuration import load_settings, make_settings
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.ports import free_port
 
+PORTS = dict.fromkeys(("hyperliquid", "solana", "jupiter", "control"), 20_000)
 DATABASE = "postgresql+psycopg2://postgres@localhost:5432/airflow?host=/a%2520place"
 
 
@@ -82,84 +81,77 @@ class TestAirflowEnvironment:
         assert environment["AIRFLOW__API__HOST"] == "127.0.0.1"
 
 
-def ports(file: Path, settings: Settings, *names: str) -> Mapping[str, int]:
+def ports(settings: Settings, *names: str) -> Mapping[str, int]:
     """Those that it would reserve; they are free again."""
-    with reserved_ports(file, settings, names) as reserved:
+    with reserved_ports(settings, names) as reserved:
         return reserved
 
 
 class TestPorts:
-    """Kept, unless another program has taken them."""
+    """The lowest that are free."""
 
     def test_they_stay(self, paths: Paths) -> None:
-        file, settings = paths.state / "ports.json", make_settings(home=paths.home)
-        first = ports(file, settings, "one", "two")
-        assert ports(file, settings, "one", "two") == first
+        settings = make_settings(home=paths.home)
+        first = ports(settings, "one", "two")
+        assert ports(settings, "one", "two") == first
         assert len(set(first.values())) == 3
 
-    def test_one_that_is_taken_is_replaced_and_the_others_stay(self, paths: Paths) -> None:
-        file, settings = paths.state / "ports.json", make_settings(home=paths.home)
-        first = ports(file, settings, "one", "two")
-        with socket.create_server(("127.0.0.1", first["one"])):
-            second = ports(file, settings, "one", "two")
-        assert second["one"] != first["one"]
-        assert second["two"] == first["two"]
+    @pytest.mark.parametrize("name", ["one", "airflow"])
+    def test_one_that_is_taken_is_passed_over(self, paths: Paths, name: str) -> None:
+        settings = make_settings(home=paths.home)
+        first = ports(settings, "one")
+        with socket.create_server(("127.0.0.1", first[name])):
+            second = ports(settings, "one")
+        assert second[name] > first[name]
+        assert {**first, name: 0} == {**second, name: 0}
 
     def test_a_port_that_the_person_chose_is_taken_or_refused(
         self, paths: Paths, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         port = free_port()
         monkeypatch.setenv("STRANDLINE_AIRFLOW_PORT", str(port))
-        file = paths.state / "ports.json"
-        assert ports(file, load_settings())["airflow"] == port
+        assert ports(load_settings())["airflow"] == port
         with socket.create_server(("127.0.0.1", port)), pytest.raises(StrandlineError, match=f"{port}.*in use"):
-            ports(file, load_settings())
+            ports(load_settings())
 
     def test_two_that_start_together_choose_different_ports(self, paths: Paths) -> None:
         """Before anybody listens: what the first has chosen is reserved, and its own programs can listen there."""
-        files = [paths.state / "first.json", paths.state / "second.json"]
-        preferred = free_port()
-        for file in files:
-            file.write_text(json.dumps({"one": preferred}))
         settings = make_settings(home=paths.home)
-        with reserved_ports(files[0], settings, ["one"]) as first:
-            with reserved_ports(files[1], settings, ["one"]) as second:
+        with reserved_ports(settings, ["one"]) as first:
+            with reserved_ports(settings, ["one"]) as second:
                 assert not set(first.values()) & set(second.values())
             for port in first.values():
                 socket.create_server(("127.0.0.1", port)).close()
 
 
 class TestAccounts:
-    """The demo accounts of mode sim."""
+    """The accounts at the simulator."""
 
     def test_they_are_made_once_and_are_valid_settings(self, paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
-        file = paths.state / "accounts.json"
-        accounts = demo_accounts(file, make_settings(home=paths.home))
-        assert demo_accounts(file, make_settings(home=paths.home)) == accounts
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        for name, value in {**accounts.public, **accounts.private}.items():
+        simulation = Simulation(make_settings(home=paths.home), paths.state)
+        assert Simulation(make_settings(home=paths.home), paths.state).accounts == simulation.accounts
+        assert stat.S_IMODE((paths.state / "accounts.json").stat().st_mode) == 0o600
+        for name, value in {**simulation.environment(PORTS), **simulation.keys}.items():
             monkeypatch.setenv(name, value)
         settings = load_settings()
-        assert settings.venue_text("hyperliquid_key") == accounts.by_venue[HYPERLIQUID_PERPS].key
+        assert settings.venue_text("hyperliquid_key") == simulation.accounts[HYPERLIQUID_PERPS].key
         # What a person has set is used in their place.
-        other = demo_accounts(paths.state / "others.json", settings)
-        assert other == accounts
+        assert simulated_accounts(paths.state / "others.json", settings) == simulation.accounts
 
     def test_keys_stay_out_of_what_is_printed(self, paths: Paths) -> None:
-        accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
-        assert len(accounts.private) == 2
-        assert not [key for key in accounts.private.values() if key in repr(accounts)]
+        simulation = Simulation(make_settings(home=paths.home), paths.state)
+        assert len(simulation.keys) == 2
+        assert not [key for key in simulation.keys.values() if key in repr(simulation.accounts)]
+        assert not set(simulation.keys.values()) & set(simulation.environment(PORTS).values())
 
 
 @pytest.mark.parametrize("name", ["HYPERLIQUID_URL", "SOLANA_RPC_URL", "JUPITER_URL"])
 def test_other_venues_are_refused(paths: Paths, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    accounts = demo_accounts(paths.state / "accounts.json", make_settings(home=paths.home))
-    ports = dict.fromkeys(server_names(), 20_000)
-    state = paths.state / "venues.jsonl"
-    assert SimulatedVenues(load_settings(), ports, accounts, state).urls["control"] == "http://127.0.0.1:20000"
+    endpoints = Simulation(load_settings(), paths.state).environment(PORTS)
+    assert endpoints[f"STRANDLINE_{name}"] == "http://127.0.0.1:20000"
     monkeypatch.setenv(f"STRANDLINE_{name}", "http://127.0.0.1:1")
     with pytest.raises(StrandlineError, match=f"STRANDLINE_{name} is set.*remove it"):
-        SimulatedVenues(load_settings(), ports, accounts, state)
+        Simulation(load_settings(), paths.state)
 
 
 class TestLock:
@@ -182,11 +174,6 @@ class TestLock:
             assert file.read_text() == str(os.getpid())
 
 
-def requests(interruption: Interruption) -> tuple[bool, bool]:
-    """Whether the end was asked for once, and twice."""
-    return interruption.requested, interruption.insistent
-
-
 class TestInterruption:
     """A request to stop is noticed where it is checked."""
 
@@ -195,14 +182,12 @@ class TestInterruption:
         before = signal.getsignal(number)
         with Interruption() as interruption:
             interruption.check()
-            assert requests(interruption) == (False, False)
-            signal.raise_signal(number)
-            assert requests(interruption) == (True, False)
-            with pytest.raises(StopRequested) as stopped:
-                interruption.pause(60)
-            assert stopped.value.code == 0
-            signal.raise_signal(number)
-            assert requests(interruption) == (True, True)
+            for requests in (1, 2):
+                signal.raise_signal(number)
+                assert interruption.requests == requests
+                with pytest.raises(StopRequested) as stopped:
+                    interruption.check()
+                assert stopped.value.code == 0
         assert signal.getsignal(number) is before
 
     def test_children_do_not_receive_the_signal_and_it_is_not_lost(self) -> None:
@@ -216,18 +201,10 @@ class TestInterruption:
                 assert child.stdout.readline() == "up\n"
                 child.send_signal(signal.SIGINT)
                 signal.raise_signal(signal.SIGINT)
-                assert requests(interruption) == (False, False)
-            assert requests(interruption) == (True, False)
+                assert interruption.requests == 0
+            assert interruption.requests == 1
             out, _ = child.communicate("")
         assert (out, child.returncode) == ("end\n", 0)
-
-    def test_a_pause_ends_early(self) -> None:
-        with Interruption() as interruption:
-            knock = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM))
-            knock.start()
-            with pytest.raises(StopRequested):
-                interruption.pause(600)
-            knock.join()
 
 
 def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,6 +217,6 @@ def test_what_is_reached_directly_stays_so(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_what_is_kept_is_whole(paths: Paths) -> None:
     file = paths.state / "accounts.json"
-    demo_accounts(file, make_settings(home=paths.home))
+    simulated_accounts(file, make_settings(home=paths.home))
     assert json.loads(file.read_text())
     assert [path.name for path in paths.state.iterdir()] == [file.name]

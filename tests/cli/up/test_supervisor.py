@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,8 @@ from strandline.cli.up.log_file import rotate_if_large
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.processes import end, find_processes
 from strandline.cli.up.program import Program
+from strandline.cli.up.supervised import State
+from strandline.cli.up.supervised import Supervised as SupervisedProgram
 from strandline.cli.up.supervisor import Supervisor
 
 pytestmark = pytest.mark.slow
@@ -44,36 +47,42 @@ def python(name: str, code: str, *arguments: str, **more: object) -> Program:
     return Program(name, [sys.executable, "-c", code, *arguments], lambda *_: True, **more)  # type: ignore[arg-type]
 
 
-def wait_until(true: Callable[[], bool]) -> None:
-    """Wait, but not for ever."""
-    deadline = time.monotonic() + 60
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 class Supervised:
-    """A supervisor of some programs, and what it reported."""
+    """A supervisor of some programs, and what it reported besides starts and ends."""
 
-    def __init__(self, paths: Paths, *groups: list[Program]) -> None:
+    def __init__(self, paths: Paths) -> None:
         self.paths = paths
         self.reports: list[str] = []
-        self.supervisor = Supervisor(paths, groups, self.reports.append)
-        self.supervisor.start()
+        self.supervisor = Supervisor(paths, self._report)
+
+    def _report(self, message: str) -> None:
+        if not message.startswith(("starting", "ending")):
+            self.reports.append(message)
+
+    def program(self, name: str) -> SupervisedProgram:
+        return next(one for one in self.supervisor.running if one.name == name)
 
     def pid(self, name: str) -> int | None:
-        return self.supervisor.programs[name].pid
+        return self.program(name).pid
 
-    def start(self, name: str) -> int:
-        self.supervisor.start_program(name)
-        wait_until(lambda: self.pid(name) is not None)
-        pid = self.pid(name)
+    def start(self, *programs: Program) -> int:
+        """Start a group; return the process of its first program."""
+        self.supervisor.start(*programs)
+        pid = self.pid(programs[0].name)
         assert pid is not None
         return pid
 
+    def wait_until(self, true: Callable[[], bool]) -> None:
+        """Supervise, but not for ever."""
+        deadline = time.monotonic() + 60
+        while not true():
+            assert time.monotonic() < deadline
+            self.supervisor.poll()
+            time.sleep(0.02)
+
     def wait_for_log(self, name: str, text: str) -> str:
         log = self.paths.log(name)
-        wait_until(lambda: log.exists() and text in log.read_text())
+        self.wait_until(lambda: log.exists() and text in log.read_text())
         return log.read_text()
 
     def processes(self) -> list[psutil.Process]:
@@ -91,83 +100,67 @@ def paths(tmp_path: Path) -> Paths:
     return made
 
 
-Supervise = Callable[..., Supervised]
-
-
 @pytest.fixture
-def supervise(paths: Paths) -> Iterator[Supervise]:
-    """Starts a supervisor of groups of programs."""
-    made: list[Supervised] = []
-
-    def start(*groups: list[Program]) -> Supervised:
-        made.append(Supervised(paths, *groups))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.end(0.0)
-    end(lambda: find_processes(paths.home), lambda: 0.0)
+def supervised(paths: Paths) -> Iterator[Supervised]:
+    """A supervisor, whose programs end with the test."""
+    made = Supervised(paths)
+    yield made
+    made.end(0.0)
+    end(made.processes, lambda: 0.0)
 
 
-def test_a_killed_program_is_restarted_and_reported(paths: Paths, supervise: Supervise) -> None:
-    supervised = supervise([python("one", WAIT), python("other", WAIT)])
-    first = supervised.start("one")
-    assert supervised.pid("other") is None
+def test_a_killed_program_is_restarted_and_reported(supervised: Supervised) -> None:
+    first = supervised.start(python("one", WAIT))
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: bool(supervised.reports))
+    supervised.wait_until(lambda: bool(supervised.reports))
     second = supervised.pid("one")
     assert second not in {None, first}
-    assert supervised.reports == [f"one was killed (SIGKILL); restarted, pid {second}; see {paths.log('one')}"]
-    assert supervised.supervisor.programs["one"].restarts == 1
+    log = supervised.paths.log("one")
+    assert supervised.reports == [f"one was killed (SIGKILL); restarted, pid {second}; see {log}"]
+    assert supervised.program("one").restarts == 1
 
 
-def test_a_program_that_dies_at_once_is_restarted_ever_more_slowly(paths: Paths, supervise: Supervise) -> None:
-    supervised = supervise([python("one", "import sys; sys.exit('no reason')"), python("other", WAIT)])
-    supervised.supervisor.start_program("one")
-    program = supervised.supervisor.programs["one"]
+def test_a_program_that_dies_at_once_is_restarted_ever_more_slowly(supervised: Supervised) -> None:
+    supervised.start(python("one", "import sys; sys.exit('no reason')"))
     times: list[float] = []
     while len(times) < 3:
-        wait_until(lambda: len(supervised.reports) > len(times))
+        supervised.wait_until(lambda: len(supervised.reports) > len(times))
         times.append(time.monotonic())
     assert times[2] - times[1] > times[1] - times[0] > 1.5
-    assert program.restarts == 3
+    assert supervised.program("one").restarts == 3
     assert "one ended by itself (exit status 1); restarted" in supervised.reports[0]
-    assert paths.log("one").read_text().count("no reason") >= 3
+    assert supervised.paths.log("one").read_text().count("no reason") >= 3
     # Nobody waits for it: others are started meanwhile.
-    supervised.start("other")
+    supervised.start(python("other", WAIT))
 
 
-def test_a_command_that_does_not_exist_does_not_end_the_supervision(supervise: Supervise) -> None:
-    supervised = supervise([Program("none", ["/does/not/exist"], lambda *_: True), python("other", WAIT)])
-    supervised.supervisor.start_program("none")
-    os.kill(supervised.start("other"), signal.SIGKILL)
-    wait_until(lambda: any(report.startswith("other was killed") for report in supervised.reports))
-    assert supervised.supervisor.failure is None
+def test_a_command_that_does_not_exist_does_not_end_the_supervision(supervised: Supervised) -> None:
+    supervised.supervisor.start(Program("none", ["/does/not/exist"], lambda _: True))
+    assert supervised.reports == [
+        "none could not be started ([Errno 2] No such file or directory: '/does/not/exist'); it is tried again"
+    ]
+    os.kill(supervised.start(python("other", WAIT)), signal.SIGKILL)
+    supervised.wait_until(lambda: any(report.startswith("other was killed") for report in supervised.reports))
 
 
 @pytest.mark.parametrize("code", [WITH_CHILD, WITH_STUBBORN_CHILD])
-def test_what_a_killed_program_leaves_is_ended_before_its_next_life(supervise: Supervise, code: str) -> None:
-    supervised = supervise([python("one", code), python("other", WITH_CHILD)])
-    first, other = supervised.start("one"), supervised.start("other")
-    wait_until(lambda: len(supervised.processes()) == 4)
+def test_what_a_killed_program_leaves_is_ended_before_its_next_life(supervised: Supervised, code: str) -> None:
+    first, other = supervised.start(python("one", code)), supervised.start(python("other", WITH_CHILD))
+    supervised.wait_until(lambda: len(supervised.processes()) == 4)
     before = {process.pid for process in supervised.processes()}
     others = {process.pid for process in supervised.processes() if os.getsid(process.pid) == other}
     os.kill(first, signal.SIGKILL)
-    wait_until(lambda: bool(supervised.reports))
+    supervised.wait_until(lambda: bool(supervised.reports))
     assert before & {process.pid for process in supervised.processes()} == others
-    wait_until(lambda: len(supervised.processes()) == 4)
+    supervised.wait_until(lambda: len(supervised.processes()) == 4)
 
 
-def test_programs_see_their_own_secrets_only(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_see_their_own_secrets_only(supervised: Supervised, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_OF_PERSON", "inherited")
-    supervised = supervise(
-        [
-            python("one", PRINTS_SECRETS, environment={"SECRET_ONE": "1"}),
-            python("two", PRINTS_SECRETS, environment={"SECRET_TWO": "2"}, without=["SECRET_OF_PERSON"]),
-        ]
+    supervised.start(
+        python("one", PRINTS_SECRETS, environment={"SECRET_ONE": "1"}),
+        python("two", PRINTS_SECRETS, environment={"SECRET_TWO": "2"}, without=["SECRET_OF_PERSON"]),
     )
-    for name in ("one", "two"):
-        supervised.start(name)
     seen = {"SECRET_OF_PERSON": "inherited", "SECRET_ONE": "1"}
     assert supervised.wait_for_log("one", "}").strip() == f"{seen} {Path.cwd()}"
     assert supervised.wait_for_log("two", "}").strip() == f"{ {'SECRET_TWO': '2'} } {Path.cwd()}"
@@ -175,49 +168,91 @@ def test_programs_see_their_own_secrets_only(supervise: Supervise, monkeypatch: 
     assert not [file for file in home.rglob("*") if file.suffix != ".log" and file.is_file()]
 
 
-def test_groups_end_in_order_and_nothing_is_left(paths: Paths, supervise: Supervise) -> None:
-    ended = paths.home / "ended"
+def test_groups_end_in_order_and_nothing_is_left(supervised: Supervised) -> None:
+    ended = supervised.paths.home / "ended"
     names = ("first", "second", "third")
-    supervised = supervise(*([python(name, WRITES_ITS_END, str(ended), name)] for name in names), [
-        python("with child", WITH_CHILD)
-    ])  # fmt: skip
     for name in names:
-        supervised.start(name)
+        supervised.start(python(name, WRITES_ITS_END, str(ended), name))
         supervised.wait_for_log(name, "ready")
-    supervised.start("with child")
-    wait_until(lambda: len(supervised.processes()) == 5)
+    supervised.start(python("with child", WITH_CHILD))
+    supervised.wait_until(lambda: len(supervised.processes()) == 5)
     assert supervised.end() == set()
     assert supervised.processes() == []
     assert ended.read_text().split() == ["third", "second", "first"]
     assert supervised.reports == []
 
 
-def test_a_program_that_ignores_sigterm_is_killed(supervise: Supervise) -> None:
-    supervised = supervise([python("one", IGNORES_SIGTERM)])
-    pid = supervised.start("one")
+def test_a_program_that_ignores_sigterm_is_killed(supervised: Supervised) -> None:
+    pid = supervised.start(python("one", IGNORES_SIGTERM))
     supervised.wait_for_log("one", "ready")
     assert supervised.end(0.3) == {f"one {pid}"}
     assert supervised.processes() == []
 
 
-def test_a_frozen_program_ends_too(supervise: Supervise) -> None:
-    supervised = supervise([python("one", WITH_CHILD)])
-    os.kill(supervised.start("one"), signal.SIGSTOP)
+def test_a_frozen_program_ends_too(supervised: Supervised) -> None:
+    os.kill(supervised.start(python("one", WITH_CHILD)), signal.SIGSTOP)
     supervised.end(0.3)
     assert supervised.processes() == []
+
+
+class TestHealth:
+    """Checked in a thread, which keeps nothing waiting."""
+
+    def test_each_state_is_seen(self, supervised: Supervised) -> None:
+        healthy = threading.Event()
+        supervised.supervisor.start(Program("one", [sys.executable, "-c", WAIT], lambda _: healthy.is_set()))
+        program = supervised.program("one")
+        assert program.state == "starting"
+        healthy.set()
+        supervised.wait_until(lambda: program.state is State.HEALTHY)
+        healthy.clear()
+        supervised.wait_until(lambda: program.state is State.SILENT)
+        assert program.pid is not None
+        os.kill(program.pid, signal.SIGKILL)
+        supervised.wait_until(lambda: program.state is State.STARTING)
+        healthy.set()
+        supervised.wait_until(lambda: len(supervised.reports) == 2)
+        assert program.state == "healthy"
+        assert supervised.reports[1] == "one is healthy again"
+
+    def test_a_check_that_hangs_keeps_nothing_from_restarting_or_ending(self, supervised: Supervised) -> None:
+        hanging, over = threading.Event(), threading.Event()
+
+        def hang(_: float) -> bool:
+            hanging.set()
+            return over.wait()
+
+        try:
+            pid = supervised.start(Program("one", [sys.executable, "-c", WAIT], hang))
+            supervised.wait_until(hanging.is_set)
+            os.kill(pid, signal.SIGKILL)
+            supervised.wait_until(lambda: bool(supervised.reports))
+            assert supervised.end() == set()
+        finally:
+            over.set()
+        # What it found out about the process that died is not said of the one that came after it.
+        assert supervised.reports == [supervised.reports[0]]
+
+    def test_an_error_of_a_check_is_raised(self, supervised: Supervised) -> None:
+        def fail(_: float) -> bool:
+            raise KeyError("status")
+
+        supervised.start(Program("one", [sys.executable, "-c", WAIT], fail))
+        with pytest.raises(KeyError, match="status"):
+            supervised.wait_until(lambda: False)
 
 
 class TestLogs:
     """Bounded, however much a program writes."""
 
-    def test_a_program_goes_on_in_the_emptied_file(self, paths: Paths, supervise: Supervise) -> None:
+    def test_a_program_goes_on_in_the_emptied_file(self, supervised: Supervised) -> None:
         code = f"import sys\nprint('before', flush=True)\nsys.stdin\n{WAIT}"
-        supervised = supervise([python("one", code)])
-        pid = supervised.start("one")
+        pid = supervised.start(python("one", code))
         supervised.wait_for_log("one", "before")
-        rotate_if_large(paths.log("one"), largest=3)
-        assert paths.log("one").read_text() == ""
-        assert paths.log("one").with_name("one.log.1").read_text() == "before\n"
+        log = supervised.paths.log("one")
+        rotate_if_large(log, largest=3)
+        assert log.read_text() == ""
+        assert log.with_name("one.log.1").read_text() == "before\n"
         # Its next life appends to the same file.
         os.kill(pid, signal.SIGKILL)
         assert supervised.wait_for_log("one", "before") == "before\n"

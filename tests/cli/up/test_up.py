@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from strandline.cli.up.accounts import private_variables
 from strandline.cli.up.loopback import request
 from strandline.cli.up.processes import PROGRAM, find_processes
+from strandline.cli.up.simulation import private_variables
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
@@ -79,13 +79,12 @@ def test_the_doctor_is_content(
 
 
 def test_the_accounts_have_their_money(running: Up) -> None:
-    ports = json.loads((running.paths.state / "ports.json").read_text())
+    sidecar = next(one for one in find_processes(running.paths.home) if one.environ()[PROGRAM] == "sidecar")
+    port = int(sidecar.environ()["STRANDLINE_HYPERLIQUID_URL"].rpartition(":")[2])
     accounts = json.loads((running.paths.state / "accounts.json").read_text())
-    state = _post(
-        ports["hyperliquid"], "/info", {"type": "clearinghouseState", "user": accounts["hyperliquid"]["address"]}
-    )
+    state = _post(port, "/info", {"type": "clearinghouseState", "user": accounts["hyperliquid"]["address"]})
     assert float(state["marginSummary"]["accountValue"]) == 5000
-    stranger = _post(ports["hyperliquid"], "/info", {"type": "clearinghouseState", "user": "0x" + "1" * 40})
+    stranger = _post(port, "/info", {"type": "clearinghouseState", "user": "0x" + "1" * 40})
     assert float(stranger["marginSummary"]["accountValue"]) == 0
 
 

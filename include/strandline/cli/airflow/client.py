@@ -6,19 +6,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from strandline.cli.up.loopback import request
+from strandline.cli.up.waiting import retry_while_away
 from strandline.model.errors import StrandlineError
 
 _LONGEST_SILENCE: Final = 30.0
 _HEALTH_IS_GOOD_FOR: Final = 0.2
-_SECONDS_BETWEEN_ATTEMPTS: Final = 1.0
 _OK: Final = frozenset({200, 201})
 _UNAUTHORISED: Final = 401
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
-
-
-class UnavailableError(OSError):
-    """The api-server is away, or answers with an error of its own: the same request may succeed later."""
 
 
 class AirflowClient:
@@ -50,21 +46,12 @@ class AirflowClient:
         self, method: str, path: str, body: object = None, *, accepted: Collection[int] = _OK
     ) -> tuple[int, Any]:
         """Return status and JSON, as soon as the api-server answers; a refusal is an error."""
-        reported = False
-        while True:
-            try:
-                status, response = self._send(method, path, body)
-            except OSError as error:
-                if not reported:
-                    self._report(f"Airflow's api-server is away ({error}); waiting for it")
-                reported = True
-                self._pause(_SECONDS_BETWEEN_ATTEMPTS)
-                continue
-            if reported:
-                self._report("Airflow's api-server answers again")
-            if status not in accepted:
-                raise StrandlineError(f"Airflow refused {method} {path}: {response}", "see the log of the api-server")
-            return status, response
+        status, response = retry_while_away(
+            "Airflow's api-server", lambda: self._send(method, path, body), pause=self._pause, report=self._report
+        )
+        if status not in accepted:
+            raise StrandlineError(f"Airflow refused {method} {path}: {response}", "see the log of the api-server")
+        return status, response
 
     def _send(self, method: str, path: str, body: object) -> tuple[int, Any]:
         status, response = self._send_once(method, path, body)
@@ -79,7 +66,7 @@ class AirflowClient:
     def _send_once(self, method: str, path: str, body: object) -> tuple[int, Any]:
         status, response = request(self._port, method, path, body, token=self._token)
         if status >= _SERVER_ERROR or status == _TOO_MANY_REQUESTS:
-            raise UnavailableError(f"{method} {path} is answered with status {status}")
+            raise OSError(f"{method} {path} is answered with status {status}")
         return status, response
 
     def _read_health(self) -> dict[str, Any]:

@@ -1,9 +1,11 @@
-"""Airflow's own database, beside ours on the same server."""
+"""Airflow's own database, beside ours on the same server: created, and migrated by Airflow."""
 
-import json
-from contextlib import suppress
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 from sqlalchemy import create_engine, text
@@ -11,20 +13,23 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.state_file import write_state
+from strandline.cli.up.processes import marks
+from strandline.cli.up.program import AIRFLOW
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.store.connect import database_url, in_words, owner_engine
+from strandline.store.postgres.programs import last_lines
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
 DATABASE: Final = "airflow"
+_MIGRATION: Final = "airflow-migration"
 
 
-def airflow_database_url(paths: Paths, settings: Settings) -> str:
+def airflow_database_url(settings: Settings) -> str:
     """Return the URL for the login that migrates: Airflow's tables belong to it."""
     if settings.database_url is None:
-        return EmbeddedPostgres(paths.postgres).url(DATABASE)
+        return EmbeddedPostgres(settings.home / "postgres").url(DATABASE)
     return database_url(settings, Role.OWNER).set(database=DATABASE).render_as_string(hide_password=False)
 
 
@@ -41,29 +46,43 @@ def create_airflow_database(settings: Settings) -> None:
             raise StrandlineError(problem, f"let an administrator run: CREATE DATABASE {DATABASE}") from error
 
 
-def is_migrated(paths: Paths, settings: Settings) -> bool:
-    """Whether this version of Airflow has migrated it: asking Airflow itself takes seconds."""
-    with suppress(FileNotFoundError):
-        return bool(json.loads(_file(paths).read_text()) == _revision(paths, settings))
-    return False
+@contextmanager
+def airflow_migrated(
+    paths: Paths, settings: Settings, environment: Mapping[str, str], pause: Callable[[], None]
+) -> Iterator[None]:
+    """Run `airflow db migrate` beside the block, and return when both are done.
 
-
-def remember_migrated(paths: Paths, settings: Settings) -> None:
-    """Note the state in which `airflow db migrate` left it."""
-    write_state(_file(paths), _revision(paths, settings))
-
-
-def _revision(paths: Paths, settings: Settings) -> dict[str, str | None]:
-    engine = create_engine(airflow_database_url(paths, settings), poolclass=NullPool)
+    Airflow itself takes seconds to find that there is nothing to migrate; a comment on its table of revisions says so
+    at once. When the block is left by an error, the migration is killed: the database takes back
+    what was not committed.
+    """
+    engine = create_engine(airflow_database_url(settings), poolclass=NullPool)
+    migrated_by = f"migrated by apache-airflow-core {version('apache-airflow-core')}"
+    with engine.connect() as connection:
+        comment = connection.scalar(text("SELECT obj_description(to_regclass('alembic_version'), 'pg_class')"))
+    if comment == migrated_by:
+        yield
+        return
+    log = paths.log(_MIGRATION)
+    with log.open("wb") as stream:
+        process = subprocess.Popen(  # noqa: S603 - a list without a shell, all of it ours
+            [*AIRFLOW, "db", "migrate"],
+            env={**os.environ, **environment, **marks(paths.home, _MIGRATION)},
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
     try:
-        with engine.connect() as connection:
-            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except ProgrammingError:  # no such table
-        revision = None
+        yield
+        while process.poll() is None:
+            pause()
     finally:
-        engine.dispose()
-    return {"airflow": version("apache-airflow-core"), "revision": revision}
-
-
-def _file(paths: Paths) -> Path:
-    return paths.state / "airflow-migrated.json"
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode != 0:
+        problem = f"airflow db migrate failed: {last_lines(log.read_text(errors='replace'))}"
+        raise StrandlineError(problem, f"put that right and start again; see {log}")
+    with engine.begin() as connection:
+        connection.execute(text(f"COMMENT ON TABLE alembic_version IS '{migrated_by}'"))

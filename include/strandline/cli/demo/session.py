@@ -16,10 +16,10 @@ from strandline.cli.demo.decisions import cycle_of_run, decisions
 from strandline.cli.demo.first_cycle import unpause_in_time
 from strandline.cli.demo.outcome import follow_until_filled, unfilled_venues
 from strandline.cli.demo.seed import seed_prices, seed_rows
-from strandline.cli.demo.waiting import retry_while_away
 from strandline.cli.up.paths import Paths
 from strandline.cli.up.screen import Screen
 from strandline.cli.up.stack import Stack
+from strandline.cli.up.waiting import retry_while_away
 from strandline.configuration import load_settings
 from strandline.model.errors import ConfigurationError
 from strandline.settings import PREFIX, Mode
@@ -55,6 +55,7 @@ def demo_session() -> Iterator["Session"]:
     screen = Screen()
     paths = Paths(settings.home)
     paths.make()
+    is_first = not (paths.state / "demo.json").exists()
     start = market.scenario_start(paths.state / "demo.json")
     stack = Stack(
         settings,
@@ -66,7 +67,7 @@ def demo_session() -> Iterator["Session"]:
         environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},
         prepare=partial(seed_rows, settings),
         # An earlier demo let it run: no cycle before there are data of now.
-        before_scheduler=lambda airflow: DagRuns(airflow).pause(),
+        before_scheduler=None if is_first else lambda airflow: DagRuns(airflow).pause(),
         on_event=screen.report,
     )
     with stack:
@@ -145,10 +146,10 @@ class Session:
                 self.report(f"  {name:<32} {task.state}{seconds}")
 
     def _show_decisions(self, run_id: str) -> list[str]:
-        control, accounts = self._stack.venue_urls["control"], self._stack.accounts
-        assert accounts is not None  # noqa: S101  in sim there are some
-        tape = read_tape(control)
-        addresses = [accounts.by_venue[key].address for key in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)]
+        simulation = self._stack.simulation
+        assert simulation is not None  # noqa: S101  the mode is sim
+        tape = read_tape(self._stack.control_url)
+        addresses = [simulation.accounts[key].address for key in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)]
         with self._engine.connect() as connection:
             cycle = cycle_of_run(connection, run_id)
             if cycle is None:

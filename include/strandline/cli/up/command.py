@@ -32,7 +32,7 @@ def up() -> None:
 
     screen = Screen()
     stack = Stack(load_settings(), on_event=screen.report)
-    with screen.table(lambda: stack.statuses), stack:
+    with screen.table(lambda: stack.running), stack:
         user, password = stack.login
         screen.report(f"Airflow is at {stack.airflow_url} (user {user}, password {password}); Ctrl-C ends everything")
         stack.wait()

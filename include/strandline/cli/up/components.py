@@ -1,73 +1,56 @@
-"""What the system is made of: each program's command and environment, and the check that it works."""
+"""What the system is made of besides Postgres and the venues: each program's command, environment and health."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from strandline.cli.airflow.client import AirflowClient
-from strandline.cli.up import sidecar
-from strandline.cli.up.accounts import Accounts, private_variables
-from strandline.cli.up.program import AIRFLOW, STRANDLINE, IsHealthy, Program
+from strandline.cli.up.program import AIRFLOW, STRANDLINE, Program
+from strandline.cli.up.simulation import private_variables
 
-VENUES: Final = "venues"
-SIDECAR: Final = "sidecar"
 API_SERVER: Final = "api-server"
-SCHEDULER: Final = "scheduler"
-DAG_PROCESSOR: Final = "dag-processor"
-TRIGGERER: Final = "triggerer"
-_AIRFLOW_ARGUMENTS: Final = {
-    API_SERVER: ("api-server",),
-    DAG_PROCESSOR: ("dag-processor",),
-    # Airflow would serve their logs to all the world; here everybody reads the files.
-    TRIGGERER: ("triggerer", "--skip-serve-logs"),
-    SCHEDULER: ("scheduler", "--skip-serve-logs"),
-}
+_LONGEST_SILENCE: Final = 20.0
+_HEARTBEAT_AGE: Final = text("SELECT extract(epoch FROM clock_timestamp() - max(beat_at)) FROM heartbeats")
 
 
-def program_groups(
-    common: Mapping[str, str],
-    airflow: Mapping[str, str],
-    accounts: Accounts | None,
-    venues: Program | None,
-    client: AirflowClient,
-    database: Engine,
-) -> Sequence[Sequence[Program]]:
-    """Return the programs; the last group ends first: the scheduler's tasks need all the others.
+def sidecar(environment: Mapping[str, str], database: Engine) -> Program:
+    """What streams the venues' trades into the database."""
 
-    Only the scheduler, whose tasks trade, is given keys.
-    """
-    checks: dict[str, IsHealthy] = {
-        API_SERVER: lambda _, __: client.is_healthy(),
-        DAG_PROCESSOR: lambda _, uptime: client.has_heartbeat("dag_processor", uptime),
-        TRIGGERER: lambda _, uptime: client.has_heartbeat("triggerer", uptime),
+    def has_heartbeat(uptime: float) -> bool:
+        """Whether it has written one lately, and since it was started; the database's clock is compared with itself."""
+        try:
+            with database.connect() as connection:
+                age = connection.scalar(_HEARTBEAT_AGE)
+        except SQLAlchemyError:
+            return False
+        return age is not None and float(age) < min(uptime, _LONGEST_SILENCE)
+
+    return Program("sidecar", [*STRANDLINE, "ingest"], has_heartbeat, environment, private_variables())
+
+
+def airflow_programs(environment: Mapping[str, str], client: AirflowClient) -> list[Program]:
+    """What Airflow needs besides its scheduler; the api-server is the first."""
+    checks: Mapping[str, Callable[[float], bool]] = {
+        API_SERVER: lambda _: client.is_healthy(),
+        "dag-processor": lambda uptime: client.has_heartbeat("dag_processor", uptime),
+        "triggerer": lambda uptime: client.has_heartbeat("triggerer", uptime),
     }
-    private = accounts.private if accounts else {}
     return [
-        [] if venues is None else [venues],
-        [
-            Program(
-                SIDECAR,
-                [*STRANDLINE, "ingest"],
-                lambda _, uptime: sidecar.has_heartbeat(database, uptime),
-                common,
-                without=private_variables(),
-            )
-        ],
-        [
-            Program(name, _command(name), is_healthy, {**airflow, **common}, without=private_variables())
-            for name, is_healthy in checks.items()
-        ],
-        [
-            Program(
-                SCHEDULER,
-                _command(SCHEDULER),
-                lambda _, uptime: client.has_heartbeat("scheduler", uptime),
-                {**airflow, **common, **private},
-            )
-        ],
+        Program(name, _command(name), is_healthy, environment, private_variables())
+        for name, is_healthy in checks.items()
     ]
 
 
-def _command(name: str) -> Sequence[str]:
-    return [*AIRFLOW, *_AIRFLOW_ARGUMENTS[name]]
+def scheduler(environment: Mapping[str, str], client: AirflowClient) -> Program:
+    """The scheduler, whose tasks trade: it alone is given keys."""
+    return Program(
+        "scheduler", _command("scheduler"), lambda uptime: client.has_heartbeat("scheduler", uptime), environment
+    )
+
+
+def _command(name: str) -> list[str]:
+    # Airflow would serve their logs to all the world; here everybody reads the files.
+    logs = ["--skip-serve-logs"] if name in {"triggerer", "scheduler"} else []
+    return [*AIRFLOW, name, *logs]

@@ -1,14 +1,12 @@
 """Ctrl-C and SIGTERM as requests that are noticed between two steps, never as an exception in the middle of one."""
 
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Final, Self
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SECONDS_BETWEEN_CHECKS: Final = 0.1
 
 
 class StopRequested(SystemExit):
@@ -19,11 +17,16 @@ class StopRequested(SystemExit):
 
 
 class Interruption:
-    """Counts the requests to stop. It holds no lock, because a signal may come while the lock is held."""
+    """Counts, from entry to exit, how often the end was asked for."""
 
     def __init__(self) -> None:
-        self._requests = 0
+        self.requests = 0
         self._handlers_before: dict[signal.Signals, Any] = {}
+
+    def check(self) -> None:
+        """Raise StopRequested if the end was asked for."""
+        if self.requests:
+            raise StopRequested
 
     def __enter__(self) -> Self:
         """Count signals from now on."""
@@ -37,30 +40,8 @@ class Interruption:
         for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 
-    @property
-    def requested(self) -> bool:
-        """Whether the end was asked for."""
-        return self._requests > 0
-
-    @property
-    def insistent(self) -> bool:
-        """Whether it was asked for twice: nothing is waited for any more."""
-        return self._requests > 1
-
-    def check(self) -> None:
-        """Raise StopRequested if the end was asked for."""
-        if self.requested:
-            raise StopRequested
-
-    def pause(self, seconds: float = _SECONDS_BETWEEN_CHECKS) -> None:
-        """Wait; raise StopRequested as soon as the end is asked for."""
-        deadline = time.monotonic() + seconds
-        while not self.requested and (left := deadline - time.monotonic()) > 0:
-            time.sleep(min(left, _SECONDS_BETWEEN_CHECKS))
-        self.check()
-
     def _count(self, _number: int, _frame: FrameType | None) -> None:
-        self._requests += 1
+        self.requests += 1
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from strandline.cli.up.postgres import POSTGRES
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -37,4 +39,4 @@ class Paths:
 
     def log(self, component: str) -> Path:
         """The log of one component; Postgres writes its own."""
-        return self.postgres / "server.log" if component == "postgres" else self.logs / f"{component}.log"
+        return self.postgres / "server.log" if component == POSTGRES else self.logs / f"{component}.log"

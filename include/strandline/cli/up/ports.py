@@ -1,54 +1,46 @@
-"""Ports on this machine: chosen once and kept, so that addresses stay the same."""
+"""Ports on this machine for the programs of one `up`."""
 
-import json
-import random
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Final
 
 from strandline.cli.up.loopback import HOST
-from strandline.cli.up.state_file import write_state
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 
-# Below the ports that systems give to outgoing connections, which could have taken a kept one meanwhile.
-_LOWEST: Final = 20_000
-_HIGHEST: Final = 29_999
-_AIRFLOW: Final = "airflow"
+# Below the ports that systems give to outgoing connections.
+_SIMULATOR: Final = range(20_000, 30_000)
+_TRIED_FOR_AIRFLOW: Final = 1_000
 
 
 @contextmanager
-def reserved_ports(file: Path, settings: Settings, names: Iterable[str]) -> Iterator[Mapping[str, int]]:
-    """Reserve a free port for each name and for `airflow`: the same as before, unless another program has taken it.
+def reserved_ports(settings: Settings, names: Iterable[str]) -> Iterator[Mapping[str, int]]:
+    """Reserve a free port for each name, and for `airflow`: always the lowest, so that they change rarely.
 
     During the block no other `up` on this machine chooses them, although programs begin to listen only later.
     """
-    before = _read(file)
     with ExitStack() as reservations:
-        chosen = {name: _first_free(reservations, [before.get(name, 0)]) for name in names}
-        chosen[_AIRFLOW] = _airflow_port(reservations, settings, before.get(_AIRFLOW, 0))
-        write_state(file, before | chosen)
-        yield chosen
+        airflow = _airflow_port(reservations, settings)
+        yield {"airflow": airflow, **{name: _first_free(reservations, _SIMULATOR) for name in names}}
 
 
-def _airflow_port(reservations: ExitStack, settings: Settings, before: int) -> int:
+def _airflow_port(reservations: ExitStack, settings: Settings) -> int:
     """The port that the settings name, or an error; without one, the default as long as it is free."""
     wanted = settings.airflow_port
     if "airflow_port" not in settings.given:
-        return _first_free(reservations, [wanted, before])
+        return _first_free(reservations, range(wanted, wanted + _TRIED_FOR_AIRFLOW))
     if not _reserve(reservations, wanted):
         problem = f"port {wanted}, which STRANDLINE_AIRFLOW_PORT names, is in use"
         raise StrandlineError(problem, "end what listens there, or remove the setting: a free port is chosen then")
     return wanted
 
 
-def _first_free(reservations: ExitStack, preferred: Iterable[int]) -> int:
-    for port in [*preferred, *random.sample(range(_LOWEST, _HIGHEST + 1), k=100)]:
-        if port and _reserve(reservations, port):
+def _first_free(reservations: ExitStack, ports: range) -> int:
+    for port in ports:
+        if _reserve(reservations, port):
             return port
-    raise StrandlineError("a hundred ports were tried and all are in use", "end what listens on them")
+    raise StrandlineError(f"all ports from {ports[0]} to {ports[-1]} are in use", "end what listens on them")
 
 
 def _reserve(reservations: ExitStack, port: int) -> bool:
@@ -69,10 +61,3 @@ def _reserve(reservations: ExitStack, port: int) -> bool:
             return False
     reservations.enter_context(reservation)
     return True
-
-
-def _read(file: Path) -> dict[str, int]:
-    try:
-        return dict(json.loads(file.read_text()))
-    except FileNotFoundError:
-        return {}

@@ -1,56 +1,47 @@
-"""The embedded Postgres of `strandline up`: started again when it dies."""
+"""The embedded Postgres: no child of `up`, because it does not end with the process that starts it."""
 
-import time
-from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from strandline.cli.up.interruption import signals_deferred
-from strandline.model.errors import StrandlineError
 from strandline.store.postgres.server import EmbeddedPostgres
 
 POSTGRES: Final = "postgres"
+UNKNOWN_EXIT: Final = 256
+"""More than any exit status: only its parent learns how a process ended."""
 
 
-class SupervisedPostgres:
-    """A server that does not end with the process that starts it, and is therefore no child of `up`."""
+class PostgresProcess:
+    """The running server, with what is asked of a child process."""
 
-    def __init__(self, server: EmbeddedPostgres, report: Callable[[str], None]) -> None:
-        self.name = POSTGRES
-        self.restarts = 0
-        self.pid: int | None = None
+    def __init__(self, server: EmbeddedPostgres) -> None:
         self._server = server
-        self._started_at = 0.0
-        self._report = report
-
-    @property
-    def uptime(self) -> float:
-        """For how many seconds it has run."""
-        return time.monotonic() - self._started_at
-
-    def is_healthy(self, _pid: int, _uptime: float) -> bool:
-        """Whether it accepts connections."""
-        return self._server.running
-
-    def start(self) -> None:
-        """Start it."""
         with signals_deferred():
-            self._server.start()
-        self.pid, self._started_at = self._server.pid, time.monotonic()
+            server.start()
+        self.pid = server.pid or 0
 
-    def poll(self) -> None:
-        """Notice its death, and start it again."""
-        if self._server.pid is not None:
-            return
-        self.pid = None
-        try:
-            self.start()
-        except StrandlineError as error:
-            self._report(f"postgres died and does not start: {error}")
-            return
-        self.restarts += 1
-        self._report(f"postgres died; restarted, pid {self.pid}; see {self._server.log}")
+    def poll(self) -> int | None:
+        """Whether it has ended."""
+        return None if self._server.pid == self.pid else UNKNOWN_EXIT
 
-    def stop(self) -> None:
+    def terminate(self) -> None:
         """Stop it."""
         with signals_deferred():
             self._server.stop()
+
+
+class Postgres:
+    """The program whose process it is."""
+
+    name = POSTGRES
+
+    def __init__(self, directory: Path) -> None:
+        self._server = EmbeddedPostgres(directory)
+
+    def is_healthy(self, _uptime: float) -> bool:
+        """Whether it accepts connections."""
+        return self._server.running
+
+    def launch(self, _home: Path, _log: Path) -> PostgresProcess:
+        """Start it; it writes its own log."""
+        return PostgresProcess(self._server)

@@ -1,7 +1,7 @@
 """What the person sees: messages, and below them, on a terminal, a table that is kept up to date."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from strandline.cli.up.monitor import State, Status
+from strandline.cli.up.supervised import State, Supervised
 
 _STYLES: Final = {State.HEALTHY: "green", State.DOWN: "red", State.SILENT: "red", State.STARTING: "yellow"}
 
@@ -30,21 +30,21 @@ class Screen:
             print(line, flush=True)
 
     @contextmanager
-    def table(self, statuses: Callable[[], Mapping[str, Status]]) -> Iterator[None]:
+    def table(self, running: Callable[[], Sequence[Supervised]]) -> Iterator[None]:
         """Show a table below the messages during the block; without a terminal there are only messages."""
         if not self._console.is_terminal:
             yield
             return
-        with Live(get_renderable=lambda: _table(statuses()), console=self._console, refresh_per_second=2):
+        with Live(get_renderable=lambda: _table(running()), console=self._console, refresh_per_second=2):
             yield
 
 
-def _table(statuses: Mapping[str, Status]) -> RenderableType:
-    if not statuses:
+def _table(running: Sequence[Supervised]) -> RenderableType:
+    if not running:
         return ""
     table = Table("component", "state", "since", "restarts", "pid", box=None, pad_edge=False)
-    for status in statuses.values():
-        since = time.strftime("%H:%M:%S", time.localtime(status.since))
-        state = Text(status.state, style=_STYLES.get(status.state, "dim"))
-        table.add_row(status.name, state, since, str(status.restarts), str(status.pid or ""))
+    for one in running:
+        since = time.strftime("%H:%M:%S", time.localtime(one.since))
+        state = Text(one.state, style=_STYLES[one.state])
+        table.add_row(one.name, state, since, str(one.restarts), str(one.pid or ""))
     return table

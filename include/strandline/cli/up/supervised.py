@@ -1,16 +1,21 @@
-"""One program as a child process that is started again when it dies."""
+"""A program that is started again when it dies, and known to be healthy or not."""
 
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
 
-from strandline.cli.up.log_file import open_log, rotate_if_large
+from strandline.cli.up.log_file import rotate_if_large
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.processes import find_processes, marks, send
+from strandline.cli.up.postgres import UNKNOWN_EXIT, Postgres, PostgresProcess
+from strandline.cli.up.processes import find_processes, send
 from strandline.cli.up.program import Program
+from strandline.model.errors import StrandlineError
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 _SECONDS_TO_COUNT_AS_STARTED: Final = 10.0
 """A program that dies earlier is started again after 1, 2, 3, … s, one that dies later at once."""
@@ -19,17 +24,28 @@ _LONGEST_DELAY: Final = 30.0
 _SECONDS_FOR_ORPHANS: Final = 5.0
 
 
-class SupervisedProgram:
-    """Lives in a session of its own, so that the terminal's Ctrl-C does not reach it."""
+class State(StrEnum):
+    """From its start to healthy, and back."""
 
-    def __init__(self, program: Program, paths: Paths, report: Callable[[str], None]) -> None:
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    SILENT = "not answering"
+    DOWN = "down"
+
+
+class Supervised:
+    """`since` is when its state changed, in seconds since 1970."""
+
+    def __init__(self, program: Program | Postgres, paths: Paths, report: Callable[[str], None]) -> None:
         self.name = program.name
-        self.wanted = False
+        self.log = paths.log(program.name)
+        self.state = State.DOWN
+        self.since = time.time()
         self.restarts = 0
         self._program = program
-        self._paths = paths
+        self._home = paths.home
         self._report = report
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Popen[bytes] | PostgresProcess | None = None
         self._started_at = 0.0
         self._early_deaths = 0
         self._start_not_before = 0.0
@@ -40,79 +56,81 @@ class SupervisedProgram:
     def pid(self) -> int | None:
         """Its process, while it lives."""
         process = self._process
-        return None if process is None or process.returncode is not None else process.pid
+        return None if process is None else process.pid
 
-    def is_healthy(self, pid: int, uptime: float) -> bool:
-        """Whether it does its work."""
-        return self._program.is_healthy(pid, uptime)
-
-    @property
-    def uptime(self) -> float:
-        """For how many seconds its process has run."""
-        return time.monotonic() - self._started_at
+    def check(self) -> None:
+        """Find out whether it does its work. That may take long: it may die and come back meanwhile."""
+        process = self._process
+        healthy = process is not None and self._program.is_healthy(time.monotonic() - self._started_at)
+        if process is None or process is not self._process:
+            return
+        if healthy and self.state is not State.HEALTHY:
+            self._enter(State.HEALTHY)
+            if self.restarts:
+                self._report(f"{self.name} is healthy again")
+        elif not healthy and self.state is State.HEALTHY:
+            self._enter(State.SILENT)
 
     def poll(self) -> None:
-        """Notice its death; once nothing of its last life is left, start it."""
+        """Notice its death; start it as soon as nothing of its last life is left."""
         with suppress(OSError):  # the disk is full
-            rotate_if_large(self._paths.log(self.name))
-        if self._process is not None and self._process.poll() is None:
-            return
+            rotate_if_large(self.log)
         if self._process is not None:
-            self._note_death(_describe_exit(self._process.returncode))
-        if self.wanted and time.monotonic() >= self._start_not_before and not self._has_orphans():
-            try:
-                self._start()
-            except OSError as error:  # no memory, no file handles, a full disk
-                self._started_at = time.monotonic()
-                self._note_death(f"could not be started ({error.strerror})")
+            if (exit_code := self._process.poll()) is None:
+                return
+            self._note_death(_describe_exit(exit_code))
+        if time.monotonic() >= self._start_not_before and not self._has_orphans():
+            self._start()
 
     def terminate(self) -> None:
         """Ask the program itself to end, so that it can let its children finish."""
-        self.wanted = False
         if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.terminate()
 
     def has_ended(self) -> bool:
         """Whether its process is gone."""
         return self._process is None or self._process.poll() is not None
 
     def _start(self) -> None:
-        with open_log(self._paths.log(self.name)) as log:
-            self._process = subprocess.Popen(  # noqa: S603 - a list without a shell, all of it ours
-                self._program.command,
-                env={**self._program.full_environment(), **marks(self._paths.home, self.name)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
         self._started_at = time.monotonic()
+        try:
+            self._process = self._program.launch(self._home, self.log)
+        except (OSError, StrandlineError) as error:  # no memory, no file handles, a full disk
+            if isinstance(error, StrandlineError) and not self._death:
+                raise  # a person watches the first start
+            self._note_death(f"could not be started ({error})")
+            self._report(f"{self.name} {self._death}; it is tried again")
+            return
+        self._enter(State.STARTING)
         if self._death:
             self.restarts += 1
-            see = f"see {self._paths.log(self.name)}"
-            self._report(f"{self.name} {self._death}; restarted, pid {self._process.pid}; {see}")
+            self._report(f"{self.name} {self._death}; restarted, pid {self._process.pid}; see {self.log}")
             self._death = ""
 
     def _note_death(self, description: str) -> None:
-        self._process = None
-        self._death = description
-        early = self.uptime < _SECONDS_TO_COUNT_AS_STARTED
+        now = time.monotonic()
+        early = now - self._started_at < _SECONDS_TO_COUNT_AS_STARTED
         self._early_deaths = self._early_deaths + 1 if early else 0
-        self._start_not_before = time.monotonic() + min(self._early_deaths, _LONGEST_DELAY)
-        self._kill_orphans_at = time.monotonic() + _SECONDS_FOR_ORPHANS
-        send(find_processes(self._paths.home, [self.name]), signal.SIGTERM)
+        self._start_not_before = now + min(self._early_deaths, _LONGEST_DELAY)
+        self._kill_orphans_at = now + _SECONDS_FOR_ORPHANS
+        self._process, self._death = None, description
+        self._enter(State.DOWN)
+        send(find_processes(self._home, [self.name]), signal.SIGTERM)
 
     def _has_orphans(self) -> bool:
         """A scheduler that is killed leaves its workers, and they their tasks; nothing else would ever end them."""
-        if not self._death:
-            return False
-        orphans = find_processes(self._paths.home, [self.name])
+        orphans = find_processes(self._home, [self.name]) if self._death else []
         if orphans and time.monotonic() >= self._kill_orphans_at:
             send(orphans, signal.SIGKILL)
         return bool(orphans)
 
+    def _enter(self, state: State) -> None:
+        self.state, self.since = state, time.time()
+
 
 def _describe_exit(code: int) -> str:
+    if code == UNKNOWN_EXIT:
+        return "died"
     if code >= 0:
         return f"ended by itself (exit status {code})"
     with suppress(ValueError):

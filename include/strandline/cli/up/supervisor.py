@@ -1,16 +1,18 @@
-"""All programs of one home: started, restarted when they die, and ended in order."""
+"""Everything of one home that runs: started, started again when it dies, checked, and ended in order."""
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from strandline.cli.up.background import BackgroundLoop
+from psutil import Process  # type: ignore[import-untyped]
+
 from strandline.cli.up.paths import Paths
-from strandline.cli.up.postgres import SupervisedPostgres
+from strandline.cli.up.postgres import Postgres
 from strandline.cli.up.processes import end, find_processes, kill_after
 from strandline.cli.up.program import Program
-from strandline.cli.up.supervised import SupervisedProgram
+from strandline.cli.up.supervised import Supervised
 
-_SECONDS_BETWEEN_POLLS: Final = 0.1
+_SECONDS_BETWEEN_CHECKS: Final = 0.3
 _SECONDS_TO_END: Final = 60.0
 """Airflow's processes take a second to end, and many on a busy machine; who does not want to wait asks twice."""
 
@@ -21,56 +23,65 @@ Timeout = Callable[[float], Callable[[], float]]
 
 
 class Supervisor:
-    """Runs groups of programs; a group ends before the groups that stand before it.
+    """Whoever uses it calls `poll` several times a second.
 
-    Postgres is restarted too; it is started before and stopped after the programs, by whoever made it.
+    Health is checked in a thread: a check that hangs must not keep anything from being restarted, or from ending.
     """
 
-    def __init__(
-        self,
-        paths: Paths,
-        groups: Sequence[Sequence[Program]],
-        report: Callable[[str], None],
-        postgres: SupervisedPostgres | None = None,
-    ) -> None:
+    def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:
         self._paths = paths
-        self._postgres = postgres
-        self._groups = [[SupervisedProgram(program, paths, report) for program in group] for group in groups]
-        self.programs = {program.name: program for group in self._groups for program in group}
-        self._loop = BackgroundLoop("supervisor", self._poll, _SECONDS_BETWEEN_POLLS)
+        self._report = report
+        self._groups: list[Sequence[Supervised]] = []
+        self._ending = threading.Event()
+        self._failure: Exception | None = None
+        self._checks = threading.Thread(target=self._check_health, name="strandline-up-health", daemon=True)
 
     @property
-    def failure(self) -> Exception | None:
-        """The error that ended the supervision, if one did."""
-        return self._loop.failure
+    def running(self) -> Sequence[Supervised]:
+        """All that was started, in that order."""
+        return [one for group in self._groups for one in group]
 
-    def start(self) -> None:
-        """Begin to supervise; nothing runs before `start_program`."""
-        self._loop.start()
+    def start(self, *programs: Program | Postgres) -> None:
+        """Start a group, which ends before the groups that were started earlier."""
+        self._report(f"starting {', '.join(program.name for program in programs)}")
+        group = [Supervised(program, self._paths, self._report) for program in programs]
+        self._groups.append(group)
+        for one in group:
+            one.poll()
+        if self._checks.ident is None:
+            self._checks.start()
 
-    def start_program(self, name: str) -> None:
-        """Start one program; it is started again whenever it dies."""
-        self.programs[name].wanted = True
+    def poll(self) -> None:
+        """Start again what has died; raise an error of the checks."""
+        if self._failure is not None:
+            raise self._failure
+        for one in self.running:
+            one.poll()
 
     def end(self, timeout: Timeout) -> set[str]:
-        """End all programs and all that they have started; describe the processes that had to be killed."""
-        self._loop.stop()
+        """End everything, with all that it has started; describe the processes that had to be killed."""
+        self._ending.set()
         killed: set[str] = set()
-        for group in reversed(self._groups):
-            killed |= self._end_group(group, timeout(_SECONDS_TO_END))
-        return killed | end(lambda: find_processes(self._paths.home), timeout(_SECONDS_FOR_LEFTOVERS))
+        while self._groups:
+            killed |= self._end_group(self._groups.pop(), timeout)
+        return killed
 
-    def _end_group(self, group: Sequence[SupervisedProgram], timeout: Callable[[], float]) -> set[str]:
-        for program in group:
-            program.terminate()
-        return kill_after(
-            timeout,
-            lambda: find_processes(self._paths.home, [program.name for program in group]),
-            lambda: all(program.has_ended() for program in group),
-        )
+    def _end_group(self, group: Sequence[Supervised], timeout: Timeout) -> set[str]:
+        names = [one.name for one in group]
+        self._report(f"ending {', '.join(names)}")
+        for one in group:
+            one.terminate()
 
-    def _poll(self) -> None:
-        if self._postgres is not None:
-            self._postgres.poll()
-        for program in self.programs.values():
-            program.poll()
+        def find() -> list[Process]:
+            return find_processes(self._paths.home, names)
+
+        killed = kill_after(timeout(_SECONDS_TO_END), find, lambda: all(one.has_ended() for one in group))
+        return killed | end(find, timeout(_SECONDS_FOR_LEFTOVERS))
+
+    def _check_health(self) -> None:
+        try:
+            while not self._ending.wait(_SECONDS_BETWEEN_CHECKS):
+                for one in self.running:
+                    one.check()
+        except Exception as error:  # noqa: BLE001 - the next poll raises it
+            self._failure = error

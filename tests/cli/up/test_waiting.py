@@ -4,7 +4,7 @@ import psycopg2
 import pytest
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 
-from strandline.cli.demo.waiting import retry_while_away
+from strandline.cli.up.waiting import retry_while_away
 
 
 @pytest.mark.parametrize(
