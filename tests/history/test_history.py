@@ -28,7 +28,7 @@ from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.world import World
 from tests.conftest import Database
 from tests.store.rows import insert
-from tests.venues.hyperliquid.server import until
+from tests.venues.hyperliquid.scripted_socket import until
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""Requests stay within what is allowed; retries wait longer and longer, up to a point."""
+"""Requests stay within the rate limit; pauses between retries grow up to a maximum."""
 
 import asyncio
 from itertools import islice
@@ -16,9 +16,7 @@ from strandline.venues.rate_limiter import RateLimiter
     st.floats(0.5, 50),
     st.lists(st.tuples(st.floats(0, 10), st.floats(0.1, 15)), min_size=1, max_size=30),
 )
-def test_no_stretch_of_time_has_more_than_its_share(
-    burst: int, per_second: float, requests: list[tuple[float, float]]
-) -> None:
+def test_no_interval_exceeds_the_rate(burst: int, per_second: float, requests: list[tuple[float, float]]) -> None:
     """Each request asks for an amount after a wait; the loop's time is the test's."""
     now = 0.0
     served: list[tuple[float, float]] = []
@@ -55,7 +53,7 @@ def test_no_stretch_of_time_has_more_than_its_share(
             assert spent <= largest + per_second * (served[last][0] - served[first][0]) + 1e-6
 
 
-def test_pauses_grow_to_the_longest_and_never_fall_under_the_first() -> None:
+def test_pauses_grow_up_to_the_longest() -> None:
     for _ in range(20):
         found = list(islice(pauses(1, 60), 12))
         assert all(1 <= pause <= 60 for pause in found)
@@ -64,7 +62,7 @@ def test_pauses_grow_to_the_longest_and_never_fall_under_the_first() -> None:
     assert list(islice(pauses(1, 60), 9)) != list(islice(pauses(1, 60), 9))
 
 
-def test_an_api_key_raises_the_rate_where_the_venue_says_so() -> None:
+def test_an_api_key_raises_the_rate_if_the_venue_declares_it() -> None:
     slow, fast = RateLimit(1, 1), RateLimit(1, 2)
     assert FeedLimits(slow, rate_with_api_key=fast).rate_for("key") == fast
     assert FeedLimits(slow, rate_with_api_key=fast).rate_for(None) == slow

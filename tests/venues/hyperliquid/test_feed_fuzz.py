@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.venues.hyperliquid.wire import OtherFrame, Pong, SubscriptionReply, Trades, read_frame
-from tests.venues.hyperliquid.server import PONG, acknowledged, trades
+from tests.venues.hyperliquid.scripted_socket import PONG, acknowledged, trades
 
 GOOD = [json.dumps(message).encode() for message in (trades(1), trades(1, 2, 3), PONG, acknowledged({"method": "x"}))]
 JSON = st.recursive(
@@ -72,6 +72,6 @@ def test_every_trade_is_parsed_or_rejected(special: dict[str, object], good: int
         assert "NaN" in json.dumps(frame) or "Infinity" in json.dumps(frame)
 
 
-def test_endless_nesting() -> None:
+def test_deep_nesting() -> None:
     for frame in (b"[" * 100_000, b'{"channel":"trades","data":' + b"[" * 100_000, b'{"channel":' * 50_000):
         check(frame)

@@ -1,4 +1,4 @@
-"""What the factory finds here, real and on paper."""
+"""The factory makes this venue's executors and observers, real and on paper."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ from tests.venues.hyperliquid.simulated_hyperliquid import SimulatedHyperliquid,
 
 
 @pytest.mark.parametrize("paper", [False, True])
-def test_it_makes_executors_and_observers_again_and_again(simulated: SimulatedHyperliquid, paper: bool) -> None:
+def test_executors_and_observers_can_be_made_repeatedly(simulated: SimulatedHyperliquid, paper: bool) -> None:
     access = replace(simulated.config(key=simulated.wallet().key.hex()), paper=paper, opening_cash=Money(10_000))
     factory = ExecutorFactory({HYPERLIQUID_PERPS: access})
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The venue's candles: those that are over, and no others."""
+"""History: closed candles, and no others."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,23 +18,23 @@ MINUTE = timedelta(minutes=1)
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def play(tell: Callable[[World, HyperliquidHistory, datetime], Awaitable[None]], *rules: Rule) -> None:
-    """Half a minute into a minute."""
+def run(scenario: Callable[[World, HyperliquidHistory, datetime], Awaitable[None]], *rules: Rule) -> None:
+    """Run a scenario half a minute into a minute."""
 
     async def inside() -> None:
         world = World(SteppedClock(START + 30_000), seed=3, rules=rules)
         at = await world.start()
         try:
             now = datetime.fromtimestamp(world.clock.now() / 1000, UTC)
-            await tell(world, HyperliquidHistory(at.hyperliquid), now)
+            await scenario(world, HyperliquidHistory(at.hyperliquid), now)
         finally:
             await world.stop()
 
     asyncio.run(inside())
 
 
-def test_it_gives_the_newest_five_thousand_that_are_over() -> None:
-    async def tell(world: World, history: HyperliquidHistory, now: datetime) -> None:
+def test_it_returns_the_newest_five_thousand_closed_candles() -> None:
+    async def scenario(world: World, history: HyperliquidHistory, now: datetime) -> None:
         found = await history.candles("BTC", Timeframe.M1, LONG_AGO, now)
         # The forming one is among the five thousand that the venue has.
         first, last = START - 4999 * 60_000, START - 60_000
@@ -45,37 +45,37 @@ def test_it_gives_the_newest_five_thousand_that_are_over() -> None:
             assert candle[1:] == (*(float(value) for value in one[2:7]), one.trades)
         assert max(expected) == last
 
-    play(tell)
+    run(scenario)
 
 
 @pytest.mark.parametrize(("seconds", "over"), [(-1, 1), (0, 1), (1, 1), (2, 2), (59, 2)])
-def test_a_candle_is_over_a_moment_after_its_end(seconds: int, over: int) -> None:
-    """The venue would tell of the forming one too, and its clock is another."""
+def test_a_candle_is_closed_a_moment_after_its_end(seconds: int, over: int) -> None:
+    """The venue lists the forming candle too, and its clock may differ."""
 
-    async def tell(_: World, history: HyperliquidHistory, now: datetime) -> None:
+    async def scenario(_: World, history: HyperliquidHistory, now: datetime) -> None:
         minute = Timeframe.M1.start_of(now)
         as_of = minute + timedelta(seconds=seconds)
         found = await history.candles("BTC", Timeframe.M1, minute - 2 * MINUTE, as_of)
         assert [candle.ts for candle in found] == [minute - 2 * MINUTE, minute - MINUTE][:over]
 
-    play(tell)
+    run(scenario)
 
 
-def test_what_is_not_there_is_not_asked_for() -> None:
-    async def tell(world: World, history: HyperliquidHistory, now: datetime) -> None:
+def test_candles_that_do_not_exist_are_not_requested() -> None:
+    async def scenario(world: World, history: HyperliquidHistory, now: datetime) -> None:
         world.faults.add(Rule(route="*", kind=FaultKind.STATUS, value=500, times=None))
         assert await history.candles("BTC", Timeframe.M1, Timeframe.M1.start_of(now), now) == []
         with pytest.raises(FeedError, match="500"):
             await history.candles("BTC", Timeframe.M1, now - 2 * MINUTE, now)
 
-    play(tell)
+    run(scenario)
 
 
 @pytest.mark.parametrize("kind", [FaultKind.REFUSE, FaultKind.DROP_ANSWER, FaultKind.MALFORMED, FaultKind.STATUS])
-def test_a_venue_that_fails_is_an_error(kind: FaultKind) -> None:
-    async def tell(_: World, history: HyperliquidHistory, now: datetime) -> None:
+def test_a_failing_venue_is_an_error(kind: FaultKind) -> None:
+    async def scenario(_: World, history: HyperliquidHistory, now: datetime) -> None:
         with pytest.raises(FeedError, match="Hyperliquid"):
             await history.candles("BTC", Timeframe.M1, LONG_AGO, now)
         assert len(await history.candles("BTC", Timeframe.M1, now - timedelta(hours=1), now)) > 50
 
-    play(tell, Rule(route="hyperliquid/info/candleSnapshot", kind=kind, value=429))
+    run(scenario, Rule(route="hyperliquid/info/candleSnapshot", kind=kind, value=429))

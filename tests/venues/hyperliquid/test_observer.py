@@ -1,4 +1,4 @@
-"""Prices and cash, by public address."""
+"""The observer reads prices and cash events by public address."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -33,7 +33,7 @@ def test_quote(simulated: SimulatedHyperliquid) -> None:
         assert quote.observed_at == simulated.now()
 
 
-def test_half_a_book_is_no_quote(simulated: SimulatedHyperliquid) -> None:
+def test_an_empty_side_of_the_book_is_no_quote(simulated: SimulatedHyperliquid) -> None:
     simulated.answers["l2Book"] = lambda _: {
         "coin": "SOL",
         "time": 1,
@@ -43,14 +43,14 @@ def test_half_a_book_is_no_quote(simulated: SimulatedHyperliquid) -> None:
         observer.quote("SOL")
 
 
-def test_a_venue_that_does_not_answer_has_no_marks(simulated: SimulatedHyperliquid) -> None:
-    """Which is not the same as having no price for anything."""
+def test_a_venue_that_does_not_respond_raises(simulated: SimulatedHyperliquid) -> None:
+    """An error, not an empty list of marks."""
     simulated.inject(FaultKind.STATUS, "hyperliquid/*", times=None, value=502)
     with simulated.observer() as observer, pytest.raises(HyperliquidError):
         observer.marks(["ETH"])
 
 
-def test_the_opening_is_all_the_cash(simulated: SimulatedHyperliquid) -> None:
+def test_the_opening_is_the_account_cash(simulated: SimulatedHyperliquid) -> None:
     key = simulated.wallet("1234.567891")
     simulated.deposit(key.address, "0.000001")
     with simulated.observer() as observer:
@@ -60,7 +60,7 @@ def test_the_opening_is_all_the_cash(simulated: SimulatedHyperliquid) -> None:
         assert observer.opening(simulated.wallet(None).address) == ()
 
 
-def test_an_account_that_holds_something_cannot_be_opened(simulated: SimulatedHyperliquid) -> None:
+def test_an_account_with_positions_cannot_be_opened(simulated: SimulatedHyperliquid) -> None:
     key = simulated.wallet()
     with simulated.executor(key) as executor, simulated.observer() as observer:
         held = executor.execute(simulated.signed_order(executor, simulated.buy())).filled
@@ -72,7 +72,7 @@ def test_an_account_that_holds_something_cannot_be_opened(simulated: SimulatedHy
 
 @pytest.mark.slow
 def test_events_explain_the_balance(simulated: SimulatedHyperliquid) -> None:
-    """Opening, fills and what moved since then add up to the cash that the venue has written down."""
+    """Opening, fills and cash events add up to the venue's cash."""
     key = simulated.wallet()
     with simulated.executor(key) as executor, simulated.observer() as observer:
         (opening,) = observer.opening(key.address)
@@ -94,7 +94,7 @@ def test_events_explain_the_balance(simulated: SimulatedHyperliquid) -> None:
     assert all(event.amount.decimal == event.usd.decimal for event in events)
 
 
-def test_events_begin_when_they_are_wanted(simulated: SimulatedHyperliquid) -> None:
+def test_events_begin_at_the_requested_time(simulated: SimulatedHyperliquid) -> None:
     key = simulated.wallet()
     simulated.advance(1)
     simulated.deposit(key.address, "1")
@@ -140,7 +140,7 @@ ME, OTHER = "0x" + "aB" * 20, "0x" + "cd" * 20
         ({"type": "vaultDistribution", "usdc": "5.0", "vault": OTHER}, "5"),
     ],
 )
-def test_what_moves_cash(simulated: SimulatedHyperliquid, delta: dict[str, Any], usdc: str) -> None:
+def test_entries_that_move_cash(simulated: SimulatedHyperliquid, delta: dict[str, Any], usdc: str) -> None:
     (event,) = moved(simulated, ME, delta)
     assert (event.amount, event.usd) == (Amount(usdc), Money(usdc))
     assert event.cause is (CashCause.DEPOSIT if Decimal(usdc) > 0 else CashCause.WITHDRAWAL)
@@ -157,7 +157,7 @@ def test_what_moves_cash(simulated: SimulatedHyperliquid, delta: dict[str, Any],
         (ME, "", OTHER, "", "PURR:0xc1", None),
     ],
 )
-def test_sending(
+def test_send_entries(
     simulated: SimulatedHyperliquid, user: str, source: str, destination: str, target: str, token: str, usdc: str | None
 ) -> None:
     delta = {
@@ -176,7 +176,7 @@ def test_sending(
         {"type": "vaultWithdraw", "user": OTHER, "vault": ME, "netWithdrawnUsd": "4.5"},
     ],
 )
-def test_what_moves_none(simulated: SimulatedHyperliquid, delta: dict[str, Any]) -> None:
+def test_entries_that_move_no_cash(simulated: SimulatedHyperliquid, delta: dict[str, Any]) -> None:
     assert moved(simulated, ME, delta) == []
 
 

@@ -1,4 +1,4 @@
-"""Limit prices are always ones that the venue takes, and never worse than the budget."""
+"""Limit prices are valid at the venue, and never worse than the budget."""
 
 from decimal import Decimal
 
@@ -38,8 +38,8 @@ def test_a_limit_is_valid_and_within_the_budget(reference: Price, bps: int, side
 
 
 @given(references, budgets, sides, decimals)
-def test_a_limit_gives_away_less_than_one_tick(reference: Price, bps: int, side: Side, sz_decimals: int) -> None:
-    """No price between it and the budget is one that the venue takes."""
+def test_a_limit_is_within_one_tick_of_the_budget(reference: Price, bps: int, side: Side, sz_decimals: int) -> None:
+    """There is no valid price between it and the budget."""
     limit, budget = limit_price(reference, bps, side, sz_decimals), budget_of(reference, bps, side)
     if limit is not None:
         step = Decimal(1).scaleb(max(-(6 - sz_decimals), min(0, budget.adjusted() - 4)))
@@ -47,7 +47,7 @@ def test_a_limit_gives_away_less_than_one_tick(reference: Price, bps: int, side:
 
 
 @given(references, decimals)
-def test_a_price_that_is_valid_stays(reference: Price, sz_decimals: int) -> None:
+def test_a_valid_price_is_unchanged(reference: Price, sz_decimals: int) -> None:
     valid = limit_price(reference, 0, Side.BUY, sz_decimals)
     if valid is not None:
         assert limit_price(valid, 0, Side.BUY, sz_decimals) == valid == limit_price(valid, 0, Side.SELL, sz_decimals)

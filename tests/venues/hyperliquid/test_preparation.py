@@ -1,4 +1,4 @@
-"""What may be traded here and now, how much of it, and at which price."""
+"""Plans of orders: whether, how much, and at which price to trade."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,7 +28,7 @@ LEVERAGE = "hyperliquid/exchange/updateLeverage"
 
 
 def change(simulated: SimulatedHyperliquid, kind: str, alter: Callable[[Any], None]) -> None:
-    """Let the venue answer otherwise."""
+    """Replace a handler of `/info`."""
     truth = simulated.answers[kind]
 
     def answer(query: dict[str, Any]) -> Any:
@@ -58,7 +58,7 @@ def skipped(executor: HyperliquidExecutor, intent: ExecutionIntent, position: Po
     return no.value.reason
 
 
-def test_an_entry(simulated: SimulatedHyperliquid) -> None:
+def test_the_plan_of_an_entry(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         intent = simulated.buy(dollars="1000")
         plan = executor.prepare(intent, position_row(), 3)
@@ -127,21 +127,21 @@ def test_exits_set_no_leverage(simulated: SimulatedHyperliquid) -> None:
 
 
 @pytest.mark.parametrize(("funding", "leverage"), [("0.0001", 5), ("0.00126", 2), ("-0.00126", 2)])
-def test_dear_funding_caps_leverage(simulated: SimulatedHyperliquid, funding: str, leverage: int) -> None:
+def test_expensive_funding_caps_leverage(simulated: SimulatedHyperliquid, funding: str, leverage: int) -> None:
     change(simulated, "metaAndAssetCtxs", context_row(1, funding=funding))
     limits = msgspec.structs.replace(LIMITS, leverage=5.0)
     with simulated.executor(simulated.wallet(), limits=limits) as executor:
         assert executor.prepare(simulated.buy(), position_row(), 1).details["leverage"] == str(leverage)
 
 
-def test_leverage_is_a_whole_number_that_the_venue_allows(simulated: SimulatedHyperliquid) -> None:
+def test_leverage_is_a_valid_whole_number(simulated: SimulatedHyperliquid) -> None:
     for wanted, coin, expected in ((50.0, "SOL", "20"), (3.9, "SOL", "3"), (0.5, "SOL", "1")):
         limits = msgspec.structs.replace(LIMITS, leverage=wanted)
         with simulated.executor(simulated.wallet(), limits=limits) as executor:
             assert executor.prepare(simulated.buy(coin), position_row(coin=coin), 1).details["leverage"] == expected
 
 
-def test_an_entry_without_leverage_set_is_not_made(simulated: SimulatedHyperliquid) -> None:
+def test_an_entry_is_skipped_if_leverage_cannot_be_set(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         simulated.inject(FaultKind.DROP_REQUEST, LEVERAGE)
         with pytest.raises(HyperliquidError):
@@ -149,7 +149,7 @@ def test_an_entry_without_leverage_set_is_not_made(simulated: SimulatedHyperliqu
         assert executor.prepare(simulated.buy(), position_row(), 1).details["leverage"] == "1"
 
 
-def test_an_isolated_position_keeps_entries_out(simulated: SimulatedHyperliquid) -> None:
+def test_an_isolated_position_blocks_entries(simulated: SimulatedHyperliquid) -> None:
     key = simulated.wallet()
     with simulated.executor(key) as executor:
         assert bought(simulated, executor)
@@ -169,7 +169,7 @@ def test_an_isolated_position_keeps_entries_out(simulated: SimulatedHyperliquid)
         ("unknown_instrument", "metaAndAssetCtxs", listed(1, name="XYZ")),
     ],
 )
-def test_what_keeps_everybody_from_trading(
+def test_conditions_that_block_every_order(
     simulated: SimulatedHyperliquid, reason: str, kind: str, alter: Callable[[Any], None]
 ) -> None:
     with simulated.executor(simulated.wallet()) as executor:
@@ -180,7 +180,7 @@ def test_what_keeps_everybody_from_trading(
         assert skipped(executor, sell, position_row(held)) == reason
 
 
-def test_expired(simulated: SimulatedHyperliquid) -> None:
+def test_an_expired_intent(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         intent = simulated.buy()
         simulated.advance(300)
@@ -197,7 +197,7 @@ def test_expired(simulated: SimulatedHyperliquid) -> None:
         ("price_drift", context_row(1, midPx="2500.0")),
     ],
 )
-def test_what_keeps_entries_out_lets_exits_go(
+def test_conditions_that_block_entries_do_not_block_exits(
     simulated: SimulatedHyperliquid, reason: str, alter: Callable[[Any], None]
 ) -> None:
     with simulated.executor(simulated.wallet()) as executor:
@@ -209,7 +209,7 @@ def test_what_keeps_entries_out_lets_exits_go(
 
 
 def test_an_exit_follows_the_price_down(simulated: SimulatedHyperliquid) -> None:
-    """Its budget counts from the price of now: one that counts from the decision's would never be filled."""
+    """Its budget is relative to the current price: relative to the decision's it would never be filled."""
     with simulated.executor(simulated.wallet()) as executor:
         held = bought(simulated, executor)
         plan = executor.prepare(
@@ -218,7 +218,7 @@ def test_an_exit_follows_the_price_down(simulated: SimulatedHyperliquid) -> None
     assert simulated.price().scaled(Ratio("0.995")) <= plan.limit_price < simulated.price()
 
 
-def test_without_a_mid_the_mark_counts(simulated: SimulatedHyperliquid) -> None:
+def test_the_mark_replaces_a_missing_mid(simulated: SimulatedHyperliquid) -> None:
     change(simulated, "metaAndAssetCtxs", context_row(1, midPx=None))
     with simulated.executor(simulated.wallet()) as executor:
         assert (
@@ -227,13 +227,13 @@ def test_without_a_mid_the_mark_counts(simulated: SimulatedHyperliquid) -> None:
         )
 
 
-def test_too_little(simulated: SimulatedHyperliquid) -> None:
+def test_a_buy_below_the_minimum(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         assert skipped(executor, simulated.buy(dollars="9.99")) == "min_notional"
         assert skipped(executor, simulated.buy("BTC", dollars="10")) == "min_notional"  # whole lots of it cost less
 
 
-def test_too_little_to_sell(simulated: SimulatedHyperliquid) -> None:
+def test_a_sell_below_the_minimum(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         bought(simulated, executor)
         dust = Quantity("0.003")
@@ -242,14 +242,14 @@ def test_too_little_to_sell(simulated: SimulatedHyperliquid) -> None:
         assert skipped(executor, simulated.sell(less_than_a_lot), position_row(less_than_a_lot)) == "dust"
 
 
-def test_no_price_that_the_venue_takes(simulated: SimulatedHyperliquid) -> None:
+def test_no_valid_price(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         intent = simulated.buy(decision_price=Price("0.000001"))
         change(simulated, "metaAndAssetCtxs", context_row(1, midPx="0.000001"))
         assert skipped(executor, intent) == "rounding"
 
 
-def test_money_that_is_not_there(simulated: SimulatedHyperliquid) -> None:
+def test_insufficient_margin(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet("500")) as executor:
         assert skipped(executor, simulated.buy(dollars="501")) == "insufficient_balance"
         assert bought(simulated, executor, "400")
@@ -278,7 +278,7 @@ def test_an_exit_sells_what_the_row_holds_and_the_venue_has(simulated: Simulated
         assert skipped(executor, simulated.sell(held), position_row(held)) == "nothing_to_sell"
 
 
-def test_a_venue_that_cannot_be_asked(simulated: SimulatedHyperliquid) -> None:
+def test_an_unreachable_venue(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet()) as executor:
         intent = simulated.buy()
         simulated.inject(FaultKind.STATUS, "hyperliquid/info/*", times=2, value=502)

@@ -1,4 +1,4 @@
-"""Whatever a server says: a question is answered sensibly or raises one error, and an order's fate is never guessed."""
+"""Any response of a server: requests return valid data or raise one error, and an order's outcome is never guessed."""
 
 import threading
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ from tests.venues.hyperliquid.simulated_hyperliquid import SimulatedHyperliquid
 AT_ONCE = Timeouts(request=2, order=2, attempts=1, fill_polls=1, pause=0)
 
 
-class Parrot(ThreadingHTTPServer):
-    """Says the same to everybody."""
+class FixedServer(ThreadingHTTPServer):
+    """Responds to every request with the same bytes."""
 
     status, body, requests = 200, b"", 0
 
@@ -34,7 +34,7 @@ class Parrot(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
-    server: Parrot
+    server: FixedServer
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -46,12 +46,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(self.server.body)
 
     def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")
-def parrot() -> Iterator[Parrot]:
-    with Parrot() as server:
+def fixed_server() -> Iterator[FixedServer]:
+    with FixedServer() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
@@ -72,9 +72,9 @@ def asking(url: str) -> Iterator[Rest]:
 @pytest.mark.parametrize(
     "body", [b"", b"null", b'"no"', b"{}", b"[]", b"7", b'{"code":1}', b"<html>", b"[" * 9000, b"\xff", b'{"time":"1"}']
 )
-def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> None:
-    parrot.status, parrot.body = status, body
-    with asking(parrot.url) as rest:
+def test_an_invalid_response_is_one_error(fixed_server: FixedServer, status: int, body: bytes) -> None:
+    fixed_server.status, fixed_server.body = status, body
+    with asking(fixed_server.url) as rest:
         with pytest.raises(HyperliquidError):
             rest.request(Status, type="exchangeStatus")
         with pytest.raises(HyperliquidError):
@@ -82,14 +82,14 @@ def test_no_answer_is_one_error(parrot: Parrot, status: int, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("status", [200, 307, 308, 429, 503])
-def test_bytes_are_sent_once(parrot: Parrot, status: int) -> None:
-    parrot.status, parrot.body, parrot.requests = status, b"", 0
-    with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
+def test_orders_are_sent_once(fixed_server: FixedServer, status: int) -> None:
+    fixed_server.status, fixed_server.body, fixed_server.requests = status, b"", 0
+    with asking(fixed_server.url) as rest, pytest.raises(HyperliquidError):
         rest.send(b"{}")
-    assert parrot.requests == 1
+    assert fixed_server.requests == 1
 
 
-def test_nobody_there() -> None:
+def test_an_unreachable_server() -> None:
     with asking("http://127.0.0.1:1") as rest:
         with pytest.raises(HyperliquidError):
             rest.request(Status, type="exchangeStatus")
@@ -98,11 +98,11 @@ def test_nobody_there() -> None:
 
 
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "1e5", "", " 1", "--1"])
-def test_numbers_that_are_none(parrot: Parrot, price: str) -> None:
+def test_invalid_numbers(fixed_server: FixedServer, price: str) -> None:
     asset = {"name": "ETH", "szDecimals": 4, "maxLeverage": 25}
     context = {"markPx": price, "funding": "0.0", "midPx": "1.0"}
-    parrot.status, parrot.body = 200, msgspec.json.encode([{"universe": [asset]}, [context]])
-    with asking(parrot.url) as rest, pytest.raises(HyperliquidError):
+    fixed_server.status, fixed_server.body = 200, msgspec.json.encode([{"universe": [asset]}, [context]])
+    with asking(fixed_server.url) as rest, pytest.raises(HyperliquidError):
         rest.request(Market, type="metaAndAssetCtxs")
 
 
@@ -145,12 +145,12 @@ replies = st.one_of(
 
 @given(st.sampled_from([200, 200, 200, 302, 404, 429, 500]), replies | st.binary(max_size=40))
 @settings(max_examples=150)
-def test_rubbish_decides_nothing(
-    shared: SimulatedHyperliquid, order: SignedOrder, parrot: Parrot, status: int, body: bytes
+def test_invalid_responses_decide_nothing(
+    shared: SimulatedHyperliquid, order: SignedOrder, fixed_server: FixedServer, status: int, body: bytes
 ) -> None:
-    """The server says this to every question, so that nothing it says about the order can be true."""
-    parrot.status, parrot.body = status, body
-    executor = HyperliquidExecutor(shared.config(key="11" * 32, url=parrot.url), AT_ONCE)
+    """The server responds to every request with these bytes, so that none can be true of the order."""
+    fixed_server.status, fixed_server.body = status, body
+    executor = HyperliquidExecutor(shared.config(key="11" * 32, url=fixed_server.url), AT_ONCE)
     try:
         result = executor.execute(order)
         assert result.status is OrderStatus.UNKNOWN or (status == 200 and _error_of_the_order(body) is not None)
@@ -160,7 +160,7 @@ def test_rubbish_decides_nothing(
 
 
 def _error_of_the_order(body: bytes) -> str | None:
-    """Only a refusal of the one order is an answer that needs nothing else to be believed."""
+    """Whether the response refuses the one order, which is certain by itself."""
     try:
         (state,) = msgspec.json.decode(body)["response"]["data"]["statuses"]
         text = state["error"]

@@ -1,4 +1,4 @@
-"""What is signed is what the venue reads, and whose signature it is."""
+"""The venue reads what was signed, and recovers the signer."""
 
 from decimal import Decimal
 from typing import Any
@@ -39,7 +39,7 @@ def signer_of(request: dict[str, Any], *, mainnet: bool) -> str:
 
 
 @given(plans(), st.integers(0, 500), nonces, st.none() | nonces, st.booleans())
-def test_the_venue_reads_our_signature_from_the_bytes(
+def test_the_venue_recovers_our_signature(
     plan: ExecutionPlan, asset: int, nonce: int, expires: int | None, mainnet: bool
 ) -> None:
     signer = Signer(ALICE, mainnet)
@@ -53,7 +53,7 @@ def test_the_venue_reads_our_signature_from_the_bytes(
 
 
 @given(plans(), st.integers(0, 500))
-def test_an_order_says_what_was_planned(plan: ExecutionPlan, asset: int) -> None:
+def test_an_order_equals_its_plan(plan: ExecutionPlan, asset: int) -> None:
     (wire,) = order_action(plan, asset)["orders"]
     assert list(wire) == ["a", "b", "p", "s", "r", "t", "c"]
     assert (wire["a"], wire["b"], wire["r"]) == (asset, plan.side is Side.BUY, plan.side is Side.SELL)
@@ -64,6 +64,6 @@ def test_an_order_says_what_was_planned(plan: ExecutionPlan, asset: int) -> None
 
 
 @given(st.decimals(0, 100_000, places=6))
-def test_numbers_are_spelled_as_the_venue_spells_them(number: Decimal) -> None:
-    """Another spelling of the same number has another hash."""
+def test_numbers_are_formatted_as_the_venue_does(number: Decimal) -> None:
+    """Another format of the same number has another hash."""
     assert str(Quantity(number)) == float_to_wire(float(number))

@@ -1,4 +1,4 @@
-"""Whatever fails on the way: the reported result of an order is what the venue did, and it did it once."""
+"""Whatever fails: the reported result of an order is what the venue did, and it did it once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ SHORT = {"request": 0.1, "order": 0.1, "attempts": 2, "fill_polls": 2}
 
 
 def resolved(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor, order: SignedOrder) -> ExecutionResult:
-    """Recover the order, waiting until it has expired if need be."""
+    """Recover the order, after its expiry if needed."""
     reasons = []
     for _ in range(12):
         found = executor.recover(order)
@@ -64,7 +64,7 @@ def executor(simulated: SimulatedHyperliquid) -> Iterator[HyperliquidExecutor]:
         yield opened
 
 
-def test_there_and_back(simulated: SimulatedHyperliquid) -> None:
+def test_a_buy_and_a_sell(simulated: SimulatedHyperliquid) -> None:
     key = simulated.wallet()
     with simulated.executor(key) as executor:
         buy = simulated.signed_order(executor, simulated.buy())
@@ -104,7 +104,7 @@ def test_signing_is_pure(simulated: SimulatedHyperliquid, executor: HyperliquidE
         (FaultKind.ANSWER_TWICE, 0),
     ],
 )
-def test_it_acted_and_the_answer_was_lost(
+def test_an_order_that_acted_without_a_response(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor, kind: FaultKind, value: float
 ) -> None:
     order = simulated.signed_order(executor, simulated.buy())
@@ -118,7 +118,7 @@ def test_it_acted_and_the_answer_was_lost(
     ("kind", "value"),
     [(FaultKind.DROP_REQUEST, 0), (FaultKind.REFUSE, 0), (FaultKind.STATUS, 502), (FaultKind.STATUS, 429)],
 )
-def test_it_never_arrived_and_is_killed(
+def test_a_lost_order_is_invalidated(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor, kind: FaultKind, value: float
 ) -> None:
     order = simulated.signed_order(executor, simulated.buy())
@@ -128,7 +128,7 @@ def test_it_never_arrived_and_is_killed(
     agrees(simulated, order, result)
 
 
-def test_it_arrives_after_it_was_killed(simulated: SimulatedHyperliquid) -> None:
+def test_an_order_that_arrives_after_it_was_invalidated(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet(), simulated.timeouts(order=0.2)) as executor:
         order = simulated.signed_order(executor, simulated.buy())
         simulated.inject(FaultKind.DELAY, value=20_000)
@@ -139,7 +139,7 @@ def test_it_arrives_after_it_was_killed(simulated: SimulatedHyperliquid) -> None
         agrees(simulated, order, result)
 
 
-def test_it_arrives_while_nobody_can_be_asked(simulated: SimulatedHyperliquid) -> None:
+def test_an_order_that_arrives_while_the_venue_is_down(simulated: SimulatedHyperliquid) -> None:
     with simulated.executor(simulated.wallet(), simulated.timeouts(**SHORT)) as executor:
         order = simulated.signed_order(executor, simulated.buy())
         simulated.inject(FaultKind.DELAY, value=20_000)
@@ -153,7 +153,7 @@ def test_it_arrives_while_nobody_can_be_asked(simulated: SimulatedHyperliquid) -
         agrees(simulated, order, result)
 
 
-def test_it_was_never_sent(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_an_order_that_was_never_sent(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     order = simulated.signed_order(executor, simulated.buy())
     result = executor.recover(order)
     assert isinstance(result, ExecutionResult)
@@ -161,7 +161,7 @@ def test_it_was_never_sent(simulated: SimulatedHyperliquid, executor: Hyperliqui
     agrees(simulated, order, result)
 
 
-def test_its_nonce_is_used_by_a_kill_that_was_without_an_answer(
+def test_a_nonce_used_by_an_invalidation_without_a_response(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor
 ) -> None:
     """A used nonce alone proves nothing: the order may have used it a moment ago."""
@@ -176,7 +176,7 @@ def test_its_nonce_is_used_by_a_kill_that_was_without_an_answer(
     agrees(simulated, order, result)
 
 
-def test_a_part_of_it(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_a_partial_fill(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     order = simulated.signed_order(executor, simulated.buy())
     simulated.inject(FaultKind.PARTIAL_FILL, value=0.4)
     result = executor.execute(order)
@@ -194,7 +194,7 @@ def test_many_levels_of_the_book_are_many_fills(simulated: SimulatedHyperliquid)
         agrees(simulated, order, result)
 
 
-def test_nobody_sells_at_this_price(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_an_order_without_a_counterparty(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     order = simulated.signed_order(executor, simulated.buy(max_slippage_bps=0, decision_price=simulated.price()))
     result = executor.execute(order)
     assert result.status is OrderStatus.UNFILLED
@@ -213,8 +213,8 @@ def test_an_order_that_the_venue_refuses(simulated: SimulatedHyperliquid) -> Non
         agrees(simulated, second, result)
 
 
-def test_a_refused_request_may_still_be_taken_another_time(simulated: SimulatedHyperliquid) -> None:
-    """Nobody knows the account yet, so that the nonce is not used: the same bytes act once it is known."""
+def test_a_refused_request_may_be_accepted_later(simulated: SimulatedHyperliquid) -> None:
+    """While the account is unknown its nonce is not used: the same bytes act once it is known."""
     key = simulated.wallet()
     with simulated.executor(key) as funded:
         plan = funded.prepare(simulated.buy(), position_row(), 1)
@@ -231,7 +231,7 @@ def test_a_refused_request_may_still_be_taken_another_time(simulated: SimulatedH
         agrees(simulated, order, result)
 
 
-def test_too_late(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_an_expired_order(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     order = simulated.signed_order(executor, simulated.buy())
     simulated.advance(31)
     result = executor.execute(order)
@@ -240,7 +240,7 @@ def test_too_late(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor
 
 
 def test_an_order_that_the_venue_has_forgotten(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
-    """Its fills are listed longer than it is known itself."""
+    """Its fills are listed longer than the order itself."""
     order = simulated.signed_order(executor, simulated.buy())
     reported = executor.execute(order)
     simulated.answers["orderStatus"] = lambda _: {"status": "unknownOid"}
@@ -250,7 +250,7 @@ def test_an_order_that_the_venue_has_forgotten(simulated: SimulatedHyperliquid, 
     assert (found.status, found.fills) == (OrderStatus.FILLED, reported.fills)
 
 
-def test_fills_that_are_listed_late(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_fills_are_listed_late(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     truth = simulated.answers["userFillsByTime"]
     order = simulated.signed_order(executor, simulated.buy())
     until = simulated.clock.now() + 1_000
@@ -260,7 +260,7 @@ def test_fills_that_are_listed_late(simulated: SimulatedHyperliquid, executor: H
     agrees(simulated, order, result)
 
 
-def test_fills_that_are_not_listed(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+def test_fills_are_never_listed(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
     truth = simulated.answers["userFillsByTime"]
     order = simulated.signed_order(executor, simulated.buy())
     simulated.answers["userFillsByTime"] = lambda _: []
@@ -269,7 +269,7 @@ def test_fills_that_are_not_listed(simulated: SimulatedHyperliquid, executor: Hy
     agrees(simulated, order, resolved(simulated, executor, order))
 
 
-def test_a_clock_of_the_venue_that_is_wrong_kills_nothing(
+def test_a_wrong_venue_clock_invalidates_nothing(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor
 ) -> None:
     order = simulated.signed_order(executor, simulated.buy())
@@ -282,7 +282,7 @@ def test_a_clock_of_the_venue_that_is_wrong_kills_nothing(
     agrees(simulated, order, result)
 
 
-def test_a_venue_whose_clock_is_behind_still_takes_it(
+def test_a_venue_whose_clock_is_behind_accepts_an_order(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor
 ) -> None:
     order = simulated.signed_order(executor, simulated.buy())
@@ -296,8 +296,8 @@ def test_a_venue_whose_clock_is_behind_still_takes_it(
     agrees(simulated, order, result)
 
 
-def test_it_is_known_a_moment_later(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
-    """It used its nonce after it was looked for, and before that could be taken away."""
+def test_an_order_that_arrives_during_recovery(simulated: SimulatedHyperliquid, executor: HyperliquidExecutor) -> None:
+    """It arrives after it was looked up, and before its nonce is used up."""
     truth = simulated.answers["orderStatus"]
     answers = iter([lambda _: {"status": "unknownOid"}])
     simulated.answers["orderStatus"] = lambda query: next(answers, truth)(query)
@@ -320,8 +320,8 @@ def test_another_key_trades_for_the_account(simulated: SimulatedHyperliquid) -> 
         agrees(simulated, order, result)
 
 
-def test_several_at_once(simulated: SimulatedHyperliquid) -> None:
-    """Processes that do not know of each other send, kill and look, all for the same order."""
+def test_concurrent_recoveries(simulated: SimulatedHyperliquid) -> None:
+    """Concurrent processes send, invalidate and look up the same order."""
     key = simulated.wallet()
     with (
         simulated.executor(key) as one,
@@ -378,10 +378,10 @@ steps = st.sampled_from(["execute", "execute", "recover", "resend", "wait"])
 @pytest.mark.slow
 @given(st.lists(rules, max_size=4), st.lists(steps, min_size=1, max_size=4), st.booleans())
 @settings(max_examples=60)
-def test_nothing_twice_and_nothing_lost(
+def test_no_order_acts_twice_or_is_lost(
     shared: SimulatedHyperliquid, script: list[Rule], course: list[str], leave: bool
 ) -> None:
-    """However it is sent, killed, delayed and looked up: it acts once at most, and a reported result never changes."""
+    """In any order of steps it acts at most once, and a reported result never changes."""
     simulated, key = shared, shared.wallet()
     simulated.faults.clear()
     simulated.advance(1)
@@ -402,7 +402,7 @@ def test_nothing_twice_and_nothing_lost(
 def act(
     simulated: SimulatedHyperliquid, executor: HyperliquidExecutor, order: SignedOrder, step: str
 ) -> ExecutionResult | None:
-    """Do this step; return the result if it is final."""
+    """Execute this step; return the result if it is final."""
     if step == "wait":
         simulated.advance(12)
     elif step == "resend":
@@ -438,7 +438,7 @@ def test_an_order_that_is_still_open_is_not_unfilled(
     assert resolved(simulated, executor, order).fills == reported.fills
 
 
-def test_a_list_that_lacks_some_of_the_fills_is_not_taken_for_all(simulated: SimulatedHyperliquid) -> None:
+def test_an_incomplete_list_of_fills_is_not_accepted(simulated: SimulatedHyperliquid) -> None:
     truth = simulated.answers["userFillsByTime"]
     with simulated.executor(simulated.wallet("9000000")) as executor:
         order = simulated.signed_order(executor, simulated.buy(dollars="3000000", max_slippage_bps=900))

@@ -153,7 +153,7 @@ def test_an_order_has_the_same_fill_however_often_it_is_executed(venue: VenueKey
     assert len(fills) <= 1
 
 
-def test_an_order_that_was_never_executed_dies_with_its_deadline() -> None:
+def test_an_unexecuted_order_is_dead_after_its_deadline() -> None:
     market = ScriptedMarket()
     order = signed_order(executor(market), intent(market, Side.BUY))
     market.now = order.plan.deadline
@@ -173,7 +173,7 @@ def test_another_attempt_is_another_fill() -> None:
     assert len({fill.venue_fill_id for order in orders for fill in trader.execute(order).fills}) == 2
 
 
-def test_the_bytes_are_the_plan() -> None:
+def test_the_signed_bytes_contain_the_plan() -> None:
     market = ScriptedMarket()
     order = signed_order(executor(market), intent(market, Side.BUY))
     assert from_json(order.signed_bytes, ExecutionPlan) == order.plan
@@ -276,7 +276,7 @@ def test_the_account_is_the_configured_one() -> None:
 
 
 @given(venues, sides)
-def test_a_fill_is_known_by_its_order_in_every_process(venue: VenueKey, side: Side) -> None:
+def test_fill_ids_are_the_same_in_every_process(venue: VenueKey, side: Side) -> None:
     market = ScriptedMarket()
     order = signed_order(executor(market, venue), intent(market, side, "100", venue=venue), holding("100"))
     copy = from_json(canonical_bytes(order), SignedOrder)

@@ -1,4 +1,4 @@
-"""Jupiter composes the transaction; nothing is signed that does anything else than the swap."""
+"""A transaction from Jupiter is signed only if it does nothing but the swap."""
 
 import base64
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ SWAP = Instruction(JUPITER_PROGRAM, b"route", [AccountMeta(WALLET, is_signer=Tru
 def composed(
     instructions: Sequence[Instruction], payer: Pubkey = WALLET, kind: Callable[..., Any] | None = None
 ) -> str:
-    """Unsigned, in base 64."""
+    """Make an unsigned transaction, in base 64."""
     blockhash = Hash.from_bytes(b"h" * 32)
     message = (
         MessageV0.try_compile(payer, instructions, [], blockhash)
@@ -45,7 +45,7 @@ def composed(
     return base64.b64encode(bytes(VersionedTransaction.populate(message, room))).decode()
 
 
-def test_a_swap_of_ours_passes() -> None:
+def test_a_valid_swap_passes() -> None:
     assert priority_fee(checked(composed([LIMIT, PRICE, SWAP]), str(WALLET))) == 7_000
 
 
@@ -70,7 +70,7 @@ ANOTHER_SIGNS = Instruction(JUPITER_PROGRAM, b"route", [AccountMeta(OTHER, is_si
         ("", "cannot be read"),
     ],
 )
-def test_anything_else_is_not_signed(transaction: str, fault: str) -> None:
+def test_other_instructions_are_not_signed(transaction: str, fault: str) -> None:
     with pytest.raises(UnsafeTransactionError, match=fault):
         checked(transaction, str(WALLET))
 
@@ -84,7 +84,7 @@ def test_a_changed_plan_is_not_signed(simulated: SimulatedSolana) -> None:
             executor.sign(ExecutionPlan(**{**fields, "details": details}), None)
 
 
-def test_a_number_tells_equal_transactions_apart_and_costs_nothing() -> None:
+def test_a_number_makes_equal_transactions_unique_at_no_cost() -> None:
     message = checked(composed([LIMIT, PRICE, SWAP]), str(WALLET))
     unique = {bytes(made_unique(message, number)) for number in range(1000)}
     assert len(unique) == 1000
@@ -112,7 +112,7 @@ def test_a_swap_of_another_size_is_not_signed(
         prepare(simulated)
 
 
-def test_a_swap_that_brings_less_than_it_promised_is_not_signed(
+def test_a_swap_that_brings_less_than_quoted_is_not_signed(
     simulated: SimulatedSolana, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     honest = Jupiter.quote
@@ -146,6 +146,6 @@ def test_a_quote_for_another_swap_is_refused(simulated: SimulatedSolana, monkeyp
 
 
 def prepare(simulated: SimulatedSolana) -> ExecutionPlan:
-    """Of a buy for a hundred dollars, in a wallet that never did anything."""
+    """Prepare a buy for 100 dollars in a new wallet."""
     with simulated.executor(simulated.wallet(USDC=10**9)) as executor:
         return executor.prepare(simulated.buy(dollars="100"), position_row(), 1)

@@ -1,4 +1,4 @@
-"""One thing goes wrong: what is reported, and what comes of it."""
+"""Single faults: what is reported, and the order's final result."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +42,7 @@ TRANSACTION = "solana/rpc/getTransaction"
     ],
     ids=lambda rule: f"{rule.kind}-{rule.route.rpartition('/')[2]}",
 )
-def test_it_is_filled_once_all_the_same(simulated: SimulatedSolana, fault: Rule) -> None:
+def test_an_order_is_filled_once_despite_a_fault(simulated: SimulatedSolana, fault: Rule) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     with simulated.executor(key) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
@@ -54,8 +54,8 @@ def test_it_is_filled_once_all_the_same(simulated: SimulatedSolana, fault: Rule)
     agrees(result, entry, str(key.pubkey()), BONK)
 
 
-def test_what_is_not_seen_is_unknown_until_it_is_dead(simulated: SimulatedSolana) -> None:
-    """Lost on the way every time: unknown for as long as it may land, dead afterwards, and dead for good."""
+def test_a_lost_order_is_unknown_until_it_is_dead(simulated: SimulatedSolana) -> None:
+    """Lost every time: unknown as long as it may land, dead afterwards, finally."""
     key = simulated.wallet(USDC=ENOUGH)
     with simulated.executor(key) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
@@ -76,7 +76,7 @@ def test_what_is_not_seen_is_unknown_until_it_is_dead(simulated: SimulatedSolana
         assert not simulated.on_chain(order.signature)
 
 
-def test_recovery_sends_what_was_never_sent(simulated: SimulatedSolana) -> None:
+def test_recovery_sends_an_order_that_was_never_sent(simulated: SimulatedSolana) -> None:
     """Killed between writing the order down and sending it."""
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
@@ -106,7 +106,7 @@ def test_a_swap_that_fails_on_the_chain_costs_gas_and_nothing_else(simulated: Si
 
 
 def test_a_failure_counts_only_when_it_is_final(simulated: SimulatedSolana) -> None:
-    """Its block is given up late, and on the other fork the same transaction is a success."""
+    """Its block is replaced late, and on the other fork the same transaction succeeds."""
     with simulated.executor(simulated.wallet(USDC=ENOUGH), waits=5) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
         simulated.market.prices["BONK"] *= 2
@@ -126,7 +126,7 @@ def test_a_failure_counts_only_when_it_is_final(simulated: SimulatedSolana) -> N
 
 
 def test_a_node_that_is_behind_proves_nothing(simulated: SimulatedSolana) -> None:
-    """The order is filled; a node that has stopped, or forgets, does not make it dead."""
+    """The order is filled; a node that is behind, or has no history, does not make it dead."""
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
         assert executor.execute(order).status is OrderStatus.FILLED
@@ -180,7 +180,7 @@ def test_a_swap_that_is_only_processed_has_not_landed(simulated: SimulatedSolana
         assert found.status is OrderStatus.FILLED
 
 
-def test_jupiter_alone_does_not_say_when_an_order_is_dead(simulated: SimulatedSolana) -> None:
+def test_jupiters_height_alone_does_not_make_an_order_dead(simulated: SimulatedSolana) -> None:
     """It names a height that is long past, but the blockhash may still be used."""
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
@@ -196,8 +196,8 @@ def test_jupiter_alone_does_not_say_when_an_order_is_dead(simulated: SimulatedSo
         assert len(simulated.on_chain(order.signature)) == 1
 
 
-def test_two_at_once_do_each_other_no_harm(simulated: SimulatedSolana) -> None:
-    """A task that was thought dead and its successor see to the same order."""
+def test_two_concurrent_recoveries(simulated: SimulatedSolana) -> None:
+    """A frozen task and its successor handle the same order."""
     key = simulated.wallet(USDC=ENOUGH)
     with simulated.executor(key) as one, simulated.executor(key) as other, ThreadPoolExecutor() as threads:
         order = signed_order(one, simulated.buy(), position_row())
@@ -208,7 +208,7 @@ def test_two_at_once_do_each_other_no_harm(simulated: SimulatedSolana) -> None:
     assert len(simulated.on_chain(order.signature)) == 1
 
 
-def test_preparing_is_tried_again(simulated: SimulatedSolana) -> None:
+def test_preparation_is_retried(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         for route in ("jupiter/quote", "jupiter/swap", "jupiter/price", "rpc/getMultipleAccounts"):
             simulated.faults.add(Rule(route=f"solana/{route}", kind=FaultKind.STATUS, value=429))
@@ -217,7 +217,7 @@ def test_preparing_is_tried_again(simulated: SimulatedSolana) -> None:
             simulated.faults.clear()
 
 
-def test_trouble_while_preparing_is_no_skip(simulated: SimulatedSolana) -> None:
+def test_an_error_during_preparation_is_not_a_skip(simulated: SimulatedSolana) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     before = len(simulated.tape)
     with simulated.executor(key) as executor:
@@ -235,8 +235,8 @@ def test_trouble_while_preparing_is_no_skip(simulated: SimulatedSolana) -> None:
 
 
 @contextmanager
-def crooked_node(answer: bytes, status: int = 200) -> Iterator[str]:
-    """Answers everything with the same."""
+def fixed_node(answer: bytes, status: int = 200) -> Iterator[str]:
+    """Serve a node with the same response to every request."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -247,7 +247,7 @@ def crooked_node(answer: bytes, status: int = 200) -> Iterator[str]:
             self.wfile.write(answer)
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -275,11 +275,11 @@ def crooked_node(answer: bytes, status: int = 200) -> Iterator[str]:
         (b"", 200),
     ],
 )
-def test_whatever_a_node_says_the_order_is_not_lost(simulated: SimulatedSolana, answer: bytes, status: int) -> None:
+def test_an_order_is_not_lost_whatever_a_node_responds(simulated: SimulatedSolana, answer: bytes, status: int) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     with simulated.executor(key) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
-    with crooked_node(answer, status) as url, simulated.executor(key, rpc_url=url) as lost:
+    with fixed_node(answer, status) as url, simulated.executor(key, rpc_url=url) as lost:
         result = lost.execute(order)
         assert result.status is OrderStatus.UNKNOWN
         fate = lost.recover(order)

@@ -1,4 +1,4 @@
-"""Many things go wrong at random: nothing is traded twice, nothing is lost, and what is reported is what happened."""
+"""Random faults: no order is traded twice or lost, and the reported result is what happened."""
 
 import random
 from collections import Counter
@@ -42,7 +42,7 @@ WHILE_LANDING: Final = (
 
 
 def some_faults(chance: random.Random) -> list[Rule]:
-    """A few, none of which lasts for ever."""
+    """Draw a few faults, all of them limited."""
     rules = []
     for _ in range(chance.randrange(5)):
         landing = chance.random() < 0.3
@@ -56,7 +56,7 @@ def some_faults(chance: random.Random) -> list[Rule]:
 
 
 def resolved(simulated: SimulatedSolana, key: Keypair, order: SignedOrder, chance: random.Random) -> ExecutionResult:
-    """As the pipeline does it: execute, or die before; then recover, each time in another process."""
+    """Execute or skip that, as after a kill; then recover until the result is final, with new executors."""
     fate: object = None
     if chance.random() < 0.8:
         with simulated.executor(key) as executor:
@@ -71,7 +71,7 @@ def resolved(simulated: SimulatedSolana, key: Keypair, order: SignedOrder, chanc
 
 
 def planned(simulated: SimulatedSolana, executor: SolanaExecutor, chance: random.Random) -> SignedOrder | None:
-    """A buy or a sale, if it can be prepared with all that goes wrong."""
+    """Prepare a buy or a sell, if the faults allow it."""
     held = Quantity(1_000_000)
     buying = chance.random() < 0.5
     intent = simulated.buy() if buying else simulated.sell(BONK, held)
@@ -82,7 +82,7 @@ def planned(simulated: SimulatedSolana, executor: SolanaExecutor, chance: random
 
 
 @pytest.mark.slow
-def test_whatever_goes_wrong_nothing_is_twice_and_nothing_is_lost(simulated: SimulatedSolana) -> None:
+def test_no_order_is_traded_twice_or_lost(simulated: SimulatedSolana) -> None:
     seen: Counter[str] = Counter()
     for seed in range(RUNS):
         chance = random.Random(seed)
@@ -106,7 +106,7 @@ def test_whatever_goes_wrong_nothing_is_twice_and_nothing_is_lost(simulated: Sim
 
 
 def holds(simulated: SimulatedSolana, wallet: str, order: SignedOrder, result: ExecutionResult, begun: int) -> None:
-    """Assert that what was reported is what happened, also much later and when the bytes are sent again."""
+    """Assert that the result is what happened, also much later and when the bytes are sent again."""
     simulated.faults.clear()
     with simulated.executor(Keypair.from_seed(b"e" * 32), waits=0) as anybody:
         anybody.execute(order)

@@ -1,4 +1,4 @@
-"""Every reason not to trade; and nothing of it leaves a trace."""
+"""Every reason to skip an intent; a skip sends nothing."""
 
 from decimal import Decimal
 from typing import Any
@@ -19,7 +19,7 @@ HELD = Quantity(5_000_000)
 
 
 def skipped(simulated: SimulatedSolana, key: Keypair, intent: ExecutionIntent, position: Position | None = None) -> str:
-    """The reason."""
+    """Prepare the intent, and return the reason why it is skipped."""
     before = len(simulated.tape)
     with simulated.executor(key) as executor, pytest.raises(SkipExecution) as skip:
         executor.prepare(intent, position or position_row(), 1)
@@ -33,7 +33,7 @@ def test_an_expired_intent(simulated: SimulatedSolana) -> None:
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), intent) == "expired"
 
 
-def test_too_little_to_spend(simulated: SimulatedSolana) -> None:
+def test_a_buy_below_the_minimum(simulated: SimulatedSolana) -> None:
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy(dollars="0.99")) == "min_notional"
 
 
@@ -45,7 +45,7 @@ def test_not_enough_usdc(simulated: SimulatedSolana, usdc: int) -> None:
     )
 
 
-def test_entries_leave_the_gas_reserve_alone_and_exits_may_use_it(simulated: SimulatedSolana) -> None:
+def test_only_exits_may_use_the_gas_reserve(simulated: SimulatedSolana) -> None:
     key = simulated.wallet(sol=0.019, USDC=ENOUGH, BONK=10**12)
     assert skipped(simulated, key, simulated.buy()) == "gas_low"
     with simulated.executor(key) as executor:
@@ -58,18 +58,18 @@ def test_an_exit_without_any_gas(simulated: SimulatedSolana) -> None:
 
 
 @pytest.mark.parametrize("mint", [str(Keypair.from_seed(b"m" * 32).pubkey()), str(UNPRICED.mint), USDC])
-def test_what_cannot_be_traded(simulated: SimulatedSolana, mint: str) -> None:
+def test_tokens_that_cannot_be_traded(simulated: SimulatedSolana, mint: str) -> None:
     intent = simulated.buy()
     changed = {name: getattr(intent, name) for name in intent.__struct_fields__} | {"token_contract": mint}
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), ExecutionIntent(**changed)) == "not_tradable"
 
 
-def test_nothing_arrives_at_such_a_price(simulated: SimulatedSolana) -> None:
+def test_a_price_at_which_nothing_arrives(simulated: SimulatedSolana) -> None:
     simulated.market.prices["SOL"] = Decimal(10) ** 12
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy(SOL, "1")) == "no_route"
 
 
-def test_the_price_has_run_away(simulated: SimulatedSolana) -> None:
+def test_price_drift(simulated: SimulatedSolana) -> None:
     key = simulated.wallet(USDC=ENOUGH, BONK=10**12)
     intent, exit_ = simulated.buy(), simulated.sell(BONK, HELD)
     simulated.market.prices["BONK"] *= Decimal("1.01")
@@ -84,7 +84,7 @@ def test_a_transfer_fee_counts_as_drift(simulated: SimulatedSolana) -> None:
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy(str(FEE_TOKEN.mint))) == "price_drift"
 
 
-def test_the_market_is_too_thin(simulated: SimulatedSolana) -> None:
+def test_price_impact(simulated: SimulatedSolana) -> None:
     key = simulated.wallet(USDC=50_000_000_000, BONK=10**15)
     cheap = simulated.price(BONK).scaled(Ratio("1.1"))
     assert skipped(simulated, key, simulated.buy(dollars="50000", decision_price=cheap)) == "price_impact"
@@ -121,6 +121,6 @@ def test_the_simulation_fails(simulated: SimulatedSolana, monkeypatch: pytest.Mo
     assert skipped(simulated, simulated.wallet(USDC=ENOUGH), simulated.buy()) == "simulation_failed"
 
 
-def test_a_better_price_is_not_refused(simulated: SimulatedSolana) -> None:
+def test_a_better_price_is_accepted(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         executor.prepare(simulated.buy(decision_price=Price(1)), position_row(), 1)

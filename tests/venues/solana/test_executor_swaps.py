@@ -1,4 +1,4 @@
-"""Swaps that go well: what is reported is what happened."""
+"""Swaps without faults: the reported result is what happened."""
 
 import json
 import subprocess
@@ -25,7 +25,7 @@ ENOUGH = 1_000_000_000
 
 
 def bought(executor: SolanaExecutor, simulated: SimulatedSolana, mint: str) -> ExecutionResult:
-    """For a hundred dollars; some tokens take a toll."""
+    """Buy for 100 dollars; some tokens have a transfer fee."""
     result = executor.execute(
         signed_order(executor, simulated.buy(mint, "100.123456", max_slippage_bps=500), position_row(mint))
     )
@@ -34,7 +34,7 @@ def bought(executor: SolanaExecutor, simulated: SimulatedSolana, mint: str) -> E
 
 
 @pytest.mark.parametrize("mint", [BONK, SOL, PYUSD, str(FEE_TOKEN.mint)])
-def test_a_token_is_bought_and_sold_again(simulated: SimulatedSolana, mint: str) -> None:
+def test_a_token_is_bought_and_sold(simulated: SimulatedSolana, mint: str) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     wallet = str(key.pubkey())
     with simulated.executor(key) as executor:
@@ -71,7 +71,7 @@ def test_an_exit_sells_what_the_row_holds_now(simulated: SimulatedSolana) -> Non
         assert plan.quantity == held
 
 
-def test_a_wallet_with_less_than_the_ledger_says_sells_what_is_there(simulated: SimulatedSolana) -> None:
+def test_a_wallet_with_less_than_the_ledger_sells_what_it_has(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         held = bought(executor, simulated, BONK).filled
         missing = held + Quantity(1000)
@@ -79,7 +79,7 @@ def test_a_wallet_with_less_than_the_ledger_says_sells_what_is_there(simulated: 
         assert plan.quantity == held
 
 
-def test_the_plan_says_the_worst_case(simulated: SimulatedSolana) -> None:
+def test_the_plan_has_the_worst_case(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH, BONK=10**12)) as executor:
         buy = executor.prepare(simulated.buy(BONK, "250"), position_row(), 1)
         assert (buy.kind, buy.reduce_only) == (OrderKind.SWAP, False)
@@ -99,7 +99,7 @@ def test_the_plan_says_the_worst_case(simulated: SimulatedSolana) -> None:
         assert 0 < result.slippage_bps < 50
 
 
-def test_an_order_lives_no_longer_than_its_intent(simulated: SimulatedSolana) -> None:
+def test_an_order_expires_with_its_intent(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         long = executor.prepare(simulated.buy(), position_row(), 1)
         intent = simulated.buy()
@@ -112,7 +112,7 @@ def test_an_order_lives_no_longer_than_its_intent(simulated: SimulatedSolana) ->
         assert not simulated.on_chain(executor.sign(short, None).signature)
 
 
-def test_a_plan_that_was_written_down_signs_to_the_same_bytes(simulated: SimulatedSolana) -> None:
+def test_a_stored_plan_signs_to_the_same_bytes(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         plan = executor.prepare(simulated.buy(), position_row(), 1)
         again = from_json(canonical_bytes(plan), ExecutionPlan)
@@ -126,8 +126,8 @@ def test_a_plan_that_was_written_down_signs_to_the_same_bytes(simulated: Simulat
             executor.sign(plan, 7)
 
 
-def test_equal_intents_of_one_moment_are_two_transactions(simulated: SimulatedSolana) -> None:
-    """Prepared in the same block, at the same price, from the same blockhash; and both of them land."""
+def test_equal_intents_at_one_instant_are_two_transactions(simulated: SimulatedSolana) -> None:
+    """Both are prepared in the same block, at the same price and blockhash, and both land."""
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         intents = [simulated.buy() for _ in range(4)]
         orders = [signed_order(executor, intent, position_row()) for intent in intents]
@@ -139,7 +139,7 @@ def test_equal_intents_of_one_moment_are_two_transactions(simulated: SimulatedSo
             assert executor.execute(order).status is OrderStatus.FILLED
 
 
-def test_urgency_bids_more(simulated: SimulatedSolana) -> None:
+def test_urgent_orders_pay_a_higher_priority_fee(simulated: SimulatedSolana) -> None:
     with simulated.executor(simulated.wallet(USDC=ENOUGH)) as executor:
         results = [
             executor.execute(signed_order(executor, simulated.buy(urgency=urgency), position_row()))
@@ -149,7 +149,7 @@ def test_urgency_bids_more(simulated: SimulatedSolana) -> None:
         assert high < normal  # gas went out
 
 
-def test_what_was_filled_is_recovered_alike(simulated: SimulatedSolana) -> None:
+def test_recovery_returns_the_same_result(simulated: SimulatedSolana) -> None:
     key = simulated.wallet(USDC=ENOUGH)
     with simulated.executor(key) as executor:
         order = signed_order(executor, simulated.buy(), position_row())
@@ -160,7 +160,7 @@ def test_what_was_filled_is_recovered_alike(simulated: SimulatedSolana) -> None:
     assert (again.status, again.fills, again.cash_events) == (reported.status, reported.fills, reported.cash_events)
 
 
-def test_the_key_may_be_written_either_way(simulated: SimulatedSolana) -> None:
+def test_both_key_formats_are_accepted(simulated: SimulatedSolana) -> None:
     key = simulated.wallet()
     address = str(key.pubkey())
     for secret in (str(key), json.dumps(list(bytes(key)))):
@@ -183,7 +183,7 @@ def test_a_key_of_another_wallet_is_refused(simulated: SimulatedSolana) -> None:
         SolanaExecutor(simulated.config(key=str(simulated.wallet()), address=str(simulated.wallet().pubkey())))
 
 
-def test_mainnet_is_traded_on_only_where_it_is_meant(simulated: SimulatedSolana) -> None:
+def test_a_node_of_another_cluster_is_refused(simulated: SimulatedSolana) -> None:
     with (
         simulated.executor(simulated.wallet(USDC=ENOUGH), mainnet=True) as executor,
         pytest.raises(StrandlineError, match="node"),
@@ -191,12 +191,12 @@ def test_mainnet_is_traded_on_only_where_it_is_meant(simulated: SimulatedSolana)
         executor.prepare(simulated.buy(), position_row(), 1)
 
 
-def test_a_node_must_be_named(simulated: SimulatedSolana) -> None:
+def test_a_node_url_is_required(simulated: SimulatedSolana) -> None:
     with pytest.raises(StrandlineError, match="STRANDLINE_SOLANA_RPC_URL"):
         SolanaExecutor(simulated.config(key=str(simulated.wallet()), rpc_url=None))
 
 
-def test_whoever_only_parses_a_dag_loads_no_chain() -> None:
+def test_parsing_a_dag_does_not_import_solders() -> None:
     code = (
         "import sys; import strandline.venues.solana; from strandline.venues.factory import ExecutorFactory; "
         "ExecutorFactory.venues(); assert not {'solders', 'solana', 'aiohttp'} & sys.modules.keys()"
@@ -204,8 +204,8 @@ def test_whoever_only_parses_a_dag_loads_no_chain() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_the_package_offers_both_again_and_again(simulated: SimulatedSolana) -> None:
-    """A module of the same name would take a function's place when it is first imported."""
+def test_executor_and_observer_can_be_made_repeatedly(simulated: SimulatedSolana) -> None:
+    """A submodule of the same name would replace a function when it is first imported."""
     access = simulated.config(key=str(simulated.wallet()))
     for _ in range(2):
         for made in (SOLANA.executor(access), SOLANA.observer(access)):

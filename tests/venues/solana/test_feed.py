@@ -1,4 +1,4 @@
-"""Jupiter's prices as ticks, against the simulated Jupiter, and whatever bytes it may answer."""
+"""Jupiter's prices as ticks, from the simulated Jupiter and from any bytes."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from strandline.venues.solana.prices import WRAPPED_SOL, read_prices
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.world import World
-from tests.venues.hyperliquid.server import Heard, until
+from tests.venues.hyperliquid.scripted_socket import RecordingSink, until
 
 START = 1_790_000_000_000
 NOW = datetime.fromtimestamp(START / 1000, UTC)
@@ -33,15 +33,15 @@ def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 0.05)
 
 
-def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: Rule) -> None:
+def run(scenario: Callable[[World, JupiterFeed, RecordingSink], Awaitable[None]], *rules: Rule) -> None:
     async def inside() -> None:
         world = World(SteppedClock(START), seed=3, rules=rules, limited=False, real_time=False)
         at = await world.start()
-        heard = Heard()
-        feed = JupiterFeed(at.jupiter, heard, lambda: NOW, limits=UNLIMITED)
+        sink = RecordingSink()
+        feed = JupiterFeed(at.jupiter, sink, lambda: NOW, limits=UNLIMITED)
         run = asyncio.create_task(feed.run())
         try:
-            await tell(world, feed, heard)
+            await scenario(world, feed, sink)
         finally:
             run.cancel()
             await asyncio.wait([run])
@@ -51,10 +51,10 @@ def play(tell: Callable[[World, JupiterFeed, Heard], Awaitable[None]], *rules: R
 
 
 def test_prices_become_ticks_without_size_or_side() -> None:
-    async def tell(world: World, feed: JupiterFeed, heard: Heard) -> None:
+    async def scenario(world: World, feed: JupiterFeed, sink: RecordingSink) -> None:
         feed.subscribe({WRAPPED_SOL: 7, BONK: 8, "So11111111111111111111111111111111111111113": 9})
-        await until(lambda: len(heard.rows) >= 4)
-        by_number = {row[1]: row for row in heard.rows}
+        await until(lambda: len(sink.rows) >= 4)
+        by_number = {row[1]: row for row in sink.rows}
         assert set(by_number) == {7, 8}
         ts, _, trade_id, price, *rest = by_number[7]
         assert (ts, rest) == (NOW, [None, None, b"p", b"r"])
@@ -63,47 +63,47 @@ def test_prices_become_ticks_without_size_or_side() -> None:
         assert feed.status.connected
         assert feed.received_through == NOW
 
-    play(tell)
+    run(scenario)
 
 
-def test_a_token_that_is_added_is_polled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_added_token_is_polled_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 3600.0)
 
-    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+    async def scenario(_: World, feed: JupiterFeed, sink: RecordingSink) -> None:
         feed.subscribe({WRAPPED_SOL: 7})
-        await until(lambda: len(heard.rows) == 1)
+        await until(lambda: len(sink.rows) == 1)
         feed.subscribe({BONK: 8})
-        await until(lambda: len(heard.rows) == 2)
-        assert heard.rows[1][1] == 8
+        await until(lambda: len(sink.rows) == 2)
+        assert sink.rows[1][1] == 8
 
-    play(tell)
+    run(scenario)
 
 
-def test_refusals_and_nonsense_are_survived() -> None:
-    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+def test_polling_continues_after_refusals_and_malformed_responses() -> None:
+    async def scenario(_: World, feed: JupiterFeed, sink: RecordingSink) -> None:
         feed.subscribe({WRAPPED_SOL: 7})
-        await until(lambda: len(heard.rows) == 1)
-        assert [refused.venue for refused in heard.refused] == [SOLANA_ONCHAIN]
+        await until(lambda: len(sink.rows) == 1)
+        assert [refused.venue for refused in sink.refused] == [SOLANA_ONCHAIN]
         assert feed.status.reconnects >= 2
 
     faults = [FaultKind.STATUS, FaultKind.DROP_ANSWER, FaultKind.REFUSE, FaultKind.MALFORMED]
-    play(tell, *(Rule(route="solana/jupiter/price", kind=kind, value=429) for kind in faults))
+    run(scenario, *(Rule(route="solana/jupiter/price", kind=kind, value=429) for kind in faults))
 
 
-def test_many_tokens_are_asked_for_fifty_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_polled_fifty_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "_SECONDS_PER_POLL", 3600.0)
 
-    async def tell(_: World, feed: JupiterFeed, heard: Heard) -> None:
+    async def scenario(_: World, feed: JupiterFeed, sink: RecordingSink) -> None:
         unknown = {f"{number:032}": number for number in range(120)}
         feed.subscribe({**unknown, BONK: 500})
-        await until(lambda: len(heard.rows) == 1)
+        await until(lambda: len(sink.rows) == 1)
         assert feed.status.messages == 3
 
-    play(tell)
+    run(scenario)
 
 
-def test_listings_are_what_was_asked_for_and_nothing_that_is_called_like_it() -> None:
-    async def tell(_: World, feed: JupiterFeed, __: Heard) -> None:
+def test_listings_have_the_requested_mints_only() -> None:
+    async def scenario(_: World, feed: JupiterFeed, __: RecordingSink) -> None:
         found = await feed.listings({BONK, WIF, "no such mint"})
         assert {(one.token_contract, one.symbol, str(one.lot)) for one in found} == {
             (BONK, "BONK", "0.00001"),
@@ -119,13 +119,13 @@ def test_listings_are_what_was_asked_for_and_nothing_that_is_called_like_it() ->
         Rule(route="solana/jupiter/tokens", kind=FaultKind.STATUS, after=2, value=502),
         Rule(route="solana/jupiter/tokens", kind=FaultKind.MALFORMED, after=2),
     ]
-    play(tell, *rules)
+    run(scenario, *rules)
 
 
 @given(
     st.binary(max_size=100) | st.recursive(st.none() | st.floats() | st.text(), lambda x: st.dictionaries(st.text(), x))
 )
-def test_any_answer_is_read_or_told_apart(answer: object) -> None:
+def test_any_response_is_parsed_or_quarantined(answer: object) -> None:
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
     prices = read_prices(body)
     assert all(math.isfinite(price.usd) for price in prices.parsed.values())

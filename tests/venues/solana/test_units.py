@@ -1,4 +1,4 @@
-"""Raw integers and what we count in are the same thing."""
+"""Conversions between raw integers and our units are exact."""
 
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
@@ -23,14 +23,14 @@ def test_raw_to_units_and_back_is_exact(raw: int, decimals: int) -> None:
 
 
 @given(quantity=st.decimals(0, 10**12, places=24).map(Quantity), decimals=DECIMALS)
-def test_what_is_finer_than_the_chain_is_left_away(quantity: Quantity, decimals: int) -> None:
+def test_raw_units_are_rounded_down(quantity: Quantity, decimals: int) -> None:
     below = units.quantity(units.raw(quantity, decimals), decimals)
     assert below <= quantity
     assert quantity - below < units.quantity(1, decimals)
 
 
 @given(usdc=RAW, tokens=RAW, decimals=DECIMALS)
-def test_a_price_comes_back_to_the_usdc_that_moved(usdc: int, tokens: int, decimals: int) -> None:
+def test_price_times_quantity_rounds_to_the_usdc_swapped(usdc: int, tokens: int, decimals: int) -> None:
     product = units.price(usdc, tokens, decimals) * units.quantity(tokens, decimals)
     paid = units.dollars(usdc)
     assert Money(0) <= paid - product < Money("1e-12")

@@ -1,1 +1,1 @@
-"""`strandline demo`: the whole system on a market that was made for watching it."""
+"""`strandline demo`: the whole system on simulated venues, with a scenario in which it trades soon."""

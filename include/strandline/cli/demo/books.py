@@ -1,4 +1,4 @@
-"""Our ledger against the simulated venues' tapes, which no client sees: what truly happened."""
+"""Compares the ledger with the simulated venues' tape, which has everything that they did."""
 
 import json
 from collections import defaultdict
@@ -12,12 +12,12 @@ from sqlalchemy import Connection, text
 
 _LAMPORTS: Final = 10**9
 
-Books = dict[tuple[str, str], Decimal]
-"""By venue and what is had there: a token's contract, or cash as its asset's name."""
+Balances = dict[tuple[str, str], Decimal]
+"""Amounts by venue and asset: a token's contract, or the name of a cash asset."""
 
 
 def read_tape(control_url: str) -> list[dict[str, Any]]:
-    """Return every entry; OSError while the simulator is away."""
+    """Return all entries of the tape; raise OSError while the simulator is away."""
     try:
         with urlopen(f"{control_url}/tape", timeout=30) as response:  # noqa: S310  on this machine
             return [json.loads(line) for line in response]
@@ -26,47 +26,47 @@ def read_tape(control_url: str) -> list[dict[str, Any]]:
 
 
 def differences(connection: Connection, tape: Iterable[Mapping[str, Any]], account: str, wallet: str) -> list[str]:
-    """Return a line for each asset of which the ledger and the venues have different amounts; none if they agree."""
+    """Return a line for each asset whose amount in the ledger differs from that at the venue."""
     entries = list(tape)
-    truth = {**_perps(entries, account.lower()), **_tokens(entries, wallet)}
-    ours = _ledger(connection)
+    venues = {**_hyperliquid_balances(entries, account.lower()), **_solana_balances(entries, wallet)}
+    ledger = _ledger_balances(connection)
     return [
-        f"{venue} {name}: the venue has {truth.get((venue, name), 0):f}, the ledger {ours.get((venue, name), 0):f}"
-        for venue, name in sorted({*truth, *ours})
-        if truth.get((venue, name), 0) != ours.get((venue, name), 0)
+        f"{venue} {name}: the venue has {venues.get((venue, name), 0):f}, the ledger {ledger.get((venue, name), 0):f}"
+        for venue, name in sorted({*venues, *ledger})
+        if venues.get((venue, name), 0) != ledger.get((venue, name), 0)
     ]
 
 
-def _perps(entries: Iterable[Mapping[str, Any]], account: str) -> Books:
-    books: Books = defaultdict(Decimal)
+def _hyperliquid_balances(entries: Iterable[Mapping[str, Any]], account: str) -> Balances:
+    balances: Balances = defaultdict(Decimal)
     for entry in entries:
         data = entry["data"]
         if entry["venue"] != "hyperliquid" or data.get("account") != account:
             continue
         if entry["kind"] == "fill":
             side = 1 if data["side"] == "B" else -1
-            books["hyperliquid", data["coin"]] += side * Decimal(data["sz"])
+            balances["hyperliquid", data["coin"]] += side * Decimal(data["sz"])
         if "balance" in data:
-            books["hyperliquid", "USDC"] = Decimal(data["balance"])
-    return books
+            balances["hyperliquid", "USDC"] = Decimal(data["balance"])
+    return balances
 
 
-def _tokens(entries: Iterable[Mapping[str, Any]], wallet: str) -> Books:
+def _solana_balances(entries: Iterable[Mapping[str, Any]], wallet: str) -> Balances:
     from strandline_sim.solana.tokens import DEFAULT_TOKENS
 
     names = {str(token.mint): ("USDC" if token.symbol == "USDC" else str(token.mint)) for token in DEFAULT_TOKENS}
     decimals = {str(token.mint): token.decimals for token in DEFAULT_TOKENS}
-    books: Books = defaultdict(Decimal)
-    for change in _lasting_changes(entries):
-        books["solana", "SOL"] += Decimal(change["lamports"].get(wallet, 0)) / _LAMPORTS
+    balances: Balances = defaultdict(Decimal)
+    for change in _balance_changes(entries):
+        balances["solana", "SOL"] += Decimal(change["lamports"].get(wallet, 0)) / _LAMPORTS
         for move in change["tokens"]:
             if move["owner"] == wallet:
-                books["solana", names[move["mint"]]] += Decimal(move["amount"]).scaleb(-decimals[move["mint"]])
-    return books
+                balances["solana", names[move["mint"]]] += Decimal(move["amount"]).scaleb(-decimals[move["mint"]])
+    return balances
 
 
-def _lasting_changes(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """What changed balances on the chain, without the transactions that a fork has undone."""
+def _balance_changes(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries that changed balances on the chain, without transactions that a fork has undone."""
     landed: dict[str, Mapping[str, Any]] = {}
     for entry in entries:
         kind, data = entry["kind"], entry["data"]
@@ -82,8 +82,8 @@ def _lasting_changes(entries: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[s
     yield from landed.values()
 
 
-def _ledger(connection: Connection) -> Books:
-    """What was paid for an open perp is margin to us, and to the venue a debt of the balance."""
+def _ledger_balances(connection: Connection) -> Balances:
+    """Read the ledger's amounts. The cost of open perps is subtracted from cash, as in the venue's balance."""
     held = connection.execute(
         text("""
         SELECT token_chain, name, sum(amount) AS amount FROM (
@@ -92,7 +92,7 @@ def _ledger(connection: Connection) -> Books:
           UNION ALL SELECT token_chain, token_contract, quantity FROM dust
           UNION ALL SELECT token_chain, asset, amount FROM cash
           UNION ALL SELECT token_chain, 'USDC', -cost
-          FROM holdings JOIN positions USING (position_id) WHERE book_id = 'perps') AS had
+          FROM holdings JOIN positions USING (position_id) WHERE book_id = 'perps') AS amounts
         GROUP BY 1, 2
         """)
     )

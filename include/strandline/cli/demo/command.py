@@ -1,4 +1,4 @@
-"""The command itself."""
+"""The command `strandline demo`."""
 
 from typing import Annotated
 
@@ -17,11 +17,11 @@ def demo(
     """Watch the whole system trade in a simulated market; Ctrl-C ends it.
 
     Everything is real but the venues: Postgres, the sidecar, Airflow, the venues' own SDKs and protocols. A dozen
-    symbols trade on one-minute bars in a market made to be stormy, so that entries, trims and exits happen while you
-    watch. A cycle runs as soon as there are data, and then every five minutes; each prints its tasks, its decisions
-    with their reasons, and whether our books equal the venues'. What you kill meanwhile is restarted and waited for.
+    symbols trade on one-minute bars in a volatile market, so that entries, trims and exits happen while you watch. The
+    first cycle runs as soon as there are data, then one every five minutes; each prints its tasks, its decisions with
+    their reasons, and whether our books equal the venues'. Whatever is killed is restarted.
 
-    What it made is kept in .strandline, or where STRANDLINE_HOME says: started again, it goes on.
+    Its data are kept in .strandline, or in STRANDLINE_HOME: started again, it continues.
 
     Example: strandline demo
 

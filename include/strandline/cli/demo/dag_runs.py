@@ -1,4 +1,4 @@
-"""The demo's DAG and its runs, by Airflow's REST API."""
+"""Reads and controls the demo's DAG and its runs through Airflow's REST API."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ _RUNS: Final = f"{_DAG}/dagRuns"
 
 
 class Task(NamedTuple):
-    """One task of a run; without a state it is not scheduled yet."""
+    """A task of a run; its state is None until it is scheduled."""
 
     task_id: str
     state: str | None
@@ -21,7 +21,7 @@ class Task(NamedTuple):
 
 
 class DagRun(NamedTuple):
-    """One run; `cycle` is the end of its interval, which a run triggered without a date does not have."""
+    """A run; `cycle` is the end of its interval, None for a run triggered without a date."""
 
     run_id: str
     state: str
@@ -29,13 +29,13 @@ class DagRun(NamedTuple):
 
 
 class DagRuns:
-    """Reads and starts them."""
+    """The DAG and its runs."""
 
     def __init__(self, airflow: AirflowClient) -> None:
         self._airflow = airflow
 
     def is_parsed(self) -> bool:
-        """Whether Airflow knows the DAG already."""
+        """Whether Airflow has parsed the DAG."""
         return self._airflow.request("GET", _DAG, accepted={200, 404})[0] == 200
 
     def next_cycle(self) -> datetime | None:
@@ -63,11 +63,11 @@ class DagRuns:
         return [_run(one) for one in reversed(response["dag_runs"])]
 
     def run(self, run_id: str) -> DagRun:
-        """Return a run as it is now."""
+        """Return the current state of a run."""
         return _run(self._airflow.request("GET", f"{_RUNS}/{run_id}")[1])
 
     def tasks(self, run_id: str) -> Mapping[str, Task]:
-        """Return the tasks of a run, as far as they have come."""
+        """Return the current states of a run's tasks."""
         _, response = self._airflow.request("GET", f"{_RUNS}/{run_id}/taskInstances")
         return {task.task_id: task for task in map(_task, response["task_instances"])}
 

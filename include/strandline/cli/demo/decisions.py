@@ -1,4 +1,4 @@
-"""What a cycle decided and what became of it, from its strands."""
+"""Formats the decisions of a cycle and their outcomes, from its strands."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ _SHOWN_DIGIT: Final = 0.005
 
 
 def cycle_of_run(connection: Connection, run_id: str) -> datetime | None:
-    """Return the cycle that an Airflow run is about, once a task of it has started."""
+    """Return the cycle of an Airflow run; None until one of its tasks has started."""
     cycle: datetime | None = connection.scalar(
         text("SELECT max(cycle_t) FROM runs WHERE run_id = :run_id"), {"run_id": run_id}
     )
@@ -22,9 +22,9 @@ def cycle_of_run(connection: Connection, run_id: str) -> datetime | None:
 
 
 def decisions(connection: Connection, cycle: datetime) -> Table:
-    """Return a line per strand: orders first, then rows that hold for another reason than before.
+    """Return a table with a line per strand: orders first, then holds with a new reason.
 
-    A and E stand where something that is known moves them; while all of it is neutral, they are left out.
+    A and E are shown where they are not neutral; if they are neutral in all lines, their columns are left out.
     """
     rows = connection.execute(
         text("""
@@ -49,7 +49,7 @@ def decisions(connection: Connection, cycle: datetime) -> Table:
 
 
 def is_neutral(strand: Mapping[str, Any]) -> bool:
-    """Whether A and E are what they are without any knowledge of market, portfolio and position."""
+    """Whether A and E equal their values without any information about market, portfolio and position."""
     terms, neutral = strand["terms"], strand["inputs"].get("neutral_terms", "").split()
     if not {"meso", "macro"} <= set(neutral):
         return not terms

@@ -1,4 +1,4 @@
-"""Lets the DAG run, beginning with five minutes that can still be traded on."""
+"""Unpauses the DAG such that its first cycle is recent enough to trade."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -7,14 +7,14 @@ from typing import Final, Protocol
 from strandline.cycle.cycle_time import CYCLE_LENGTH, last_complete_cycle
 
 TIME_TO_ACT: Final = timedelta(seconds=120)
-"""So long a cycle may take on a slow machine, from its start to its last order."""
+"""The time that a cycle may take on a slow machine, from its start to its last order."""
 
-_BETWEEN_LOOKS: Final = timedelta(seconds=0.5)
-_BETWEEN_PARSES: Final = timedelta(seconds=5)
+_POLL_INTERVAL: Final = timedelta(seconds=0.5)
+_PARSE_INTERVAL: Final = timedelta(seconds=5)
 
 
 class PausedDag(Protocol):
-    """What must be asked and done."""
+    """What this needs of the DAG; implemented by `DagRuns`."""
 
     def next_cycle(self) -> datetime | None: ...
     def parse_again(self) -> None: ...
@@ -22,9 +22,9 @@ class PausedDag(Protocol):
 
 
 def first_cycle(now: datetime) -> datetime:
-    """Return the newest complete five minutes, or the next, if the entries of the newest expire before they are sent.
+    """Return the last complete cycle, or the next one if entries of the last would expire before they are sent.
 
-    Entries expire when the cycle after theirs begins.
+    Entries expire when the next cycle begins.
     """
     newest = last_complete_cycle(now)
     return newest if newest + CYCLE_LENGTH - now >= TIME_TO_ACT else newest + CYCLE_LENGTH
@@ -33,10 +33,9 @@ def first_cycle(now: datetime) -> datetime:
 def unpause_in_time(
     dag: PausedDag, clock: Callable[[], datetime], pause: Callable[[float], None], report: Callable[[str], None]
 ) -> datetime:
-    """Unpause the DAG once its next run is one that can act; return that run's cycle.
+    """Unpause the DAG once its next run is recent enough to trade; return that run's cycle.
 
-    Airflow determines the next run when it parses the file. A DAG that is unpaused later begins with five minutes that
-    are long over.
+    Airflow determines the next run when it parses the file, so a DAG that is unpaused later starts with an old cycle.
     """
     parsed_at: datetime | None = None
     reported: datetime | None = None
@@ -50,7 +49,7 @@ def unpause_in_time(
             if reported != wanted:
                 report(f"waiting for the next five minutes, which end at {wanted:%H:%M} UTC")
             reported = wanted
-        elif parsed_at is None or now - parsed_at >= _BETWEEN_PARSES:
+        elif parsed_at is None or now - parsed_at >= _PARSE_INTERVAL:
             dag.parse_again()
             parsed_at = now
-        pause(_BETWEEN_LOOKS.total_seconds())
+        pause(_POLL_INTERVAL.total_seconds())

@@ -1,4 +1,4 @@
-"""The demo's market: when its scene begins, and which rows trade it."""
+"""The demo's market: its scenario, the start of it, and the rows that trade it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ SCENARIO: Final = "demo"
 SEED: Final = 1
 
 VENUES: Final = (HYPERLIQUID_PERPS.token_chain, SOLANA_ONCHAIN.token_chain)
-"""On each of which a first cycle trades."""
+"""The venues on each of which the first cycle must trade."""
 
 _PERPS: Final = ("BTC", "ETH", "SOL", "HYPE", "BNB", "XRP", "DOGE", "LINK", "kPEPE")
 _TOKENS: Final = ("JUP", "BONK", "WIF")
@@ -26,20 +26,20 @@ _ALSO_ON_5M: Final = ("ETH", "SOL")
 
 
 def scenario_start(file: Path) -> datetime:
-    """When the scene begins: the cycle before the demo's first start, for ever after."""
-    made = read_or_make(file, lambda: {"moment": last_complete_cycle(datetime.now(UTC)).isoformat()})
-    return datetime.fromisoformat(made["moment"])
+    """Return the start of the scenario: the last complete cycle at the demo's first start, kept in this file."""
+    stored = read_or_make(file, lambda: {"moment": last_complete_cycle(datetime.now(UTC)).isoformat()})
+    return datetime.fromisoformat(stored["moment"])
 
 
 def mints() -> dict[str, str]:
-    """The tokens of the scene, by their addresses on the simulated chain."""
+    """Return the addresses of the demo's tokens on the simulated chain, by symbol."""
     from strandline_sim.solana.tokens import DEFAULT_TOKENS
 
     return {token.symbol: str(token.mint) for token in DEFAULT_TOKENS if token.symbol in _TOKENS}
 
 
 def rows(strategy: Strategy) -> Iterator[tuple[PositionKey, Ratio]]:
-    """A dozen symbols on one-minute bars, some on five-minute bars too, with the strategy's weights."""
+    """Yield the rows with the strategy's weights: a dozen symbols on 1m bars, some on 5m bars too."""
     tokens = mints()
     for venue, token_contract, symbol in (
         *((HYPERLIQUID_PERPS, symbol, symbol) for symbol in _PERPS),

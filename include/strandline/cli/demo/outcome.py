@@ -1,4 +1,4 @@
-"""Whether a cycle traded: which venues filled an order, and why another did not."""
+"""Checks whether a cycle filled an order on each venue, and why not."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -27,9 +27,9 @@ def follow_until_filled(
     unfilled: Callable[[str], Mapping[str, str]],
     report: Callable[[str], None],
 ) -> list[str]:
-    """Follow the first run, and up to two more while entries expire; return what was wrong with the last of them.
+    """Follow the first run, and up to two more while entries expire; return the faults of the last one.
 
-    A venue on which no order was filled is wrong, with the reason.
+    A venue without a filled order is a fault.
     """
     run_id = next(runs)
     faults, reasons = follow(run_id), unfilled(run_id)
@@ -43,7 +43,7 @@ def follow_until_filled(
 
 
 def unfilled_venues(connection: Connection, cycle: datetime, venues: Iterable[str]) -> Mapping[str, str]:
-    """Return, for each venue on which no order of the cycle was filled, the reason."""
+    """Return the venues without a filled order in this cycle, with the reason."""
     filled = set(connection.scalars(text(_FILLED), {"cycle": cycle}))
     outcomes = {row.venue: row.outcomes for row in connection.execute(text(_OUTCOMES), {"cycle": cycle})}
     return {venue: outcomes.get(venue, "nothing was decided there") for venue in venues if venue not in filled}

@@ -1,4 +1,4 @@
-"""What the demo needs before it starts: its rows, and prices of the past for tokens whose venue keeps none."""
+"""Loads what the demo needs before it starts: its rows, and past prices of tokens, whose venue has no history."""
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from strandline.settings import Settings
     from strandline_sim.market.market import Market
 
-_RECORDED: Final = timedelta(minutes=5_000)
-"""As far back as Hyperliquid's candles of a minute go."""
+_HISTORY: Final = timedelta(minutes=5_000)
+"""As much as Hyperliquid's history of 1m candles."""
 
 _MINUTE_MS: Final = 60_000
 
 
 def seed_rows(settings: "Settings") -> None:
-    """The rows that trade; those that are there already stay as they are."""
+    """Add the rows that trade; existing rows are unchanged."""
     from strandline.cli.demo.market import rows
     from strandline.cycle.positions import add_positions
     from strandline.strategy import load_strategy
@@ -30,8 +30,8 @@ def seed_rows(settings: "Settings") -> None:
         add_positions(connection, rows(load_strategy(settings)))
 
 
-def seed_prices(settings: "Settings", moment: datetime) -> bool:
-    """Prices for the minutes in which nobody listened; false as long as the sidecar does not know all tokens."""
+def seed_prices(settings: "Settings", scenario_start: datetime) -> bool:
+    """Load prices for minutes without ticks; return False until the sidecar has registered all tokens."""
     from strandline.cli.demo.market import mints
     from strandline.history.prices import load_prices
 
@@ -40,10 +40,10 @@ def seed_prices(settings: "Settings", moment: datetime) -> bool:
         instruments = _instruments(engine, list(symbols))
         if len(instruments) < len(symbols):
             return False
-        market, now = _market(moment), datetime.now(UTC)
+        market, now = _market(scenario_start), datetime.now(UTC)
         for mint, instrument_id in instruments.items():
-            heard = _minutes_heard(engine, instrument_id, now - _RECORDED)
-            load_prices(engine, instrument_id, recorded(market, symbols[mint], heard, now))
+            known = _minutes_with_ticks(engine, instrument_id, now - _HISTORY)
+            load_prices(engine, instrument_id, recorded(market, symbols[mint], known, now))
     return True
 
 
@@ -56,24 +56,24 @@ def _engine(settings: "Settings", role: Role) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _market(moment: datetime) -> "Market":
-    """The very market that the simulated venues show."""
+def _market(scenario_start: datetime) -> "Market":
+    """Make the same market as the simulated venues."""
     from strandline.cli.demo.market import SCENARIO, SEED
     from strandline_sim.prepared_markets import prepared_market
     from strandline_sim.world import market_of
 
-    prepared = prepared_market(SCENARIO, int(moment.timestamp() * 1000))
+    prepared = prepared_market(SCENARIO, int(scenario_start.timestamp() * 1000))
     return market_of(SEED, prepared.perps, prepared.scenario, prepared.shifts)
 
 
 def recorded(
-    market: "Market", symbol: str, heard: Container[datetime], now: datetime
+    market: "Market", symbol: str, minutes_with_ticks: Container[datetime], now: datetime
 ) -> Iterator[tuple[datetime, float]]:
-    """Four prices of each minute that is over: where it opened, its extremes, and where it closed."""
-    first, end = (int(instant.timestamp() * 1000) // _MINUTE_MS * _MINUTE_MS for instant in (now - _RECORDED, now))
+    """Yield four prices of each complete minute without ticks: open, both extremes, close."""
+    first, end = (int(instant.timestamp() * 1000) // _MINUTE_MS * _MINUTE_MS for instant in (now - _HISTORY, now))
     for candle in market.candles(symbol, _MINUTE_MS, first, end):
         minute = datetime.fromtimestamp(candle.time / 1000, UTC)
-        if minute not in heard:
+        if minute not in minutes_with_ticks:
             extremes = (candle.low, candle.high) if candle.close >= candle.open else (candle.high, candle.low)
             for seconds, price in zip((1, 20, 40, 59), (candle.open, *extremes, candle.close), strict=True):
                 yield minute + timedelta(seconds=seconds), float(price)
@@ -88,7 +88,7 @@ def _instruments(engine: Engine, mints: list[str]) -> dict[str, int]:
         return {row.token_contract: row.instrument_id for row in found}
 
 
-def _minutes_heard(engine: Engine, instrument_id: int, since: datetime) -> set[datetime]:
+def _minutes_with_ticks(engine: Engine, instrument_id: int, since: datetime) -> set[datetime]:
     with engine.connect() as connection:
         return set(
             connection.scalars(

@@ -1,4 +1,4 @@
-"""A running demo: it waits for data, lets the first cycle run, and shows each cycle as it goes."""
+"""Runs the demo: waits for data, starts the first cycle, and shows every cycle."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SECONDS_BETWEEN_LOOKS: Final = 0.5
-_WIDTH_OF_FILES: Final = 160
+_POLL_SECONDS: Final = 0.5
+_FILE_WIDTH: Final = 160
 _SHOWN_STATES: Final = frozenset({"success", "failed", "upstream_failed", "skipped", "up_for_retry"})
 _EVERY_ROW_HAS_DATA: Final = """
     SELECT count(*) = (SELECT count(*) FROM positions)
@@ -46,7 +46,7 @@ _EVERY_ROW_HAS_DATA: Final = """
 
 @contextmanager
 def demo_session() -> Iterator["Session"]:
-    """Start everything; all of it is ended when the block is left."""
+    """Start everything; stop it at the end of the block."""
     settings = load_settings()
     if settings.mode is not Mode.SIM:
         raise ConfigurationError(
@@ -66,7 +66,7 @@ def demo_session() -> Iterator["Session"]:
         ],
         environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},
         prepare=partial(seed_rows, settings),
-        # An earlier demo let it run: no cycle before there are data of now.
+        # An earlier demo unpaused it: no cycle before there are new data.
         before_scheduler=None if is_first else lambda airflow: DagRuns(airflow).pause(),
         on_event=screen.report,
     )
@@ -79,7 +79,7 @@ def demo_session() -> Iterator["Session"]:
 
 
 class Session:
-    """What the command does, step by step. What is away for a while, whatever was killed, is waited for."""
+    """The steps of the command. It waits for components that are away, as after a kill."""
 
     def __init__(
         self, settings: "Settings", stack: Stack, screen: Screen, engine: Engine, scenario_start: datetime
@@ -90,13 +90,13 @@ class Session:
         self._scenario_start = scenario_start
         self._console = Console(highlight=False)
         if not self._console.is_terminal:
-            self._console.width = _WIDTH_OF_FILES
+            self._console.width = _FILE_WIDTH
         self.report: Callable[[str], None] = screen.report
         self._runs = DagRuns(stack.airflow)
         self._shown: set[str] = set()
 
     def first_cycle(self) -> list[str]:
-        """Run a cycle as soon as there are data; return what was wrong with it."""
+        """Run a cycle as soon as there are data; return its faults."""
         user, password = self._stack.login
         self.report(f"Airflow's pages: {self._stack.airflow_url} (user {user}, password {password})")
         self._wait("the tokens' prices of the past", lambda: seed_prices(self._settings, self._scenario_start))
@@ -108,12 +108,12 @@ class Session:
         return follow_until_filled(self._new_runs(since=first), self._follow, self._unfilled, self.report)
 
     def watch(self) -> None:
-        """Show every further cycle, until a person asks for the end."""
+        """Show every further cycle until interrupted."""
         for run_id in self._new_runs():
             self._follow(run_id)
 
     def _new_runs(self, since: datetime | None = None) -> Iterator[str]:
-        """Yield the oldest run that was not shown yet, once there is one, and then the next."""
+        """Yield runs that were not shown yet, oldest first, as they appear."""
         while True:
             for run in self._runs.newest():
                 late_enough = since is None or (run.cycle is not None and run.cycle >= since)
@@ -121,10 +121,10 @@ class Session:
                     yield run.run_id
                     break
             else:
-                self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+                self._stack.pause(_POLL_SECONDS)
 
     def _follow(self, run_id: str) -> list[str]:
-        """Show its tasks as they finish, then what was decided; return what was wrong."""
+        """Show the run's tasks as they finish, then its decisions; return its faults."""
         self.report(f"cycle {run_id} begins")
         seen: dict[str, str | None] = {}
         while True:
@@ -132,7 +132,7 @@ class Session:
             self._report_tasks(run_id, seen)
             if run.state in FINISHED:
                 break
-            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+            self._stack.pause(_POLL_SECONDS)
         self._shown.add(run_id)
         faults = [f"task {name} {state}" for name, state in seen.items() if state in {"failed", "upstream_failed"}]
         faults += self._retry("our books", partial(self._show_decisions, run_id))
@@ -155,10 +155,12 @@ class Session:
             if cycle is None:
                 return ["no task of it ran"]
             table = decisions(connection, cycle)
-            wrong = differences(connection, tape, *addresses)
+            differing = differences(connection, tape, *addresses)
         self._console.print(table)
-        self.report("our books equal the venues' tapes" if not wrong else f"our books differ: {'; '.join(wrong)}")
-        return wrong
+        self.report(
+            "our books equal the venues' tapes" if not differing else f"our books differ: {'; '.join(differing)}"
+        )
+        return differing
 
     def _unfilled(self, run_id: str) -> dict[str, str]:
         def read() -> dict[str, str]:
@@ -171,7 +173,7 @@ class Session:
     def _wait(self, what: str, arrived: Callable[[], bool]) -> None:
         self.report(f"waiting for {what}")
         while not self._retry(what, arrived):
-            self._stack.pause(_SECONDS_BETWEEN_LOOKS)
+            self._stack.pause(_POLL_SECONDS)
 
     def _retry(self, what: str, read: Callable[[], T]) -> T:
         return retry_while_away(what, read, pause=self._stack.pause, report=self.report)

@@ -1,4 +1,4 @@
-"""One WebSocket connection to Hyperliquid: receives trades, subscribes, and keeps itself alive."""
+"""A WebSocket connection to Hyperliquid: subscribes to trades, receives them, and sends pings."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _ANSWER_SECONDS: Final = 30.0
 
 
 class Subscriptions:
-    """The coins to subscribe to; they may change at any time."""
+    """The coins to subscribe to, which may change at any time."""
 
     def __init__(self) -> None:
         self.coins: AbstractSet[str] = frozenset()
         self.changed = asyncio.Event()
 
     def set(self, coins: AbstractSet[str]) -> None:
-        """Replace them."""
+        """Replace the coins."""
         if coins != self.coins:
             self.coins = coins
             self.changed.set()
@@ -56,7 +56,7 @@ class TradeSocket:
         return self._settled.is_set() and not self._subscriptions.changed.is_set()
 
     async def run(self) -> None:
-        """Run until the connection breaks, which raises."""
+        """Run until the connection fails, and raise its error."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive())
             tasks.create_task(self._keep_alive())
@@ -77,7 +77,7 @@ class TradeSocket:
             self._on_message(frame, message)
 
     async def _keep_alive(self) -> None:
-        """Ping whenever it is quiet: the pong proves that nothing is missing, and the venue does not disconnect."""
+        """Ping a quiet connection: the pong proves that nothing is missing, and keeps the venue from closing it."""
         clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(_QUIET_SECONDS)
@@ -97,7 +97,7 @@ class TradeSocket:
             await self._subscriptions.changed.wait()
 
     async def _change(self, current: frozenset[str], wanted: frozenset[str]) -> None:
-        """Send the differences, then a ping: its pong comes after everything that the subscriptions replay."""
+        """Send the differences, then a ping, whose pong follows all replayed trades."""
         changes = [(coin, False) for coin in sorted(current - wanted)] + [
             (coin, True) for coin in sorted(wanted - current)
         ]

@@ -1,4 +1,4 @@
-"""A venue's socket in the test's hand: it says what the test tells it to, and remembers what it heard."""
+"""A WebSocket server whose responses the test scripts, and a feed that is connected to it."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ PONG = {"channel": "pong"}
 
 
 @dataclass
-class Heard:
+class RecordingSink:
     """A sink that keeps everything."""
 
     rows: list[TickRow] = field(default_factory=list)
@@ -33,25 +33,25 @@ class Heard:
         self.refused.append(refused)
 
 
-class Server:
-    """Answers subscriptions and pings unless told otherwise."""
+class ScriptedSocket:
+    """Records messages and responds to them, by default as the venue does."""
 
     def __init__(self) -> None:
         self.connections: list[ServerConnection] = []
         self.messages: list[dict[str, Any]] = []
-        self.answers: Callable[[dict[str, Any]], list[Any]] = answer
+        self.responses: Callable[[dict[str, Any]], list[Any]] = default_responses
 
     @property
     def subscriptions(self) -> list[tuple[str, str]]:
-        """What was subscribed to and unsubscribed from, in order."""
+        """Return the subscriptions and unsubscriptions, in order."""
         return [
             (message["method"], message["subscription"]["coin"])
             for message in self.messages
             if "subscription" in message
         ]
 
-    async def say(self, message: Any) -> None:
-        """To the newest connection."""
+    async def send(self, message: Any) -> None:
+        """Send a frame on the newest connection."""
         await self.connections[-1].send(message if isinstance(message, str | bytes) else json.dumps(message))
 
     async def handle(self, connection: ServerConnection) -> None:
@@ -60,35 +60,35 @@ class Server:
             async for text in connection:
                 message = json.loads(text)
                 self.messages.append(message)
-                for one in self.answers(message):
+                for one in self.responses(message):
                     await connection.send(json.dumps(one))
         except ConnectionClosed:
             pass
 
 
 @dataclass
-class Scene:
-    """A feed that listens to a server."""
+class ConnectedFeed:
+    """A feed that is connected to a scripted socket."""
 
-    server: Server
+    server: ScriptedSocket
     feed: HyperliquidFeed
-    heard: Heard
+    sink: RecordingSink
     now: datetime = T0
 
-    def later(self, seconds: float) -> datetime:
-        """The feed's clock goes on."""
+    def advance(self, seconds: float) -> datetime:
+        """Advance the feed's clock."""
         self.now += timedelta(seconds=seconds)
         return self.now
 
 
 @asynccontextmanager
-async def scene() -> AsyncIterator[Scene]:
-    """The feed runs until the block ends."""
-    server, heard = Server(), Heard()
+async def connected_feed() -> AsyncIterator[ConnectedFeed]:
+    """Run a feed until the block ends."""
+    server, sink = ScriptedSocket(), RecordingSink()
     async with serve(server.handle, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        feed = HyperliquidFeed(f"http://127.0.0.1:{port}", heard, lambda: one.now)
-        one = Scene(server, feed, heard)
+        feed = HyperliquidFeed(f"http://127.0.0.1:{port}", sink, lambda: one.now)
+        one = ConnectedFeed(server, feed, sink)
         run = asyncio.create_task(feed.run())
         try:
             yield one
@@ -97,24 +97,24 @@ async def scene() -> AsyncIterator[Scene]:
             await asyncio.wait([run])
 
 
-def answer(message: dict[str, Any]) -> list[Any]:
-    """As the venue does."""
+def default_responses(message: dict[str, Any]) -> list[Any]:
+    """Respond as the venue does."""
     return [PONG] if message["method"] == "ping" else [acknowledged(message)]
 
 
 def acknowledged(message: dict[str, Any]) -> dict[str, Any]:
-    """What the venue says to a subscription."""
+    """Make the venue's acknowledgement of a subscription."""
     return {"channel": "subscriptionResponse", "data": message}
 
 
 def trades(*tids: int, coin: str = "BTC", **special: object) -> dict[str, Any]:
-    """A frame."""
+    """Make a frame of trades."""
     one = {"coin": coin, "side": "B", "px": "100.5", "sz": "0.25", "time": 1_772_323_200_000, "hash": "0x0"}
     return {"channel": "trades", "data": [{**one, "tid": tid, "users": ["0x1", "0x2"], **special} for tid in tids]}
 
 
 async def until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for it, and fail if it never comes."""
+    """Wait until it holds, and fail if it never does."""
     async with asyncio.timeout(seconds):
         while not holds():
             await asyncio.sleep(0.005)
