@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -120,14 +121,25 @@ def test_a_killed_program_is_restarted_and_reported(supervised: Supervised) -> N
     assert supervised.program("one").restarts == 1
 
 
-def test_a_program_that_dies_at_once_is_restarted_ever_more_slowly(supervised: Supervised) -> None:
+def test_a_program_that_dies_at_once_is_restarted_ever_more_slowly(
+    supervised: Supervised, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(
+        "strandline.cli.up.supervised.time", types.SimpleNamespace(monotonic=lambda: now, time=time.time)
+    )
     supervised.start(python("one", "import sys; sys.exit('no reason')"))
-    times: list[float] = []
-    while len(times) < 3:
-        supervised.wait_until(lambda: len(supervised.reports) > len(times))
-        times.append(time.monotonic())
-    assert times[2] - times[1] > times[1] - times[0] > 1.5
-    assert supervised.program("one").restarts == 3
+    program = supervised.program("one")
+    for delay in (1, 2, 3):
+        supervised.wait_until(lambda: program.pid is None)
+        now += delay - 0.01
+        supervised.supervisor.poll()
+        assert program.pid is None
+        now += 0.02
+        supervised.wait_until(lambda count=delay: program.restarts == count)
+    # One that has run for longer is restarted at once.
+    now += 10
+    supervised.wait_until(lambda: program.restarts == 4)
     assert "one ended by itself (exit status 1); restarted" in supervised.reports[0]
     assert supervised.paths.log("one").read_text().count("no reason") >= 3
     # Nobody waits for it: others are started meanwhile.
