@@ -3,7 +3,9 @@
 import http.server
 import json
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -88,6 +90,12 @@ def server() -> Iterator[ApiServer]:
 EXPECTED = [DagRun("one", "running", None)]
 
 
+def queued(*seconds_ago: float) -> tuple[int, dict[str, Any]]:
+    """The response that lists tasks which were handed to the workers so long ago."""
+    since = [datetime.fromtimestamp(time.time() - seconds, UTC).isoformat() for seconds in seconds_ago]
+    return 200, {"task_instances": [{"queued_when": instant} for instant in since]}
+
+
 @pytest.mark.parametrize(
     "failure",
     [
@@ -155,4 +163,31 @@ def test_health_never_waits(server: ApiServer) -> None:
     client = Client(free_port())
     assert not client.airflow.is_healthy()
     assert not client.airflow.has_heartbeat("scheduler", 100)
+    assert client.pauses == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "uptime", "taken"),
+    [
+        ((), 100, True),
+        ((3, 10), 100, True),
+        ((3, 25), 100, False),
+        ((25,), 15, True),  # handed to the workers of an earlier life of the scheduler
+    ],
+)
+def test_a_task_that_no_worker_takes_is_noticed(
+    server: ApiServer, seconds: tuple[float, ...], uptime: float, taken: bool
+) -> None:
+    client = Client(server.server_port)
+    client.newest()
+    server.script = [queued(*seconds)]
+    assert client.airflow.workers_take_tasks(uptime) is taken
+
+
+@pytest.mark.parametrize("response", [(200, {"task_instances": [{"queued_when": None}]}), (403, {}), (500, {})])
+def test_what_cannot_be_asked_about_the_queue_is_no_fault_of_the_workers(server: ApiServer, response: Any) -> None:
+    client = Client(server.server_port)
+    client.newest()
+    server.script = [response]
+    assert client.airflow.workers_take_tasks(100)
     assert client.pauses == []

@@ -8,17 +8,22 @@ import time
 import types
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
+from sqlalchemy import create_engine
 
+from strandline.cli.up.components import API_SERVER, airflow_programs, scheduler, sidecar
 from strandline.cli.up.log_file import rotate_if_large
 from strandline.cli.up.paths import Paths
+from strandline.cli.up.postgres import POSTGRES, Postgres
 from strandline.cli.up.processes import end, find_processes
 from strandline.cli.up.program import Program
 from strandline.cli.up.supervised import State
 from strandline.cli.up.supervised import Supervised as SupervisedProgram
 from strandline.cli.up.supervisor import Supervisor
+from strandline.store.postgres.server import EmbeddedPostgres
 
 pytestmark = pytest.mark.slow
 
@@ -51,10 +56,10 @@ def python(name: str, code: str, *arguments: str, **more: object) -> Program:
 class Supervised:
     """A supervisor of some programs, and what it reported besides starts and ends."""
 
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, silence: float = 60.0) -> None:
         self.paths = paths
         self.reports: list[str] = []
-        self.supervisor = Supervisor(paths, self._report)
+        self.supervisor = Supervisor(paths, self._report, silence)
 
     def _report(self, message: str) -> None:
         if not message.startswith(("starting", "ending")):
@@ -253,6 +258,105 @@ class TestHealth:
         supervised.start(Program("one", [sys.executable, "-c", WAIT], fail))
         with pytest.raises(KeyError, match="status"):
             supervised.wait_until(lambda: False)
+
+
+class TestFrozen:
+    """A program that freezes is started again; one that only cannot be asked is left alone."""
+
+    SILENCE = 0.6
+    SHOWS_LIFE = """
+import pathlib, sys, time
+while True:
+    pathlib.Path(sys.argv[1]).touch()
+    time.sleep(0.02)
+"""
+
+    @pytest.fixture
+    def supervised(self, paths: Paths) -> Iterator[Supervised]:
+        made = Supervised(paths, self.SILENCE)
+        yield made
+        made.end(0.0)
+
+    def program(self, supervised: Supervised, name: str, *through: str) -> Program:
+        """A program that touches a file as long as it lives; its check sees nothing if another one is frozen."""
+        files = [supervised.paths.home / one for one in (name, *through)]
+
+        def shows_life(_uptime: float) -> bool:
+            return all(file.exists() and time.time() - file.stat().st_mtime < 0.3 for file in files)
+
+        command = [sys.executable, "-c", self.SHOWS_LIFE, str(files[0])]
+        return Program(name, command, shows_life, checked_through=through)
+
+    def start(self, supervised: Supervised, *programs: Program) -> int:
+        pid = supervised.start(*programs)
+        supervised.wait_until(lambda: all(one.state is State.HEALTHY for one in supervised.supervisor.running))
+        return pid
+
+    def test_a_frozen_program_is_killed_and_started_again(self, supervised: Supervised) -> None:
+        frozen = self.start(supervised, self.program(supervised, "one"))
+        os.kill(frozen, signal.SIGSTOP)
+        since = time.monotonic()
+        supervised.wait_until(lambda: supervised.pid("one") not in {None, frozen})
+        assert time.monotonic() - since > self.SILENCE
+        supervised.wait_until(lambda: "one is healthy again" in supervised.reports)
+        assert supervised.reports[0] == "one has not answered for 1 s and is killed"
+        assert supervised.reports[1].startswith("one was killed (SIGKILL); restarted")
+        assert len(supervised.reports) == 3
+
+    def test_what_is_checked_through_a_frozen_program_is_not_killed(self, supervised: Supervised) -> None:
+        """The api-server says whether the scheduler lives; frozen, it says nothing about it."""
+        api, scheduler = self.program(supervised, "api"), self.program(supervised, "scheduler", "api")
+        os.kill(self.start(supervised, api, scheduler), signal.SIGSTOP)
+        supervised.wait_until(lambda: "api is healthy again" in supervised.reports)
+        supervised.wait_until(lambda: supervised.program("scheduler").state is State.HEALTHY)
+        assert supervised.program("api").restarts == 1
+        assert supervised.program("scheduler").restarts == 0
+
+    def test_a_program_that_is_silent_for_a_moment_is_left_alone(self, supervised: Supervised) -> None:
+        pid = self.start(supervised, self.program(supervised, "one"))
+        os.kill(pid, signal.SIGSTOP)
+        supervised.wait_until(lambda: supervised.program("one").state is State.SILENT)
+        os.kill(pid, signal.SIGCONT)
+        supervised.wait_until(lambda: supervised.program("one").state is State.HEALTHY)
+        time.sleep(2 * self.SILENCE)
+        assert supervised.reports == []
+
+    def test_a_frozen_postgres_ends_too(self, tmp_path: Path) -> None:
+        postgres = Postgres(tmp_path)
+        first = postgres.launch(tmp_path, tmp_path)
+        try:
+            os.kill(first.pid, signal.SIGSTOP)
+            first.kill()
+            deadline = time.monotonic() + 20
+            while first.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            second = postgres.launch(tmp_path, tmp_path)
+            assert second.pid != first.pid
+            assert postgres.is_healthy(0.0)
+        finally:
+            EmbeddedPostgres(tmp_path).stop()
+
+    def test_a_scheduler_whose_workers_take_no_task_does_not_work(self) -> None:
+        class Client:
+            has_heartbeat = staticmethod(lambda *_: True)
+            workers_take_tasks = staticmethod(lambda uptime: uptime < 5)
+
+        program = scheduler({}, Client())  # type: ignore[arg-type]
+        assert program.is_healthy(4.0)
+        assert not program.is_healthy(6.0)
+        assert set(program.checked_through) == {POSTGRES, API_SERVER}
+
+    def test_each_part_is_checked_through_what_its_check_asks(self) -> None:
+        database = create_engine("postgresql+psycopg2://never-connected")
+        client: Any = None
+        programs = [sidecar({}, database), *airflow_programs({}, client)]
+        assert {program.name: set(program.checked_through) for program in programs} == {
+            "sidecar": {POSTGRES},
+            API_SERVER: {POSTGRES},
+            "dag-processor": {POSTGRES, API_SERVER},
+            "triggerer": {POSTGRES, API_SERVER},
+        }
 
 
 class TestLogs:

@@ -11,6 +11,11 @@ from strandline.model.errors import StrandlineError
 
 _LONGEST_SILENCE: Final = 30.0
 _HEALTH_IS_GOOD_FOR: Final = 0.2
+_LONGEST_QUEUED: Final = 20.0
+"""Queued means handed to the workers; one that is free takes a task at once."""
+
+_QUEUE_IS_GOOD_FOR: Final = 5.0
+_QUEUED_TASKS: Final = "/api/v2/dags/~/dagRuns/~/taskInstances?state=queued&limit=100"
 _OK: Final = frozenset({200, 201})
 _UNAUTHORISED: Final = 401
 _TOO_MANY_REQUESTS: Final = 429
@@ -30,6 +35,8 @@ class AirflowClient:
         self._token = ""
         self._health: dict[str, Any] = {}
         self._health_read_at = float("-inf")
+        self._queued_since: list[float] = []
+        self._queue_read_at = float("-inf")
 
     def is_healthy(self) -> bool:
         """Whether the api-server answers and reaches its database; never waits."""
@@ -41,6 +48,14 @@ class AirflowClient:
         return last is not None and time.time() - datetime.fromisoformat(last).timestamp() < min(
             uptime, _LONGEST_SILENCE
         )
+
+    def workers_take_tasks(self, uptime: float) -> bool:
+        """Whether no task has waited long for a worker since the scheduler was started; never waits.
+
+        The workers share one queue, and an idle one holds its lock: if that one freezes, no other gets a task, while
+        the scheduler shows life.
+        """
+        return not any(_LONGEST_QUEUED < time.time() - queued < uptime for queued in self._read_queue())
 
     def request(
         self, method: str, path: str, body: object = None, *, accepted: Collection[int] = _OK
@@ -78,3 +93,17 @@ class AirflowClient:
             self._health = response if status in _OK and isinstance(response, dict) else {}
             self._health_read_at = time.monotonic()
         return self._health
+
+    def _read_queue(self) -> list[float]:
+        """Since when each queued task is that."""
+        if time.monotonic() - self._queue_read_at > _QUEUE_IS_GOOD_FOR:
+            try:
+                status, response = self._send("GET", _QUEUED_TASKS, None)
+            except OSError:
+                status, response = 0, None
+            tasks = response["task_instances"] if status in _OK else []
+            self._queued_since = [
+                datetime.fromisoformat(task["queued_when"]).timestamp() for task in tasks if task["queued_when"]
+            ]
+            self._queue_read_at = time.monotonic()
+        return self._queued_since

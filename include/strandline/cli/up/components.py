@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from strandline.cli.airflow.client import AirflowClient
+from strandline.cli.up.postgres import POSTGRES
 from strandline.cli.up.program import AIRFLOW, STRANDLINE, Program
 from strandline.cli.up.simulation import private_variables
 
@@ -27,7 +28,9 @@ def sidecar(environment: Mapping[str, str], database: Engine) -> Program:
             return False
         return age is not None and float(age) < min(uptime, _LONGEST_SILENCE)
 
-    return Program("sidecar", [*STRANDLINE, "ingest"], has_heartbeat, environment, private_variables())
+    return Program(
+        "sidecar", [*STRANDLINE, "ingest"], has_heartbeat, environment, private_variables(), checked_through=[POSTGRES]
+    )
 
 
 def airflow_programs(environment: Mapping[str, str], client: AirflowClient) -> list[Program]:
@@ -38,16 +41,25 @@ def airflow_programs(environment: Mapping[str, str], client: AirflowClient) -> l
         "triggerer": lambda uptime: client.has_heartbeat("triggerer", uptime),
     }
     return [
-        Program(name, _command(name), is_healthy, environment, private_variables())
+        Program(
+            name,
+            _command(name),
+            is_healthy,
+            environment,
+            private_variables(),
+            checked_through=[POSTGRES] if name == API_SERVER else [POSTGRES, API_SERVER],
+        )
         for name, is_healthy in checks.items()
     ]
 
 
 def scheduler(environment: Mapping[str, str], client: AirflowClient) -> Program:
     """The scheduler, whose tasks trade: it alone is given keys."""
-    return Program(
-        "scheduler", _command("scheduler"), lambda uptime: client.has_heartbeat("scheduler", uptime), environment
-    )
+
+    def works(uptime: float) -> bool:
+        return client.has_heartbeat("scheduler", uptime) and client.workers_take_tasks(uptime)
+
+    return Program("scheduler", _command("scheduler"), works, environment, checked_through=[POSTGRES, API_SERVER])
 
 
 def _command(name: str) -> list[str]:

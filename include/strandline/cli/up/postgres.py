@@ -1,5 +1,8 @@
 """The embedded Postgres: no child of `up`, because it does not end with the process that starts it."""
 
+import os
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,11 +32,17 @@ class PostgresProcess:
         with signals_deferred():
             self._server.stop()
 
+    def kill(self) -> None:
+        """Kill it; the next one recovers what was committed."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
 
 class Postgres:
     """The program whose process it is."""
 
     name = POSTGRES
+    checked_through = ()
 
     def __init__(self, directory: Path) -> None:
         self._server = EmbeddedPostgres(directory)

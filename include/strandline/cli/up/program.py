@@ -19,7 +19,8 @@ AIRFLOW: Final = (sys.executable, "-m", "airflow")
 class Program:
     """Its command, the check of its health, and how its environment differs from that of `up`: more, and less.
 
-    The check is given for how many seconds the process has run.
+    The check is given for how many seconds the process has run. `checked_through` names the components without which it
+    says nothing about the program.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Program:
     is_healthy: Callable[[float], bool] = field(repr=False)
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     without: Collection[str] = ()
+    checked_through: Collection[str] = ()
 
     def launch(self, home: Path, log: Path) -> "subprocess.Popen[bytes]":
         """Start it in a session of its own, so that the terminal's Ctrl-C does not reach it."""

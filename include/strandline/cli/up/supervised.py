@@ -1,8 +1,8 @@
-"""A program that is started again when it dies, and known to be healthy or not."""
+"""A program that is started again when it dies or freezes, and known to be healthy or not."""
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -21,6 +21,9 @@ _SECONDS_TO_COUNT_AS_STARTED: Final = 10.0
 """A program that dies earlier is started again after 1, 2, 3, … s, one that dies later at once."""
 
 _LONGEST_DELAY: Final = 30.0
+LONGEST_SILENCE: Final = 30.0
+"""Besides what each check allows: a program that does not answer for longer is killed."""
+
 _SECONDS_FOR_ORPHANS: Final = 5.0
 
 
@@ -39,6 +42,7 @@ class Supervised:
     def __init__(self, program: Program | Postgres, paths: Paths, report: Callable[[str], None]) -> None:
         self.name = program.name
         self.log = paths.log(program.name)
+        self.checked_through = program.checked_through
         self.state = State.DOWN
         self.since = time.time()
         self.restarts = 0
@@ -70,6 +74,16 @@ class Supervised:
                 self._report(f"{self.name} is healthy again")
         elif not healthy and self.state is State.HEALTHY:
             self._enter(State.SILENT)
+
+    def kill_if_frozen(self, checked_through: Iterable["Supervised"], silence: float) -> None:
+        """Kill it if it is silent for long while all that it is checked through is healthy; `poll` starts it again."""
+        process, through = self._process, list(checked_through)
+        if process is None or self.state is not State.SILENT or any(one.state is not State.HEALTHY for one in through):
+            return
+        if time.time() - max(one.since for one in (self, *through)) > silence:
+            self._report(f"{self.name} has not answered for {silence:.0f} s and is killed")
+            self._enter(State.SILENT)
+            process.kill()
 
     def poll(self) -> None:
         """Notice its death; start it as soon as nothing of its last life is left."""

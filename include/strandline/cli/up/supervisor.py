@@ -1,4 +1,4 @@
-"""Everything of one home that runs: started, started again when it dies, checked, and ended in order."""
+"""Everything of one home that runs: started, started again when it dies or freezes, checked, and ended in order."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from strandline.cli.up.paths import Paths
 from strandline.cli.up.postgres import Postgres
 from strandline.cli.up.processes import end, find_processes, kill_after
 from strandline.cli.up.program import Program
-from strandline.cli.up.supervised import Supervised
+from strandline.cli.up.supervised import LONGEST_SILENCE, Supervised
 
 _SECONDS_BETWEEN_CHECKS: Final = 0.3
 _SECONDS_TO_END: Final = 60.0
@@ -28,8 +28,9 @@ class Supervisor:
     Health is checked in a thread: a check that hangs must not keep anything from being restarted, or from ending.
     """
 
-    def __init__(self, paths: Paths, report: Callable[[str], None]) -> None:
+    def __init__(self, paths: Paths, report: Callable[[str], None], silence: float = LONGEST_SILENCE) -> None:
         self._paths = paths
+        self._silence = silence
         self._report = report
         self._groups: list[Sequence[Supervised]] = []
         self._ending = threading.Event()
@@ -83,5 +84,7 @@ class Supervisor:
             while not self._ending.wait(_SECONDS_BETWEEN_CHECKS):
                 for one in self.running:
                     one.check()
+                    through = [other for other in self.running if other.name in one.checked_through]
+                    one.kill_if_frozen(through, self._silence)
         except Exception as error:  # noqa: BLE001 - the next poll raises it
             self._failure = error
