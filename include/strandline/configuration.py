@@ -17,7 +17,7 @@ from strandline.venues.registry import venues
 
 
 def settings_schema() -> Schema:
-    """All settings that exist."""
+    """Return the schema of all settings."""
     return Schema(tuple(venue.settings for venue in venues()))
 
 

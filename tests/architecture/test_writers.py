@@ -31,7 +31,7 @@ BY_TRIGGERS = {("commit_counter", "UPDATE"), ("bar_revisions", "INSERT"), ("stra
 """What functions and triggers of the database do for the statement of a writer."""
 
 
-def test_every_writer_that_is_named_writes() -> None:
+def test_every_writer_of_the_table_has_statements() -> None:
     written = {(write.table, write.room, write.verb) for write in writes_in(LIBRARY)}
     idle = [
         f"{writer}: {verb} {table}"
@@ -83,7 +83,7 @@ def test_a_planted_statement_is_found(tmp_path: Path, room: str, code: str) -> N
         ("feeds", 'connection.copy_records_to_table("staged_ticks", records=rows)'),
     ],
 )
-def test_what_a_writer_may_do_is_not_found(tmp_path: Path, room: str, code: str) -> None:
+def test_a_permitted_statement_is_not_found(tmp_path: Path, room: str, code: str) -> None:
     (tmp_path / room).mkdir()
     (tmp_path / room / "fine.py").write_text(f"x = {code}\n")
     assert faults(writes_in(tmp_path)) == []

@@ -81,7 +81,7 @@ def test_a_shard_that_dies_meanwhile_is_not_waited_for(engine: Engine, admin: Co
     assert 2 * SECOND <= result.waited < 2.5 * SECOND
 
 
-def test_only_the_sidecars_own_fresh_beats_count(engine: Engine, admin: Connection) -> None:
+def test_only_recent_heartbeats_of_the_sidecar_count(engine: Engine, admin: Connection) -> None:
     beat(admin, "0/1", T - SECOND, at=T - 15 * SECOND)
     beat(admin, "0/1", T - SECOND, process="notifier")
     assert wait(engine, Time()) == ((), (), timedelta(0))

@@ -116,7 +116,7 @@ def step(app: Engine) -> Callable[[datetime], EngineRun]:
 Step = Callable[[datetime], EngineRun]
 
 
-def test_a_long_history_at_once(database: Database, step: Step) -> None:
+def test_a_long_history_is_stepped_in_one_run(database: Database, step: Step) -> None:
     with database.session() as connection:
         add_row(connection)
         insert_bars(connection, BARS)
@@ -124,7 +124,7 @@ def test_a_long_history_at_once(database: Database, step: Step) -> None:
     assert stored(database) == tuple(expected(BARS, 120))
 
 
-def test_twice_changes_nothing(database: Database, step: Step) -> None:
+def test_a_repeated_step_changes_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
         add_row(connection)
         insert_bars(connection, BARS)
@@ -160,7 +160,7 @@ def test_a_series_that_is_ready_is_not_restarted(database: Database, step: Step)
     assert step(END) == EngineRun(series=1, bars=100, signals=100, ready=1)
 
 
-def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> None:
+def test_steps_of_each_cycle_equal_one_step_of_all(database: Database, step: Step) -> None:
     with database.session() as connection:
         add_row(connection)
         insert_bars(connection, BARS)
@@ -169,7 +169,7 @@ def test_cycle_after_cycle_is_all_at_once(database: Database, step: Step) -> Non
     assert stored(database)[-10:] == tuple(expected(BARS, 10))
 
 
-def test_only_bars_that_are_over(database: Database, step: Step) -> None:
+def test_only_final_bars_are_stepped(database: Database, step: Step) -> None:
     with database.session() as connection:
         add_row(connection)
         insert_bars(connection, BARS)
@@ -177,7 +177,7 @@ def test_only_bars_that_are_over(database: Database, step: Step) -> None:
     assert step(end_of(400)).bars == 1
 
 
-def test_two_at_once_step_each_bar_once(database: Database, app: Engine) -> None:
+def test_concurrent_runs_step_each_bar_once(database: Database, app: Engine) -> None:
     with database.session() as connection:
         add_row(connection)
         insert(connection, "positions", position_id=OTHER_POSITION, timeframe="5m")

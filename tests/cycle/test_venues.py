@@ -35,18 +35,18 @@ def context(database: Database) -> Iterator[Context]:
     engine.dispose()
 
 
-def test_every_venue_that_has_something_to_do(context: Context) -> None:
+def test_every_venue_with_work_is_chosen(context: Context) -> None:
     chosen = choose(context, RUN)
     assert chosen["venues"] == ["hyperliquid__perps", "solana__onchain_crypto"]
     assert chosen["tasks"] == ["execute__hyperliquid__perps", "execute__solana__onchain_crypto"]
 
 
-def test_only_those_that_the_form_names(context: Context) -> None:
+def test_only_venues_of_the_form_are_chosen(context: Context) -> None:
     named = replace(RUN, venues=(VenueKey.parse("solana/onchain_crypto"),))
     assert choose(context, named)["venues"] == ["solana__onchain_crypto"]
 
 
-def test_none_that_is_switched_off(context: Context) -> None:
+def test_a_disabled_venue_is_not_chosen(context: Context) -> None:
     off = replace(context, settings=make_settings(hyperliquid_enabled=False))
     assert choose(off, RUN)["venues"] == ["solana__onchain_crypto"]
     asked = replace(RUN, venues=(VenueKey.parse("hyperliquid/perps"),))
@@ -58,5 +58,5 @@ def test_a_venue_that_does_not_exist_is_refused(context: Context) -> None:
         choose(context, replace(RUN, venues=(VenueKey.parse("hyperliquid/perp"),)))
 
 
-def test_none_when_only_a_plan_is_wanted(context: Context) -> None:
+def test_plan_only_chooses_no_venue(context: Context) -> None:
     assert choose(context, replace(RUN, plan_only=True))["venues"] == []

@@ -19,7 +19,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SIM_PORTS = {"3001": "--hyperliquid-port", "8899": "--solana-port", "3002": "--jupiter-port", "3003": "--control-port"}
-"""Shown as they are by default; run on others, because somebody may have a box open."""
+"""Shown as they are by default; run on others, because the default ones may be in use."""
 
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
 _SQL = re.compile(r"```sql\n(.*?)```", re.DOTALL)

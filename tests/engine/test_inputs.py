@@ -51,7 +51,7 @@ def test_columns_of_different_lengths() -> None:
 
 
 @pytest.mark.parametrize("counts", [[49], [51], [50, 0], [-1, 51]])
-def test_counts_that_do_not_fit(counts: list[int]) -> None:
+def test_counts_that_do_not_match_the_bars(counts: list[int]) -> None:
     with pytest.raises(ValueError, match="count"):
         ENGINE.run_many([ENGINE.new_state()], BARS, counts)
 
@@ -64,7 +64,7 @@ def test_no_bars() -> None:
 
 
 @pytest.mark.parametrize("state", [b"", ENGINE.new_state()[:-8], bytes(len(ENGINE.new_state()))])
-def test_bytes_that_are_no_state(state: bytes) -> None:
+def test_invalid_state_bytes(state: bytes) -> None:
     with pytest.raises(StrandlineError, match="made by another engine version"):
         ENGINE.run(state, BARS)
 

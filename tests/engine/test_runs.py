@@ -20,7 +20,7 @@ SERIES = Series(7, Timeframe.M1, 1)
 
 @settings(max_examples=30)
 @given(seed=samples.seeds, cut=st.integers(0, 800))
-def test_split_anywhere(seed: int, cut: int) -> None:
+def test_bars_split_at_any_point_give_the_same(seed: int, cut: int) -> None:
     bars = samples.random_bars(seed, 800)
     state, whole = ENGINE.run(ENGINE.new_state(), bars)
     between, first = ENGINE.run(ENGINE.new_state(), samples.bars_between(bars, 0, cut))
@@ -29,7 +29,7 @@ def test_split_anywhere(seed: int, cut: int) -> None:
     assert samples.same_bytes(samples.concatenated_outputs(first, second), whole)
 
 
-def test_one_bar_at_a_time() -> None:
+def test_bars_one_by_one_give_the_same() -> None:
     bars = samples.random_bars(1, 700)
     state, whole = ENGINE.new_state(), ENGINE.run(ENGINE.new_state(), bars)[1]
     for i in range(700):
@@ -39,7 +39,7 @@ def test_one_bar_at_a_time() -> None:
 
 @settings(max_examples=20)
 @given(counts=st.lists(st.integers(0, 400), min_size=1, max_size=6), newest=st.integers(1, 50))
-def test_many_at_once(counts: list[int], newest: int) -> None:
+def test_many_series_at_once_give_the_same(counts: list[int], newest: int) -> None:
     parts = [samples.random_bars(seed, count) for seed, count in enumerate(counts)]
     states, outputs = ENGINE.run_many([ENGINE.new_state()] * len(counts), samples.concatenated(*parts), counts, newest)
     start = 0

@@ -103,7 +103,7 @@ def test_unknown_volumes_are_named() -> None:
 
 
 @pytest.mark.parametrize("field", Bars._fields)
-def test_the_hash_moves_with_every_input(field: str) -> None:
+def test_the_hash_changes_with_every_input(field: str) -> None:
     changed = getattr(BARS, field).copy()
     changed[-1] += {"ts": 1, "revision": 1, "jump_ignored": 1, "low": -1e-9, "high": 1e-9}.get(field, 0)
     if field in ("open", "close"):
@@ -113,7 +113,7 @@ def test_the_hash_moves_with_every_input(field: str) -> None:
     assert last(BARS._replace(**{field: changed})).input_hash != SIGNALS[-1].input_hash
 
 
-def test_the_hash_moves_with_history_and_strategy() -> None:
+def test_the_hash_changes_with_history_and_strategy() -> None:
     earlier = BARS.volume.copy()
     earlier[5] = 12.5
     other = Engine(replace(STRATEGY, version="another"))

@@ -21,7 +21,7 @@ def test_an_account_opens_with_its_balances(cash_bench: ExecutionBench) -> None:
     assert _sync(cash_bench) == 0
 
 
-def test_what_moved_before_the_opening_is_part_of_it(bench: ExecutionBench) -> None:
+def test_events_before_the_opening_are_part_of_it(bench: ExecutionBench) -> None:
     bench.clock.move(minutes=-10)
     bench.venue.move("before", CashCause.DEPOSIT, Decimal(500))
     bench.venue.dollars -= 500
@@ -71,7 +71,7 @@ class ChangingOpening(ScriptedVenue):
         return (self.event(f"opening/{next(self.numbers)}", CashCause.DEPOSIT, Amount(100)),)
 
 
-def test_two_that_open_the_books_at_once_open_them_once(bench: ExecutionBench) -> None:
+def test_concurrent_openings_are_booked_once(bench: ExecutionBench) -> None:
     venue = ChangingOpening(bench.venue.key, bench.venue.margined, bench.clock)
     venue.numbers, venue.all_called = count(), Barrier(4)
     sync = partial(sync_account, bench.engine, venue, venue.key, "0xdef", margined=venue.margined)
@@ -87,7 +87,7 @@ def _sync(bench: ExecutionBench) -> int:
     return sync_account(bench.engine, bench.venue, bench.venue.key, ADDRESS, margined=bench.venue.margined)
 
 
-def test_a_venue_that_settles_otherwise_than_it_was_booked_is_refused(bench: ExecutionBench) -> None:
+def test_another_kind_of_settlement_than_registered_is_refused(bench: ExecutionBench) -> None:
     before = bench.query("SELECT margined FROM venue_accounts")
     for address in (ADDRESS, "0xdef"):
         with pytest.raises(StrandlineError, match="hyperliquid/perps is not margined, but the ledger"):

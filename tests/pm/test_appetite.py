@@ -73,7 +73,7 @@ def test_pressure_lowers_a_and_raises_e(name: str) -> None:
         ({"equity": Money(100_000)}, {"equity": Money(200_000)}),
     ],
 )
-def test_each_pressure_has_an_end(less: dict[str, Any], more: dict[str, Any]) -> None:
+def test_each_pressure_is_bounded(less: dict[str, Any], more: dict[str, Any]) -> None:
     assert scores(row(), **less) == scores(row(), **more)
 
 
@@ -97,7 +97,7 @@ def test_what_was_extracted_and_age_raise_e_only() -> None:
     assert {one.appetite for one in (plain, paid, old, paid_twice)} == {0.5}
 
 
-def test_a_closed_trade_urges_nothing() -> None:
+def test_a_closed_trade_adds_no_urgency() -> None:
     closed = changed(row().position.holding, trade_no=3, invested=Money(100), extracted=Money(300))
     assert scores(row(holding=closed)) == scores(row())
 

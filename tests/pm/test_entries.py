@@ -42,7 +42,7 @@ def test_a_buy_signal_takes_f_of_a_of_what_remains() -> None:
 
 
 @pytest.mark.parametrize(("newest", "rule"), [(in_s2(), Rule.S2_BUY), (first_dip(), Rule.FIRST_DIP)])
-def test_s2_and_the_first_dip_take_half_of_that(newest: Signal, rule: Rule) -> None:
+def test_s2_buys_and_first_dips_take_half_of_a_first_buy(newest: Signal, rule: Rule) -> None:
     intent = bought(decide(row(signals=(newest,))))
     assert (intent.rule, intent.notional, str(intent.size_frac)) == (rule, Money(1125), "0.225")
 
@@ -95,7 +95,7 @@ def test_a_buy_flag_outside_of_s2_is_no_buy_of_rule_9(state: EngineState) -> Non
         (Timeframe.D1, timedelta(minutes=15)),
     ],
 )
-def test_a_flag_lives_as_long_as_its_bar_and_fifteen_minutes_at_most(timeframe: Timeframe, life: timedelta) -> None:
+def test_a_flag_is_valid_for_the_length_of_its_bar_up_to_fifteen_minutes(timeframe: Timeframe, life: timedelta) -> None:
     bar = timeframe.last_final(T)
     end = bar + timeframe.length
     one = row(
@@ -114,7 +114,7 @@ def test_a_flag_counts_while_the_price_is_within_half_an_atr_of_the_close(price:
         assert counts or decision.reasons == (why.FLAG_EXPIRED,)
 
 
-def test_a_flag_of_an_older_bar_is_over() -> None:
+def test_a_flag_of_an_older_bar_has_expired() -> None:
     older = signal(Flag.BUY_SIGNAL, bar_ts=BAR - timedelta(minutes=15))
     assert decide(row(signals=(older, signal()))).reasons == (why.FLAG_EXPIRED,)
     overtaken = row(signals=(signal(Flag.BUY_SIGNAL),), newest=signal(bar_revision=1))

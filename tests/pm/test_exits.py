@@ -89,7 +89,7 @@ def test_an_armed_trail_stays_armed_when_an_add_lifts_the_average_entry() -> Non
     )
 
 
-def test_what_was_of_an_older_trade_moves_no_stop() -> None:
+def test_the_state_of_an_older_trade_does_not_move_the_stop() -> None:
     older = planner_state(
         trade_no=2, highest=Price(200), trail_armed=True, exit_due=ExitReason.EMERGENCY, exit_due_bar=BAR
     )
@@ -97,7 +97,7 @@ def test_what_was_of_an_older_trade_moves_no_stop() -> None:
 
 
 @pytest.mark.parametrize(("first_fill_at", "rule"), [(OLD, Rule.TIME_STOP), (OLD + timedelta(seconds=1), Rule.HOLD)])
-def test_time_is_up_after_fourteen_days(first_fill_at: datetime, rule: Rule) -> None:
+def test_the_time_stop_fires_after_fourteen_days(first_fill_at: datetime, rule: Rule) -> None:
     decision = decide(row(holding=held(first_fill_at=first_fill_at)))
     assert decision.rule == rule
     if rule is Rule.TIME_STOP:
@@ -108,7 +108,7 @@ def test_a_closed_trade_gets_no_older() -> None:
     assert decide(row(holding=closed(first_fill_at=OLD))).evidence.rules_not_fired["time_stop"] == why.FLAT
 
 
-def test_an_armed_trail_outlives_the_time() -> None:
+def test_an_armed_trail_stops_the_time_stop() -> None:
     armed = planner_state(highest=Price(120), trail_armed=True)
     decision = decide(row(holding=held(first_fill_at=OLD), price=118, planner_state=armed))
     assert decision.rule is Rule.HOLD
@@ -283,7 +283,7 @@ def test_earlier_rules_come_first() -> None:
 
 
 @pytest.mark.parametrize("status", [status for status in IntentStatus if status.open])
-def test_an_exit_calls_off_what_is_planned_and_minds_no_other_buy(status: IntentStatus) -> None:
+def test_an_exit_cancels_planned_entries_and_waits_for_no_other_buy(status: IntentStatus) -> None:
     buying = open_intent(Side.BUY, status)
     decision = decide(row(holding=held(), price=92, open_intents=(buying,)))
     assert sold(decision).exit_reason is ExitReason.STOP

@@ -151,7 +151,7 @@ def test_a_secret_may_be_given_twice_if_it_is_the_same(
     assert load_settings().database_url
 
 
-def test_the_seeds_names_count(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_seed_names_are_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = {
         "INITIAL_PORTFOLIO_VALUE": "2500.5",
         "MAX_POSITION_SIZE_PCT": "5.0",
@@ -172,7 +172,7 @@ def test_the_seeds_names_count(monkeypatch: pytest.MonkeyPatch) -> None:
     assert loaded.origins["max_position_pct"].variable == "MAX_POSITION_SIZE_PCT"
 
 
-def test_both_names_count_if_they_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_names_are_accepted_if_they_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAX_POSITION_SIZE_PCT", "5.0")
     monkeypatch.setenv("STRANDLINE_MAX_POSITION_PCT", "5")
     assert load_settings().max_position_pct == Decimal(5)
@@ -212,7 +212,7 @@ def test_a_tilde_is_the_users_home(settings_dir: SettingsDir, tmp_path: Path, mo
     assert load_settings().home == tmp_path.resolve() / "data"
 
 
-def test_own_shares_may_stand_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_own_shares_may_be_set_without_the_sum(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRANDLINE_HYPERLIQUID_INITIAL_VALUE", "0")
     monkeypatch.setenv("STRANDLINE_SOLANA_INITIAL_VALUE", "300.25")
     assert load_settings().venue_values["solana_initial_value"] == Decimal("300.25")

@@ -11,7 +11,7 @@ from tests.conftest import Database
 
 
 @pytest.mark.parametrize("role", Role)
-def test_a_session_has_its_roles_privileges_and_cannot_shake_them_off(database: Database, role: Role) -> None:
+def test_a_session_has_its_roles_privileges_and_cannot_change_them(database: Database, role: Role) -> None:
     async def inside() -> None:
         connection = await connect_async(database.url, role)
         try:

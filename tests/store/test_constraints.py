@@ -1,4 +1,4 @@
-"""What can be held by the database is held by it."""
+"""The database enforces every invariant that it can."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -56,7 +56,7 @@ BUY_AGAIN = {"intent_id": "66666666-6666-5666-8666-666666666666"}
         ("strand_kind", StrandKind),
     ],
 )
-def test_the_database_and_the_types_have_the_same_words(database: Database, name: str, kind: type[StrEnum]) -> None:
+def test_enums_of_the_database_and_the_types_are_equal(database: Database, name: str, kind: type[StrEnum]) -> None:
     with database.session() as connection:
         labels = connection.scalars(text(f"SELECT unnest(enum_range(NULL::{name}))::text")).all()
     assert labels == [member.value for member in kind]
@@ -165,7 +165,7 @@ def test_an_impossible_value_is_refused(database: Database, table: str, special:
     ],
     ids=lambda value: value if isinstance(value, str) else ",".join(value) or "same",
 )
-def test_what_may_exist_once_exists_once(database: Database, table: str, special: dict[str, Any]) -> None:
+def test_unique_rows_are_unique(database: Database, table: str, special: dict[str, Any]) -> None:
     refused(database, table, "duplicate key value violates unique constraint", **special)
 
 
@@ -217,7 +217,7 @@ FOLLOWS = {
 }
 
 
-def test_an_intent_goes_only_where_the_design_lets_it(database: Database) -> None:
+def test_only_valid_transitions_of_an_intent_are_possible(database: Database) -> None:
     with database.session() as connection:
         insert_all(connection)
     for before in IntentStatus:
@@ -302,7 +302,7 @@ def test_a_series_has_one_adopted_generation(database: Database) -> None:
         insert(connection, "engine_states", timeframe="5m", adopted=True)
 
 
-def test_what_a_holding_costs_follows_from_its_fills(database: Database) -> None:
+def test_the_cost_of_a_holding_follows_from_its_fills(database: Database) -> None:
     with database.session() as connection:
         insert_all(connection)
         connection.execute(text("UPDATE holdings SET invested = 100, extracted = 70, realised_pnl = 12.5"))
@@ -317,7 +317,7 @@ def test_an_older_claim_cannot_take_an_intent_back(database: Database) -> None:
         connection.execute(text("UPDATE intents SET epoch = 1"))
 
 
-def test_a_resolved_order_keeps_its_fate(database: Database) -> None:
+def test_a_resolved_order_keeps_its_status(database: Database) -> None:
     with database.session() as connection:
         insert_all(connection)
         connection.execute(text("UPDATE orders SET status = 'unknown'"))
@@ -362,7 +362,7 @@ def test_a_row_that_holds_something_cannot_be_archived(database: Database) -> No
         connection.execute(archive)
 
 
-def test_the_status_of_a_row_follows_from_the_facts(database: Database) -> None:
+def test_the_status_of_a_row_follows_from_its_fields(database: Database) -> None:
     def status() -> str:
         with database.session(Role.UI) as connection:
             return str(connection.scalar(text("SELECT status FROM position_rows")))
@@ -410,7 +410,7 @@ def test_the_watch_sets_show_their_symbols(database: Database) -> None:
             assert connection.scalars(text(f"SELECT token FROM {trading}")).all() == ["kPEPE"]
 
 
-def test_ids_of_the_good_rows_are_as_the_tests_think(database: Database) -> None:
+def test_ids_of_the_good_rows_are_those_of_the_model(database: Database) -> None:
     with database.session() as connection:
         insert_all(connection)
         assert (

@@ -362,13 +362,13 @@ def test_data_of_another_user_is_not_touched(make: Make) -> None:
     assert "belongs to user id 12345, and Postgres would run as user id" in refused.stderr
 
 
-def test_a_home_that_cannot_be_written_is_told(make: Make, tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_is_reported(make: Make, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StrandlineError, match=r"cannot keep Postgres in .*STRANDLINE_HOME"):
         make(tmp_path / "file" / "postgres").start()
 
 
-def test_a_first_start_without_room_is_told_and_leaves_nothing(make: Make) -> None:
+def test_a_first_start_without_disk_space_is_reported_and_leaves_nothing(make: Make) -> None:
     server = make()
     limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n{START}"
     command = [sys.executable, "-c", limited, str(server.home)]
@@ -379,7 +379,7 @@ def test_a_first_start_without_room_is_told_and_leaves_nothing(make: Make) -> No
     assert list(server.home.glob("data*")) == []
 
 
-def test_a_wrong_setting_is_told_with_the_end_of_the_log(make_again: Make) -> None:
+def test_a_wrong_setting_is_reported_with_the_end_of_the_log(make_again: Make) -> None:
     with pytest.raises(StrandlineError, match=r'(?s)did not start.*FATAL.*"work_mem".*server\.log'):
         make_again(settings={"work_mem": "plenty"}).start()
 

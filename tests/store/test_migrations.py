@@ -110,13 +110,13 @@ def test_a_failing_step_leaves_nothing_behind(empty_database: Database) -> None:
     assert tables == ["holdings"]
 
 
-def test_two_at_once_wait_for_each_other(empty_database: Database) -> None:
+def test_concurrent_migrations_wait_for_each_other(empty_database: Database) -> None:
     assert at_once(lambda: migrate(empty_database.admin), 4) == []
     with empty_database.session() as connection:
         assert current_step(connection) == latest_step()
 
 
-def test_a_database_from_the_future_is_refused(database: Database) -> None:
+def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
     with database.session() as connection:
         connection.execute(text("UPDATE strandline_migrations SET version_num = '9999'"))
     for move in (migrate, lambda engine: migrate_back(engine, "base")):
@@ -133,7 +133,7 @@ def test_a_database_from_before_the_baseline_is_refused(database: Database, step
             move(database.admin)
 
 
-def test_a_login_without_rights_is_told_what_an_administrator_must_run(server: Server, database: Database) -> None:
+def test_a_login_without_rights_gets_the_commands_for_an_administrator(server: Server, database: Database) -> None:
     with database.session() as connection:
         connection.execute(text("DROP ROLE IF EXISTS strandline_test_nobody"))
         connection.execute(text("CREATE ROLE strandline_test_nobody"))
@@ -178,7 +178,7 @@ def test_everything_has_a_comment(database: Database) -> None:
 
 
 @pytest.mark.slow
-def test_an_older_server_will_do(tmp_path: Path) -> None:
+def test_migrations_run_on_the_oldest_supported_server(tmp_path: Path) -> None:
     """The oldest PostgreSQL that the embedded programs have; what must hold is 15."""
     with EmbeddedPostgres(tmp_path / "older", major=16, settings={"fsync": "off"}) as postgres:
         database = Server(make_url(postgres.url())).create()

@@ -64,13 +64,13 @@ def test_a_partition_has_the_key_and_the_checks(database: Database) -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [("2026-01-02", "2026-01-01"), ("1990-01-01", "2026-01-01")])
-def test_an_absurd_range_is_refused(database: Database, first: str, last: str) -> None:
+def test_an_excessive_range_is_refused(database: Database, first: str, last: str) -> None:
     with pytest.raises(DBAPIError, match="first <= last"), database.session(Role.INGEST) as connection:
         connection.execute(MAKE, {"first": first, "last": last})
     assert partitions(database) == []
 
 
-def test_many_may_ask_at_once(database: Database) -> None:
+def test_partitions_can_be_made_concurrently(database: Database) -> None:
     def ask() -> None:
         with database.session(Role.INGEST) as connection:
             connection.execute(MAKE, {"first": "2026-01-01", "last": "2026-01-10"})

@@ -69,8 +69,8 @@ def test_any_strands_make_a_chain_whose_hashes_are_the_types_own(
         with database.session(Role.UI) as connection:
             rows = connection.execute(text("SELECT * FROM strands ORDER BY seq")).all()
             assert connection.execute(text("SELECT seq, hash FROM strand_heads")).one() == (length, previous)
-            told = connection.execute(text("SELECT * FROM strand_records ORDER BY seq")).all()
-        for row, record, strand in zip(rows, told, written, strict=True):
+            records = connection.execute(text("SELECT * FROM strand_records ORDER BY seq")).all()
+        for row, record, strand in zip(rows, records, written, strict=True):
             assert from_json(row.body, Strand) == strand
             assert (row.strand_id, row.kind, row.ts, row.cycle_t) == (
                 strand.strand_id,
@@ -183,7 +183,7 @@ def test_a_strand_waits_for_the_one_before_it_and_is_then_checked_against_it(cha
             second.result(30)
 
 
-def test_nothing_but_the_body_is_believed(chain: Database) -> None:
+def test_columns_are_derived_from_the_body(chain: Database) -> None:
     with chain.session(Role.APP) as connection:
         head = connection.execute(HEAD, {"chain": CHAIN}).one()
         strand = small(4, head.hash)

@@ -62,7 +62,7 @@ def test_an_append_only_table_refuses_every_change_to_everybody(database: Databa
             assert_refused(connection, table, f"TRUNCATE {table} CASCADE")
 
 
-def test_what_others_refer_to_is_never_deleted(database: Database) -> None:
+def test_referenced_rows_cannot_be_deleted(database: Database) -> None:
     with database.session() as connection:
         for table in NEVER_DELETED:
             assert_refused(connection, table, f"DELETE FROM {table}")

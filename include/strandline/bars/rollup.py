@@ -46,7 +46,7 @@ def roll_up(engine: Engine, until: datetime) -> RollUp:
 
 
 def _lock_known_seq(connection: Connection) -> int:
-    """The newest known_seq; no other transaction can raise it until this one ends."""
+    """Return the newest known_seq, and lock it until this transaction ends."""
     return int(connection.execute(text("SELECT seq FROM commit_counter FOR UPDATE")).scalar_one())
 
 

@@ -39,6 +39,6 @@ def create_tables(connection: Connection) -> None:
 
 
 def count_written(connection: Connection) -> tuple[Mapping[Timeframe, int], Mapping[Timeframe, int]]:
-    """The number of new and of revised bars, by timeframe."""
+    """Count the new and the revised bars by timeframe."""
     counts = [(Timeframe(row.timeframe), row.new, row.revised) for row in connection.execute(_COUNT)]
     return {t: new for t, new, _ in counts if new}, {t: revised for t, _, revised in counts if revised}

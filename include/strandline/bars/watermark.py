@@ -41,7 +41,7 @@ def wait_for_watermark(
 
 
 def _shards(engine: Engine, until: datetime, now: datetime) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The shards with a recent heartbeat, and those of them whose watermark is before `until`."""
+    """Read the shards with a recent heartbeat, and those of them whose watermark is before `until`."""
     with engine.connect() as connection:
         rows = connection.execute(_SHARDS, {"until": until, "beat_since": now - _HEARTBEAT_TIMEOUT}).all()
     return tuple(row.shard for row in rows), tuple(row.shard for row in rows if row.behind)

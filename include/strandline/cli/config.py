@@ -60,7 +60,7 @@ def _rows(loaded: "LoadedSettings") -> list[tuple[str, str, str]]:
 
 
 def _venue_values(settings: "Settings") -> dict[str, object]:
-    """The venues' settings: as given, else the default in this mode."""
+    """Return the venues' settings: as given, else the default in this mode."""
     values: dict[str, object] = {}
     for venue in settings.venues:
         values[venue.enabled] = settings.venue_enabled(venue)

@@ -69,7 +69,7 @@ The settings of the table before this one change the parameter of the same name,
 
 
 def render() -> str:
-    """The text of docs/configuration.md."""
+    """Return the text of docs/configuration.md."""
     return "\n".join(
         [
             _INTRODUCTION,
@@ -112,7 +112,7 @@ def _modes() -> Iterator[str]:
 
 
 def _venues() -> Iterator[str]:
-    """A row for each descriptor."""
+    """Return a table row for each venue's descriptor."""
     yield from (
         "## Venues",
         "",
@@ -145,7 +145,7 @@ def _parameters() -> Iterator[str]:
 
 
 def _sections(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """The tables of the file in order, each with its own parameters."""
+    """Yield the sections of strategy.toml in order, each with its parameters."""
     yield prefix, {name: value for name, value in tree.items() if not isinstance(value, dict)}
     for name, value in tree.items():
         if isinstance(value, dict):
@@ -153,7 +153,7 @@ def _sections(tree: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dic
 
 
 def render_example() -> str:
-    """The text of .env.example: every variable, commented out."""
+    """Return the text of .env.example: every variable, commented out."""
     lines = [
         "# Copy this file to .env, and remove the # before what you want to set.",
         "# Written by `strandline config example`; see docs/configuration.md.",

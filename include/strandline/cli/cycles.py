@@ -1,18 +1,18 @@
-"""`strandline cycles`: what each five minutes came to, and taking one back."""
+"""`strandline cycles`: lists cycles, and voids one."""
 
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="See what each five-minute cycle came to, and take one back.")
+app = typer.Typer(no_args_is_help=True, help="List cycles with their outcomes, and void one.")
 
 
 @app.command("list")
 def list_cycles(
     newest: Annotated[int, typer.Option("--newest", "-n", min=1, help="How many, from the newest back.")] = 20,
 ) -> None:
-    """Print the newest cycles: what each came to, its intents, and how many of these have orders.
+    """Print the newest cycles: outcome, number of intents, and how many of these have orders.
 
     One that fetched prices and was not planned is unplanned.
 

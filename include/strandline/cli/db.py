@@ -49,7 +49,7 @@ def back(
     ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Go back to an earlier step. What the later steps hold is lost: `strandline pg backup` first."""
+    """Go back to an earlier step. The data of later steps are lost: `strandline pg backup` first."""
     from strandline.configuration import load_settings
     from strandline.store.connect import in_words, owner_engine
     from strandline.store.migrate import migrate_back

@@ -1,4 +1,4 @@
-"""The `strandline` command: its groups, and how errors reach the person."""
+"""The `strandline` command: its groups, and the printing of errors."""
 
 import sys
 
@@ -30,9 +30,9 @@ app.command()(sim)
 
 @app.command()
 def doctor() -> None:
-    """Check everything that must be right, a line each with what to do; exits 1 when something fails.
+    """Check the installation, one line per check with what to do; exits 1 when a check fails.
 
-    ok is fine, warn is worth knowing, - does not apply here, FAIL must be mended.
+    ok: passed; warn: for information; -: does not apply here; FAIL: must be fixed.
     """
     from strandline.cli.doctor import examine
     from strandline.cli.doctor.check import Outcome

@@ -23,7 +23,7 @@ _NOT_RUNNING = 3
 
 @app.command()
 def start() -> None:
-    """Start the server, and create it the first time. Running already is fine.
+    """Start the server, and create it the first time; does nothing if it runs.
 
     It goes on after this command, until `strandline pg stop`.
 
@@ -36,7 +36,7 @@ def start() -> None:
 
 @app.command()
 def stop() -> None:
-    """Stop the server; everything committed is kept. Not running is fine.
+    """Stop the server; everything committed is kept. Does nothing if it does not run.
 
     Example: strandline pg stop
     """
@@ -107,9 +107,9 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What `strandline pg backup` wrote.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Put a backup in the place of the database. The present one is kept under another name, which is printed.
+    """Replace the database by a backup. The present one is kept under another name, which is printed.
 
-    Stop Airflow and the sidecar first: they are cut off in the middle of what they do.
+    Stop Airflow and the sidecar first: their connections are closed.
 
     Example: strandline pg restore strandline-monday.dump
     """

@@ -14,7 +14,7 @@ ALREADY_PLANNED: Final = "already_planned"
 def fence(
     connection: Connection, run: TaskRun, now: datetime, max_age: timedelta
 ) -> Overtaken | Literal["already_planned"] | None:
-    """Why this cycle may not be planned, or None. An outcome that is stored stays, unless a person voided it."""
+    """Return why this cycle may not be planned, or None. A stored outcome stays, unless a person voided it."""
     decided = connection.scalar(
         text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle AND outcome <> 'voided')"), {"cycle": run.cycle}
     )

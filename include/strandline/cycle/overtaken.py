@@ -18,7 +18,7 @@ class Overtaken(StrEnum):
 
 
 def overtaken(connection: Connection, run: TaskRun, now: datetime, max_age: timedelta) -> Overtaken | None:
-    """None for a cycle that may trade: it is the newest, it is fresh, and its run is no backfill."""
+    """Return why a cycle may no longer trade; None if it is the newest and fresh, and its run is no backfill."""
     if run.run_type == "backfill":
         return Overtaken.BACKFILL
     newer = connection.scalar(

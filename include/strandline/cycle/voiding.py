@@ -18,7 +18,7 @@ from strandline.model.intent import IntentStatus
 from strandline.model.strand import StrandDraft, StrandKind
 
 CHAIN: Final = "system"
-"""The chain of what people order."""
+"""The chain of strands that record people's commands."""
 
 
 class Voided(NamedTuple):

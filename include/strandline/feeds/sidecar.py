@@ -50,7 +50,7 @@ class Sidecar:
         return self._writer.uncommitted
 
     def _watermark(self) -> datetime | None:
-        """The slowest feed's, less the delivery delay; None until every feed has one."""
+        """Return the watermark of the slowest feed, less the delivery delay; None until every feed has one."""
         received = [feed.received_through for feed in self._feeds]
         known = [moment for moment in received if moment is not None]
         return min(known) - _DELIVERY_DELAY if known and len(known) == len(received) else None

@@ -21,7 +21,7 @@ _MAX_QUARANTINED: Final = 1_000
 
 
 class Batch(NamedTuple):
-    """What was drained from the buffer."""
+    """Ticks and messages drained from the buffer."""
 
     rows: list[TickRow]
     quarantined: list[QuarantinedMessage]
@@ -29,15 +29,15 @@ class Batch(NamedTuple):
 
 @dataclass
 class Counts:
-    """What became of everything that was received, since the start."""
+    """The numbers of received ticks and messages by outcome, since the start."""
 
     accepted: int = 0
     duplicates: int = 0
     quarantined: int = 0
     quarantine_overflow: int = 0
-    """Of the quarantined: only counted, because there were too many to store."""
+    """Quarantined messages that were only counted, because there were too many to store."""
     dropped: Counter[int] = field(default_factory=Counter)
-    """By instrument."""
+    """Dropped ticks by instrument."""
 
 
 class TickBuffer:

@@ -1,4 +1,4 @@
-"""Which tokens are watched."""
+"""Finds the tokens to subscribe to."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from strandline.venues.registry import find_venue
 
 
 def always_watched(key: VenueKey) -> frozenset[str]:
-    """The tokens whose market data this venue needs whatever is traded."""
+    """Return the tokens that this venue always needs, whatever is traded."""
     venue = find_venue(key)
     return venue.always_watched if venue else frozenset()
 
 
 async def traded_tokens(connection: Connection) -> Mapping[VenueKey, frozenset[str]]:
-    """By venue, the tokens of all rows that are not archived."""
+    """Read the tokens of all rows that are not archived, by venue."""
     rows = await connection.fetch(
         "SELECT DISTINCT token_chain, book_id, token_contract FROM positions WHERE desired_status <> 'archived'"
     )

@@ -18,7 +18,7 @@ from strandline.model.record import Record
 from strandline.model.side import Side
 
 AssetKey: TypeAlias = tuple[Account, str]
-"""An asset, or a token, of an account."""
+"""An account, and the name of an asset or a token."""
 
 
 class FillEntry(Record, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from strandline.model.record import Record, require
 
 
 class SignedOrder(Record, frozen=True, kw_only=True):
-    """Stored before it is sent; only the same bytes may be sent again.
+    """A signed order, stored before it is sent; only the same bytes may be sent again.
 
     The venue executes them once, by `nonce`, or by `signature` up to `last_valid_height`.
     """

@@ -44,7 +44,7 @@ class ExecutionPlan(Record, frozen=True, kw_only=True):
 
     @property
     def order_id(self) -> UUID:
-        """One order per intent and attempt."""
+        """The order's id: one per intent and attempt."""
         return derived_id("order", str(self.intent_id), self.attempt)
 
     @property

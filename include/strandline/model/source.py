@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Source(StrEnum):
-    """One letter each, because every tick stores it."""
+    """A source of market data; one letter, because every tick stores it."""
 
     STREAM = "s"
     REST = "r"

@@ -48,7 +48,7 @@ class VenueSettings:
     fields: tuple[VenueSetting, ...] = ()
     enabled_seed_name: str | None = None
     without_testnet: str | None = None
-    """Whoever has no test network, for the error; None if there is one. Without one the venue is refused in testnet."""
+    """The name of the party without a test network, for the error in mode testnet; None if the venue has one."""
 
     @property
     def enabled(self) -> str:

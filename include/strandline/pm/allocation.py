@@ -14,7 +14,7 @@ _NONE = Money(0)
 
 
 def token_of(row: RowInputs) -> Token:
-    """The rows of one token share its allocation and its cap."""
+    """Return the key of the row's token, whose rows share allocation and cap."""
     return str(row.position.key.venue), row.position.key.token_contract
 
 

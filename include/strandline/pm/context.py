@@ -64,16 +64,16 @@ class RowContext:
 
     @cached_property
     def exit_due(self) -> ExitDue | None:
-        """See `exit_due`."""
+        """The exit that is due, if any."""
         return exit_due(self.row)
 
     @cached_property
     def trail(self) -> Trail:
-        """See `trail_of`."""
+        """The trailing stop."""
         return trail_of(self.row, self.strategy.exits)
 
     def fresh_signal(self, flag: Flag) -> Signal | str:
-        """See `flags.fresh_signal`."""
+        """Return the newest signal if its flag still counts, or why it does not."""
         return fresh_signal(flag, self.row, self.cycle, self.strategy.entries)
 
     def open_on(self, side: Side) -> bool:

@@ -1,4 +1,4 @@
-"""From the results of a row's rules to its decision: an intent, or a hold that names all its reasons."""
+"""Decides for a row by the results of its rules: an intent, or a hold with all its reasons."""
 
 from collections.abc import Mapping
 from typing import Final

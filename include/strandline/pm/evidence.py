@@ -1,4 +1,4 @@
-"""Writes down what a decision rests on, for strands and for people."""
+"""Collects the evidence of a decision, for strands and for people."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -12,7 +12,7 @@ Named: TypeAlias = Iterator[tuple[str, object]]
 
 
 def evidence_of(ctx: RowContext, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
-    """`wanted` is the order that a block prevented. Unknown values are left out."""
+    """Collect the evidence; `wanted` is an order that a block prevented. Unknown values are left out."""
     named = (*_signal(ctx), *_price(ctx), *_trade(ctx), *_portfolio(ctx), ("wanted", wanted))
     return Evidence(
         appetite=ctx.scores.appetite,

@@ -1,4 +1,4 @@
-"""Whether the signals of a row since its cursor make an exit due. Only a flat row clears it."""
+"""Finds the exit that a row's signals since its cursor make due; only a flat row clears it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ class ExitDue:
 
 
 def exit_due(row: RowInputs) -> ExitDue | None:
-    """What was due already, and what the signals since then add, oldest first; revised bars count too."""
+    """Return the exit that was due already, or that a signal since then made due; revised bars count too."""
     if not row.position.holding.quantity:
         return None
     due = _due_before(row)
@@ -44,7 +44,7 @@ def _due_by(signal: Signal) -> ExitDue | None:
 
 
 def _stronger(due: ExitDue | None, new: ExitDue | None) -> ExitDue | None:
-    """The first one stays, but the end of a trend outranks an emergency: its rule comes first."""
+    """Keep the first one, unless a trend's end follows an emergency: its rule comes first."""
     if due is None:
         return new
     outranked = due.reason is ExitReason.EMERGENCY and new is not None and new.reason is not ExitReason.EMERGENCY

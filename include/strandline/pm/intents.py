@@ -1,4 +1,4 @@
-"""From a rule's result to an intent: identity, life, urgency, slippage."""
+"""Makes an intent from a rule's result: id, expiry, urgency, slippage."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from strandline.pm.rule_result import RuleResult
 
 @dataclass(frozen=True)
 class _Terms:
-    """In what an entry and an exit differ."""
+    """The fields in which entries and exits differ."""
 
     intent_id: UUID
     attempt_no: int
@@ -29,7 +29,7 @@ class _Terms:
 def entry_intent(
     ctx: RowContext, rule: Rule, result: RuleResult, notional: Money, cut_by: tuple[str, ...]
 ) -> ExecutionIntent:
-    """One per row, rule and bar: a skipped entry is not tried again from the same bar."""
+    """Make an entry, one per row, rule and bar: a skipped entry is not planned again from the same bar."""
     limits = ctx.strategy.execution
     terms = _Terms(
         intent_id=entry_intent_id(ctx.row.position.position_id, ctx.trade_no, rule, _source(ctx)[0]),
@@ -44,7 +44,7 @@ def entry_intent(
 
 
 def exit_intent(ctx: RowContext, rule: Rule, result: RuleResult) -> ExecutionIntent:
-    """One per attempt: an exit is planned again until the row is flat, each time with more slippage allowed."""
+    """Make an exit, one per attempt: it is planned again until the row is flat, with more slippage each time."""
     attempt = ctx.row.history.ended_exits.count(rule)
     trims = result.decision is Decision.TRIM
     terms = _Terms(
@@ -106,7 +106,7 @@ def _exit_slippage(ctx: RowContext, attempt: int) -> int:
 
 
 def _source(ctx: RowContext) -> tuple[datetime, int, EngineState]:
-    """The newest signal's bar. An exit does not need a signal: without one it is the newest bar that is over."""
+    """Return the newest signal's bar; for an exit without a signal, the newest bar that is over."""
     newest = ctx.row.newest
     if newest is None:
         return ctx.row.position.key.timeframe.last_final(ctx.cycle), 0, EngineState.S4

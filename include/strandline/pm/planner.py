@@ -1,4 +1,4 @@
-"""All rows at once: the exits of every row first, then entries, one after the other."""
+"""Plans all rows: the exits of every row first, then entries, one after the other."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from strandline.pm.rule_result import Results, evaluate, fired
 
 
 def plan(inputs: CycleInputs, strategy: Strategy) -> Plan:
-    """One decision per row. The order of the rows does not matter."""
+    """Make one decision per row, whatever the order of the rows."""
     strategy_hash = strategy.hash
     decisions: list[RowDecision] = []
     staying: list[tuple[RowContext, Results, Results]] = []
@@ -39,7 +39,7 @@ def plan(inputs: CycleInputs, strategy: Strategy) -> Plan:
 
 
 def _priority(ctx: RowContext, buy_results: Results) -> tuple[int, float, str]:
-    """Who comes first for what the caps leave: the lower rule, then the greater appetite."""
+    """Order entries for what the caps leave: by the lower rule, then by the greater appetite."""
     rule = fired(buy_results) or Rule.HOLD
     return rule.number, -ctx.scores.appetite, str(ctx.row.position.position_id)
 

@@ -1,4 +1,4 @@
-"""Where analytic floats become exact numbers that money is multiplied with. Nowhere else."""
+"""Converts analytic floats to exact numbers: the only place where floats meet money."""
 
 from decimal import ROUND_DOWN, Context
 from typing import Final
@@ -11,26 +11,26 @@ _DOWN: Final = Context(prec=120, rounding=ROUND_DOWN)
 
 
 def score(value: float) -> float:
-    """As scores are compared and stored; it swallows the last bits, in which sums of floats may differ."""
+    """Round to the digits in which scores are compared and stored; sums of floats may differ in the last bits."""
     return round(value, SCORE_PLACES)
 
 
 def ratio(value: float) -> Ratio:
-    """A score as an exact factor."""
+    """Convert a score to an exact factor."""
     return Ratio.from_float(score(value))
 
 
 def percent(value: float) -> Ratio:
-    """A parameter in percent, with exactly the digits that were written."""
+    """Convert a parameter in percent, with exactly its written digits."""
     return Ratio(decimal_of_float(value).scaleb(-2))
 
 
 def share(whole: Money, part: Ratio, parts: Ratio) -> Money:
-    """`part` of `parts` of the whole, never more, in cents."""
+    """Compute `part` of `parts` of the whole, rounded down to cents."""
     exact = _DOWN.divide(_DOWN.multiply(whole.decimal, part.decimal), parts.decimal)
     return Money(exact.quantize(CENT.decimal, context=_DOWN))
 
 
 def cents(money: Money) -> Money:
-    """Without fractions of a cent; rounded down, so that no more is spent than there is."""
+    """Round down to cents, so that no more is spent than there is."""
     return Money(money.decimal.quantize(CENT.decimal, context=_DOWN))

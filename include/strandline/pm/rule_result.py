@@ -1,4 +1,4 @@
-"""What a rule says of a row, and the order in which rules are evaluated."""
+"""The result of a rule for a row, and the evaluation of rules in order."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -58,5 +58,5 @@ def fired(results: Results) -> Rule | None:
 
 
 def not_fired(results: Results) -> Mapping[str, str]:
-    """By name of the rule, why it did not fire."""
+    """The reasons of the rules that did not fire, by name."""
     return {rule.value: " ".join(result.reasons) for rule, result in results.items() if not result.fires}

@@ -9,31 +9,31 @@ from strandline.pm.rounding import CENT, cents, ratio
 
 
 def entry_share(appetite: float, factor: float, strategy: Strategy) -> Ratio:
-    """The part of what remains that an entry takes."""
+    """Compute the fraction of the remaining allocation that an entry takes."""
     return ratio(factor * value_at(strategy.sizes.entry, appetite))
 
 
 def entry_notional(ctx: RowContext, part: Ratio) -> Money:
-    """This part of what remains, in cents."""
+    """Compute this fraction of the remaining allocation, in cents."""
     return cents(ctx.remaining * part)
 
 
 def min_entry(ctx: RowContext) -> Money:
-    """The smallest entry that is worth an order: 3 × the venue's minimum, and never less than one lot or one cent."""
+    """Compute the smallest entry that is made: 3 × the venue's minimum, and never less than one lot or one cent."""
     instrument = ctx.row.instrument
     minimum = instrument.min_notional * ratio(ctx.strategy.dust.skip_entry_below_min_notionals)
     return max(minimum, ctx.decision_price.price * instrument.lot, CENT)
 
 
 def trim_share(ctx: RowContext) -> Ratio:
-    """The part of the quantity that a trim sells; the more was extracted already, the less."""
+    """Compute the fraction of the holding that a trim sells; it falls with what was extracted already."""
     sizes = ctx.strategy.sizes
     damping = value_at(sizes.trim_damping, extracted_share(ctx.holding))
     return ratio(min(sizes.trim_max, value_at(sizes.trim, ctx.scores.exit_urgency) * damping))
 
 
 def trim_quantity(ctx: RowContext, part: Ratio, price: Price) -> Quantity:
-    """In whole lots; zero below the venue's minimum, everything if the remainder would be dust."""
+    """Compute the quantity in whole lots: zero below the venue's minimum, everything if the rest would be dust."""
     instrument, held = ctx.row.instrument, ctx.holding.quantity
     sold = held.scaled(part).in_lots(instrument.lot)
     if not sold:

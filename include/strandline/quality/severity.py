@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """Blocks nothing, entries, or everything but exits; the same labels as in the database."""
+    """What a finding blocks: nothing, entries, or everything but exits; the same labels as in the database."""
 
     WARN = "warn"
     BLOCK_ENTRIES = "block_entries"

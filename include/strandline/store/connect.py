@@ -101,7 +101,7 @@ def in_words(settings: Settings) -> Iterator[None]:
 
 
 def unreachable(settings: Settings, error: Exception) -> StrandlineError:
-    """An error that says why the database cannot be reached, and what to do; libpq never repeats a password."""
+    """Make the error for an unreachable database, with its reason and what to do; libpq never repeats a password."""
     reason = " ".join(str(error.orig if isinstance(error, DBAPIError) else error).split())
     remedy = "check STRANDLINE_DATABASE_URL" if settings.database_url else "start it: strandline pg start"
     return StrandlineError(f"the database cannot be reached ({reason})", remedy)

@@ -12,7 +12,7 @@ from strandline.model.errors import StrandlineError
 
 
 class Role(StrEnum):
-    """They cannot log in: a session of any login switches to one when it connects (see `connect`)."""
+    """The roles; they cannot log in, a session of any login switches to one when it connects (see `connect`)."""
 
     OWNER = "strandline_owner"
     APP = "strandline_app"

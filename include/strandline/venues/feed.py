@@ -68,7 +68,7 @@ class Feed(Protocol):
 
     @property
     def status(self) -> FeedStatus:
-        """For the heartbeat."""
+        """The feed's status, for the heartbeat."""
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
         """Get the descriptions of these tokens, and of others if the venue returns all; raises `FeedError`."""

@@ -20,7 +20,7 @@ from strandline.settings import Settings
 CHECKOUT: Final = Path(__file__).parents[4]
 
 _SECRETS: Final = {("api_auth", "jwt_secret"): 64, ("api", "secret_key"): 32, ("core", "fernet_key"): 0}
-"""Each with its least number of bytes; the Fernet key has a format of its own."""
+"""Secrets with their minimum number of bytes; the Fernet key has a format of its own."""
 
 _TIMEOUTS: Final = {
     ("scheduler", "task_instance_heartbeat_timeout"): 90,
@@ -28,15 +28,15 @@ _TIMEOUTS: Final = {
     ("scheduler", "task_queued_timeout"): 60,
     ("core", "default_task_retry_delay"): 5,
 }
-"""Each with the most seconds: with more, recovery takes longer than a cycle (Airflow's defaults are 300 and more)."""
+"""Timeouts with their maximum in seconds: with more, recovery takes longer than a cycle (Airflow's defaults: 300+)."""
 
 _SLOTS: Final = 2
-"""Of a venue's pool: one for the live cycle, one for a frozen task of the cycle before."""
+"""The slots of a venue's pool: one for the live cycle, one for a frozen task of the cycle before."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Airflow's options, and where they were found."""
+    """Airflow's options and their sources."""
 
     environment: Mapping[str, str]
     file: Mapping[tuple[str, str], str]
@@ -44,11 +44,11 @@ class Configuration:
 
     @property
     def exists(self) -> bool:
-        """Whether an Airflow is configured here at all."""
+        """Whether Airflow is configured here."""
         return self.path is not None or any(name.startswith("AIRFLOW__") for name in self.environment)
 
     def get(self, section: str, option: str) -> str | None:
-        """The value in effect."""
+        """Return the value in effect."""
         return self.environment.get(variable(section, option)) or self.file.get((section, option))
 
     def computed(self, section: str, option: str) -> bool:
@@ -56,12 +56,12 @@ class Configuration:
         return any(f"{variable(section, option)}_{suffix}" in self.environment for suffix in ("CMD", "SECRET"))
 
     def both(self, section: str, option: str) -> tuple[str | None, str | None]:
-        """The values in the environment and in the file."""
+        """Return the values in the environment and in the file."""
         return self.environment.get(variable(section, option)), self.file.get((section, option))
 
 
 def variable(section: str, option: str) -> str:
-    """The environment variable of an option."""
+    """Return the environment variable of an option."""
     return f"AIRFLOW__{section.upper()}__{option.upper()}"
 
 

@@ -15,7 +15,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Check:
-    """One line: what was checked, what was found, and what to do."""
+    """A line of output: what was checked, what was found, and what to do."""
 
     name: str
     outcome: Outcome
@@ -28,20 +28,20 @@ class Check:
 
 
 def fine(name: str, found: str) -> Check:
-    """A check that passed."""
+    """Make a check that passed."""
     return Check(name, Outcome.OK, found)
 
 
 def warned(name: str, found: str, remedy: str) -> Check:
-    """A check that passed, with something to know."""
+    """Make a check that passed with a warning."""
     return Check(name, Outcome.WARNING, found, remedy)
 
 
 def skipped(name: str, why: str) -> Check:
-    """A check that does not apply here."""
+    """Make a check that does not apply here."""
     return Check(name, Outcome.SKIPPED, why)
 
 
 def failed(name: str, found: str, remedy: str) -> Check:
-    """A check that failed, with what to do."""
+    """Make a check that failed, with what to do."""
     return Check(name, Outcome.FAILED, found, remedy)

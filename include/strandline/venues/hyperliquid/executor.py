@@ -40,7 +40,7 @@ class HyperliquidExecutor:
         return self._config.address or self._signer.wallet.address
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """See `Preparation`."""
+        """Plan an order; see `Preparation`."""
         preparation = Preparation(self._rest, self._signer, self.address, self._config.limits, self._config.clock)
         return preparation.plan(intent, position, attempt)
 
@@ -60,11 +60,11 @@ class HyperliquidExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Submission.submit`."""
+        """Send the order; see `Submission.submit`."""
         return self._submission(order).submit()
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """See `Submission.recover`."""
+        """Find out the order's status; see `Submission.recover`."""
         return self._submission(order).recover()
 
     def close(self) -> None:

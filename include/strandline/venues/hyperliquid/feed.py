@@ -52,7 +52,7 @@ class HyperliquidFeed:
 
     @property
     def received_through(self) -> datetime | None:
-        """Does not advance from a disconnection until the venue has replayed what was missed."""
+        """The watermark; from a disconnection on it waits until the venue has replayed what was missed."""
         return self._received_through
 
     @property

@@ -19,7 +19,7 @@ from strandline.venues.hyperliquid.signing import Signer
 
 MIN_NOTIONAL: Final = Money(10)
 TAKER_FEE: Final = Ratio("0.00045")
-"""The highest there is."""
+"""The venue's highest fee."""
 
 _MAX_LIFETIME: Final = timedelta(seconds=30)
 """The venue refuses the order after this, which bounds how long its outcome can stay unknown."""

@@ -38,7 +38,7 @@ class Submission(NamedTuple):
     clock: Callable[[], datetime]
 
     def submit(self) -> ExecutionResult:
-        """Send it; if the response leaves a doubt, recover it."""
+        """Send the order; recover it if the response is not certain."""
         try:
             state = _order_state(self.rest.send(self.order.signed_bytes))
             if isinstance(state, OrderState):
@@ -52,7 +52,7 @@ class Submission(NamedTuple):
         return found
 
     def recover(self) -> ExecutionResult | StillUnknown:
-        """Look the order up; if the venue does not know it, make sure that it can never act, and look it up again."""
+        """Look the order up; if it is unknown, make sure that it can never act, and look it up again."""
         try:
             known = self._order_status()
             if known is not None:

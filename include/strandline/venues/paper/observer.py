@@ -23,15 +23,15 @@ class PaperObserver:
         self._observer = observer
 
     def marks(self, tokens: Collection[str]) -> Mapping[str, Mark]:
-        """As the venue's observer."""
+        """Read the venue's marks."""
         return self._observer.marks(tokens)
 
     def quote(self, token_contract: str) -> Quote:
-        """As the venue's observer."""
+        """Read the venue's quote."""
         return self._observer.quote(token_contract)
 
     def opening(self, address: str) -> tuple[CashEvent, ...]:
-        """A deposit of the cash that the settings give the account."""
+        """Return a deposit of the configured cash."""
         cash = self._config.opening_cash
         if not cash:
             return ()
@@ -47,7 +47,7 @@ class PaperObserver:
         return (deposit,)
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """None: a paper account has no deposits and pays no funding."""
+        """Return no events: a paper account has no deposits and pays no funding."""
         del address, since
         return ()
 

@@ -28,7 +28,7 @@ class Clients:
         self._open: tuple[aiohttp.ClientSession, AsyncClient] | None = None
 
     def run(self, work: Callable[[Jupiter, Node], Awaitable[T]]) -> T:
-        """Run it to its end."""
+        """Run a coroutine to its end."""
         return self._runner.run(self._with_clients(work))
 
     def close(self) -> None:

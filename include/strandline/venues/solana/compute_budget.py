@@ -16,7 +16,7 @@ _LARGEST_PART: Final = 16
 
 
 def priority_fee(message: MessageV0) -> int | None:
-    """In lamports; None unless limit and price are each set exactly once."""
+    """Compute the priority fee in lamports; None unless limit and price are each set exactly once."""
     limits, prices = _settings(message, _SETS_LIMIT, _LIMIT), _settings(message, _SETS_PRICE, _PRICE)
     if len(limits) != 1 or len(prices) != 1:
         return None

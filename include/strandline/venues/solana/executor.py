@@ -58,7 +58,7 @@ class SolanaExecutor:
         return str(self._key.pubkey())
 
     def prepare(self, intent: ExecutionIntent, position: Position, attempt: int) -> ExecutionPlan:
-        """See `Preparation`. It changes nothing, so it is simply tried again after an error.
+        """Plan a swap; see `Preparation`. It changes nothing, so it is retried after an error.
 
         That includes the simulation: of the nodes behind one URL, one may be behind another.
         """
@@ -96,11 +96,11 @@ class SolanaExecutor:
         )
 
     def execute(self, order: SignedOrder) -> ExecutionResult:
-        """See `Submission.submit`."""
+        """Send the order; see `Submission.submit`."""
         return self._clients.run(lambda _, node: self._submission(node, order).submit())
 
     def recover(self, order: SignedOrder) -> ExecutionResult | StillUnknown:
-        """See `Submission.recover`."""
+        """Find out the order's status; see `Submission.recover`."""
         return self._clients.run(lambda _, node: self._submission(node, order).recover())
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ class JupiterFeed:
 
     @property
     def received_through(self) -> datetime | None:
-        """Always now: a price gets the time at which it is received, so none can be late."""
+        """The current time: a price gets the time at which it is received, so none can be late."""
         return self._clock()
 
     @property

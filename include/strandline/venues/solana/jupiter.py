@@ -39,17 +39,17 @@ class Quote(msgspec.Struct, rename="camel", frozen=True):
 
     @property
     def amount_in(self) -> int:
-        """In raw units."""
+        """The input amount, in raw units."""
         return int(self.in_amount)
 
     @property
     def expected_out(self) -> int:
-        """In raw units, before slippage."""
+        """The expected output amount, in raw units, before slippage."""
         return int(self.out_amount)
 
     @property
     def least_out(self) -> int:
-        """In raw units; with less the swap fails."""
+        """The least output amount, in raw units; with less the swap fails."""
         return int(self.other_amount_threshold)
 
 

@@ -54,7 +54,7 @@ class StatusResponse(msgspec.Struct, frozen=True):
 
 
 class TokenAmount(msgspec.Struct, frozen=True):
-    """In raw units."""
+    """A token amount in raw units."""
 
     amount: str
 

@@ -62,7 +62,7 @@ class SolanaObserver:
         return tuple(_deposit(address, *one, now) for one in found if one[1])
 
     def cash_events(self, address: str, since: datetime) -> tuple[CashEvent, ...]:
-        """None: a chain lists transactions, but not which of them were deposits.
+        """Return no events: a chain lists transactions, but not which of them were deposits.
 
         Reconciliation reports what a person moved in or out.
         """

@@ -83,7 +83,7 @@ class Preparation(NamedTuple):
         return _plan(intent, attempt, details, now, deadline)
 
     def _refuse_without_gas(self, intent: ExecutionIntent, balances: Balances) -> None:
-        """Exits may use the reserve; whether it suffices for them shows in the simulation."""
+        """Refuse entries without gas beyond the reserve; exits may use it, and the simulation shows if it suffices."""
         reserve = units.raw(Amount.from_float(self.limits.sol_gas_reserve), units.SOL_DECIMALS)
         if not intent.reduce_only and balances.lamports < reserve:
             raise SkipExecution("gas_low", f"{units.sol(balances.lamports)} SOL, the reserve is {units.sol(reserve)}")
@@ -151,7 +151,7 @@ def _unsigned(message: MessageV0) -> str:
 def _plan(
     intent: ExecutionIntent, attempt: int, details: PlanDetails, now: datetime, deadline: datetime
 ) -> ExecutionPlan:
-    """Use quantity and limit of the worst case, so that the notional of a buy is what it pays."""
+    """Make the plan with the worst case of quantity and limit, so that the notional of a buy is what it pays."""
     buying = intent.side is Side.BUY
     usdc, tokens = (details.amount_in, details.least_out) if buying else (details.least_out, details.amount_in)
     return ExecutionPlan(

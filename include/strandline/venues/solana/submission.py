@@ -28,7 +28,7 @@ class Submission:
         self._clock = clock
 
     async def submit(self) -> ExecutionResult:
-        """Send it until its outcome is known; after the timeout it is unknown."""
+        """Send the swap until its outcome is known; after the timeout it is unknown."""
         begun = self._timeouts.elapsed()
         next_send, trouble = begun, "it was sent, and is not in a block yet"
         while True:
@@ -46,7 +46,7 @@ class Submission:
             await self._timeouts.sleep(self._timeouts.pause)
 
     async def recover(self) -> ExecutionResult | StillUnknown:
-        """StatusResponse for it search_history; while it may still land, send the same bytes once more."""
+        """Search its status in the whole history; while it may still land, send the same bytes once more."""
         try:
             if (result := await self._outcome(search_history=True)) is not None:
                 return result
@@ -59,7 +59,7 @@ class Submission:
         return StillUnknown(order_id=self._order.order_id, reason=reason, seen_at=self._clock())
 
     async def _outcome(self, *, search_history: bool = False) -> ExecutionResult | None:
-        """A swap counts once confirmed; a failure once finalized, because another order follows it."""
+        """Return the outcome: a swap once confirmed, a failure once finalized, because another order follows it."""
         status = (await self._node.signature_status(self._signature, search_history=search_history)).status
         if status is None or not _settled(status):
             return None

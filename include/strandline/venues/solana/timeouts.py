@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class Timeouts(NamedTuple):
-    """In seconds. A swap is confirmed after one or two, a failure final after 13."""
+    """Timeouts and pauses in seconds. A swap is confirmed after one or two, a failure final after 13."""
 
     order: float = 30.0
     pause: float = 0.5

@@ -8,7 +8,7 @@ from strandline.model.errors import StrandlineError
 
 
 def keypair(secret: str | None) -> Keypair:
-    """Read base58, or a JSON array of numbers as Solana's tools write it. Errors never contain the secret."""
+    """Parse a key in base58, or a JSON array of numbers as of Solana's tools. Errors never contain the secret."""
     if secret is None:
         raise StrandlineError("there is no key for the Solana wallet", "set STRANDLINE_SOLANA_KEY")
     try:
