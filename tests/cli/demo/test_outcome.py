@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,11 +17,16 @@ from strandline.cycle.engine_step import run_engine
 from strandline.cycle.observe import observe
 from strandline.cycle.planning import plan_cycle
 from strandline.cycle.venues import execute
+from strandline.ledger.strands import append
+from strandline.model.exact import Money, Quantity
+from strandline.model.result import ExecutionResult, OrderStatus
+from strandline.model.strand import StrandDraft, StrandKind
 from strandline.quality import check
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.cli.conftest import Command
 from tests.conftest import Database
 from tests.cycle.trading_scenario import MOMENT, open_trading_scenario
+from tests.store.rows import HASH, T0, insert, insert_all
 
 NOTHING_DECIDED = "nothing was decided there"
 
@@ -102,3 +109,38 @@ def test_what_was_filled_is_read_from_the_fills(database: Database) -> None:
         scenario.clock.set_forward(later + CYCLE_LENGTH + timedelta(seconds=3))
         execute(scenario.context, run, HYPERLIQUID_PERPS.slug)
         assert unfilled_venues(connection, later, VENUES)["hyperliquid"] == "expired"
+
+
+T = datetime.fromisoformat(T0)
+LATER = T + CYCLE_LENGTH
+
+
+def test_an_order_without_a_fill_fills_nothing(database: Database) -> None:
+    with database.session() as connection:
+        insert_all(connection, "instruments", "positions", "cycles", "intents", "venue_accounts", "orders")
+        assert "hyperliquid" in unfilled_venues(connection, T, VENUES)
+        insert(connection, "fills")
+        assert "hyperliquid" not in unfilled_venues(connection, T, VENUES)
+
+
+def test_what_another_cycle_filled_does_not_count(database: Database) -> None:
+    with database.session() as connection:
+        insert_all(connection, "instruments", "positions", "cycles", "intents", "venue_accounts", "orders", "fills")
+        insert(connection, "cycles", cycle_t=LATER)
+        assert "hyperliquid" in unfilled_venues(connection, LATER, VENUES)
+
+
+def test_the_reason_is_what_became_of_this_cycles_orders(database: Database) -> None:
+    rejected = ExecutionResult(
+        order_id=UUID(int=1), status=OrderStatus.REJECTED, venue_order_id=None, fills=(), filled=Quantity(0),
+        average_price=None, slippage_bps=None, fees=Money(0), error="no margin", seen_at=LATER,
+    )  # fmt: skip
+    common: dict[str, Any] = {"kind": StrandKind.DECISION, "ts": LATER, "code_version": "test", "strategy_hash": HASH}
+    strands = [
+        StrandDraft(strand_id=UUID(int=1), cycle=T, skip_reason="gas_low", **common),
+        StrandDraft(strand_id=UUID(int=2), cycle=LATER, result=rejected, **common),
+        StrandDraft(strand_id=UUID(int=3), cycle=LATER, **common),
+    ]
+    with database.session() as connection:
+        append(connection, "hyperliquid/perps", strands)
+        assert unfilled_venues(connection, LATER, ["hyperliquid"]) == {"hyperliquid": "open, rejected"}

@@ -26,6 +26,7 @@ class ApiServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.script: list[Any] = []
         self.tokens = 0
+        self.anonymous = False
         self._thread = threading.Thread(target=self.serve_forever)
         self._thread.start()
 
@@ -44,7 +45,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.connection.close()
         elif response == "no json":
             self._send(200, b"<html>")
-        elif self.headers.get("Authorization") != f"Bearer {self.server.tokens}":
+        elif response == "cut":
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.connection.close()
+        elif not self.server.anonymous and self.headers.get("Authorization") != f"Bearer {self.server.tokens}":
             self._send(401, b'{"detail": "Unauthorized"}')
         else:
             status, body = response
@@ -105,6 +111,7 @@ def queued(*seconds_ago: float) -> tuple[int, dict[str, Any]]:
         (429, {"detail": "too many"}),
         "close",
         "no json",
+        "cut",
     ],
 )
 def test_a_server_that_fails_is_waited_for(server: ApiServer, failure: Any) -> None:
@@ -154,6 +161,15 @@ def test_a_refusal_is_an_error_and_not_waited_for(server: ApiServer) -> None:
     assert client.pauses == []
 
 
+def test_a_refusal_without_json_is_one_too(server: ApiServer) -> None:
+    client = Client(server.server_port)
+    client.newest()
+    server.script = [(404, b"<html>no such page")]
+    with pytest.raises(StrandlineError, match=r"refused GET .*no such page"):
+        client.newest()
+    assert client.pauses == []
+
+
 def test_a_wrong_password_is_an_error(server: ApiServer) -> None:
     with pytest.raises(StrandlineError, match="wrong password"):
         Client(server.server_port, "other").newest()
@@ -164,6 +180,19 @@ def test_health_never_waits(server: ApiServer) -> None:
     assert not client.airflow.is_healthy()
     assert not client.airflow.has_heartbeat("scheduler", 100)
     assert client.pauses == []
+
+
+HEALTHY = {"metadatabase": {"status": "healthy"}}
+
+
+@pytest.mark.parametrize(
+    ("response", "healthy"), [((200, HEALTHY), True), ((500, HEALTHY), False), ((200, ["healthy"]), False)]
+)
+def test_health_is_what_a_well_answer_says(server: ApiServer, response: Any, healthy: bool) -> None:
+    client = Client(server.server_port)
+    server.anonymous = True
+    server.script = [response]
+    assert client.airflow.is_healthy() is healthy
 
 
 @pytest.mark.parametrize(
