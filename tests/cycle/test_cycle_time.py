@@ -1,4 +1,4 @@
-"""Every instant belongs to exactly one cycle, whoever asks."""
+"""Every instant belongs to exactly one cycle."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""A person takes back a cycle that should not have been planned; after that it is as if it had not been."""
+"""A person voids a cycle that should not have been planned; after that it has no effect."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What holds for every plan, whatever is planned for."""
+"""Properties of every plan."""
 
 import random
 from collections import defaultdict

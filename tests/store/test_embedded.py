@@ -175,7 +175,7 @@ def test_starting_twice_is_one_detached_server(make_again: Make) -> None:
 def test_url_connects_through_sqlalchemy_with_the_settings_that_durability_needs(
     shared: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A person's own Postgres elsewhere must not lead us astray.
+    # The variables of another Postgres must have no effect.
     monkeypatch.setenv("PGPORT", "5999")
     monkeypatch.setenv("PGDATABASE", "elsewhere")
     engine = create_engine(shared.url(), poolclass=NullPool)

@@ -1,4 +1,4 @@
-"""Ticks live in one partition per UTC day, made ahead, by whoever needs it."""
+"""Ticks are stored in one partition per UTC day, made ahead."""
 
 import pytest
 from sqlalchemy import text

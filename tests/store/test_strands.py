@@ -1,4 +1,4 @@
-"""The chain: it only grows, at its end, by strands whose hashes are right, and nobody can change what is in it."""
+"""The chain only grows at its end, by strands with valid hashes, and its strands cannot be changed."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""One snapshot of the database for everything that a plan reads, and another try if it was overtaken."""
+"""Runs the planner's work on one snapshot of the database, and again if it was overtaken."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar

@@ -1,4 +1,4 @@
-"""Undoes, by a person's order, what a planned cycle left that should not have been."""
+"""Voids a cycle that should not have been planned, by a person's command: undoes what it left."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

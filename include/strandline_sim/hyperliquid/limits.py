@@ -34,7 +34,7 @@ class Limits(Record, frozen=True, kw_only=True):
 
     @classmethod
     def none(cls) -> "Limits":
-        """Switch all limits off."""
+        """Make limits that allow everything."""
         return cls(
             weight_per_minute=None,
             sockets=None,

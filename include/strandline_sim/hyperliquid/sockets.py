@@ -55,5 +55,5 @@ class Socket:
                     await self._clock.wait_until(due)
                 try:
                     await self._connection.send_frame(frame, WSMsgType.TEXT)
-                except (ConnectionError, RuntimeError):  # it closed meanwhile
+                except (ConnectionError, RuntimeError):  # the connection was closed
                     return

@@ -36,24 +36,24 @@ MONEY = Decimal(10_000)
 BTC, ETH, SOL = 0, 1, 2
 
 
-def market(seed: int = 1, scenario: Scenario | None = None) -> Market:
+def make_market(seed: int = 1, scenario: Scenario | None = None) -> Market:
     """Make a market of three perps."""
     return Market(seed, [perp("BTC", "60000", 5), perp("ETH", "3000", 4), perp("SOL", "150", 2)], scenario)
 
 
-def exchange(
+def make_exchange(
     seed: int = 1, start: int = START, rules: Rules | None = None, scenario: Scenario | None = None
 ) -> tuple[Exchange, Tape]:
     """Make an exchange without a network."""
-    tape, data = Tape(), market(seed, scenario)
-    return Exchange(data, perpetuals(data), tape, start, rules), tape
+    tape, market = Tape(), make_market(seed, scenario)
+    return Exchange(market, perpetuals(market), tape, start, rules), tape
 
 
-def funded(one: Exchange, name: str = "a", usdc: Decimal = MONEY) -> Account:
+def funded(exchange: Exchange, name: str = "a", usdc: Decimal = MONEY) -> Account:
     """Deposit cash into a new account."""
     address = "0x" + (name * 40)[:40]
-    one.deposit(address, usdc)
-    account = one.account(address)
+    exchange.deposit(address, usdc)
+    account = exchange.account(address)
     assert account is not None
     return account
 
@@ -63,15 +63,15 @@ def wall_clock() -> RunningClock:
     return RunningClock(int(time.time() * 1000))
 
 
-def venue(
+def make_venue(
     *, clock: Clock | None = None, faults: Faults | None = None, limits: Limits | None = None, **more: Any
 ) -> tuple[HyperliquidVenue, Tape]:
     """Make a venue in which Alice and Bob have cash."""
     tape, clock = Tape(), clock or wall_clock()
     deposits = {str(wallet.address): MONEY for wallet in (ALICE, BOB)}
-    data = market(scenario=active_scenario(clock.now()))
-    one = HyperliquidVenue(data, clock, tape, faults, deposits=deposits, limits=limits or Limits.none(), **more)
-    return one, tape
+    market = make_market(scenario=active_scenario(clock.now()))
+    venue = HyperliquidVenue(market, clock, tape, faults, deposits=deposits, limits=limits or Limits.none(), **more)
+    return venue, tape
 
 
 def active_scenario(now: int) -> Scenario:
@@ -82,15 +82,15 @@ def active_scenario(now: int) -> Scenario:
 
 
 @contextmanager
-def served(one: HyperliquidVenue) -> Iterator[str]:
+def served(venue: HyperliquidVenue) -> Iterator[str]:
     """Serve a venue from a thread, because clients block; yield the base URL."""
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(one.start(), loop).result(10)
+        yield asyncio.run_coroutine_threadsafe(venue.start(), loop).result(10)
     finally:
-        asyncio.run_coroutine_threadsafe(one.stop(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(venue.stop(), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -10,15 +10,15 @@ from typing import Any
 import ccxt  # type: ignore[import-untyped]
 import pytest
 
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, MONEY, served, venue
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, MONEY, make_venue, served
 
 SYMBOL = "ETH/USDC:USDC"
 
 
 @pytest.fixture
 def client() -> Iterator[Any]:
-    one, _ = venue()
-    with served(one) as url:
+    venue, _ = make_venue()
+    with served(venue) as url:
         found = ccxt.hyperliquid(
             {
                 "walletAddress": ALICE.address,

@@ -16,7 +16,7 @@ from strandline_sim.hyperliquid.orders import Grouping, OrderSpec, Tif, Trigger
 from strandline_sim.market.market import Scenario
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.sample_venue import MONEY, START, exchange, funded, kinds
+from tests.strandline_sim.hyperliquid.sample_venue import MONEY, START, funded, kinds, make_exchange
 
 MINUTE = 60_000
 NAMES = ("a", "b", "c")
@@ -44,7 +44,7 @@ class Clients:
     """Three clients of one exchange."""
 
     def __init__(self, seed: int, scenario: Scenario | None = None) -> None:
-        self.exchange, self.tape = exchange(seed, scenario=scenario)
+        self.exchange, self.tape = make_exchange(seed, scenario=scenario)
         self.accounts = {name: funded(self.exchange, name) for name in NAMES}
 
     def do(self, command: tuple[Any, ...]) -> None:
@@ -128,7 +128,7 @@ class TapeBalances:
                 assert Decimal(data["balance"]) == self.cash[who], entry
 
 
-def check(one: Exchange, tape: TapeBalances, account: Account) -> None:
+def check(exchange: Exchange, tape: TapeBalances, account: Account) -> None:
     """Assert that the account equals the tape, and that its margins follow from its positions."""
     held = {coin: position for coin, position in account.positions.items() if position.size}
     assert account.balance == tape.cash[account.address]
@@ -136,18 +136,18 @@ def check(one: Exchange, tape: TapeBalances, account: Account) -> None:
     for coin, position in account.positions.items():
         assert position.size == tape.sizes[account.address, coin]
         assert position.size or (position.cost == 0 and position.isolated is None)
-        assert position.isolated is None or not one.margins.leverage(account, coin).is_cross
+        assert position.isolated is None or not exchange.margins.leverage(account, coin).is_cross
     for order in account.orders.values():
         assert order.filled == tape.traded[order.oid] <= order.size
         assert order.is_open == (order.oid in account.open_orders)
-        assert order.is_open or order.oid not in {resting.oid for resting in one.matcher.books[order.coin]}
-    total, cross = (one.margins.summary(account, cross_only=only) for only in (False, True))
-    value = account.balance + sum(p.size * one.mark(coin) for coin, p in held.items())
+        assert order.is_open or order.oid not in {resting.oid for resting in exchange.matcher.books[order.coin]}
+    total, cross = (exchange.margins.summary(account, cross_only=only) for only in (False, True))
+    value = account.balance + sum(p.size * exchange.mark(coin) for coin, p in held.items())
     assert total.account_value == value
-    isolated = sum(one.margins.equity(coin, p) for coin, p in held.items() if p.isolated is not None)
+    isolated = sum(exchange.margins.equity(coin, p) for coin, p in held.items() if p.isolated is not None)
     assert total.account_value == cross.account_value + isolated
-    assert total.notional == sum(abs(p.size) * one.mark(coin) for coin, p in held.items())
-    assert 0 <= one.margins.withdrawable(account) <= max(cross.account_value, ZERO)
+    assert total.notional == sum(abs(p.size) * exchange.mark(coin) for coin, p in held.items())
+    assert 0 <= exchange.margins.withdrawable(account) <= max(cross.account_value, ZERO)
     reducing = [order for order in account.open_orders.values() if order.spec.reduce_only and order.rests]
     assert all(account.size_of(o.coin) * (1 if o.spec.is_buy else -1) < 0 for o in reducing)
 
@@ -193,15 +193,15 @@ def test_the_tape_does_not_depend_on_how_time_is_advanced(steps: list[tuple[Any,
 
 
 def test_two_clients_trade_with_each_other() -> None:
-    one, tape = exchange()
-    seller, buyer = funded(one, "a"), funded(one, "b")
-    bid, ask = one.matcher.bbo("SOL")
+    exchange, tape = make_exchange()
+    seller, buyer = funded(exchange, "a"), funded(exchange, "b")
+    bid, ask = exchange.matcher.bbo("SOL")
     assert bid is not None
     assert ask is not None
     inside = to_tick((bid + ask) / 2, 2)
     assert bid < inside < ask
-    one.place(seller, [OrderSpec(2, is_buy=False, px=inside, size=Decimal(3), tif=Tif.ALO)])
-    one.place(buyer, [OrderSpec(2, is_buy=True, px=inside, size=Decimal(3), tif=Tif.IOC)])
+    exchange.place(seller, [OrderSpec(2, is_buy=False, px=inside, size=Decimal(3), tif=Tif.ALO)])
+    exchange.place(buyer, [OrderSpec(2, is_buy=True, px=inside, size=Decimal(3), tif=Tif.IOC)])
     fees = {entry.data["account"]: Decimal(entry.data["fee"]) for entry in tape.entries(kind="fill")}
     assert seller.balance + buyer.balance == 2 * MONEY - sum(fees.values())
     assert (seller.size_of("SOL"), buyer.size_of("SOL")) == (Decimal(-3), Decimal(3))

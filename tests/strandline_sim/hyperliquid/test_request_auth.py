@@ -14,7 +14,7 @@ from strandline_sim.hyperliquid import signing
 from strandline_sim.hyperliquid.actions import MalformedError
 from strandline_sim.hyperliquid.nonces import Nonces
 from strandline_sim.hyperliquid.request_auth import RequestAuth
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, STRANGER, exchange
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, STRANGER, make_exchange
 
 DAY = 86_400_000
 json_values = st.recursive(
@@ -28,7 +28,7 @@ class Client:
     """Signs requests and sends them to an exchange."""
 
     def __init__(self) -> None:
-        self.exchange, self.tape = exchange()
+        self.exchange, self.tape = make_exchange()
         for wallet in (ALICE, BOB):
             self.exchange.deposit(wallet.address.lower(), Decimal(10_000))
         self.auth = RequestAuth(self.exchange, nonce_window=True, limit_requests=True)

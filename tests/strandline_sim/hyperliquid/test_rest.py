@@ -19,7 +19,16 @@ from strandline_sim.hyperliquid.limits import Limits, info_weight
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.hyperliquid.time_step import FUNDING_LAG, HOUR
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, START, STRANGER, kinds, only, served, venue, wall_clock
+from tests.strandline_sim.hyperliquid.sample_venue import (
+    ALICE,
+    START,
+    STRANGER,
+    kinds,
+    make_venue,
+    only,
+    served,
+    wall_clock,
+)
 
 IOC: Any = {"limit": {"tif": "Ioc"}}
 CLOID = Cloid.from_int(99)
@@ -35,8 +44,8 @@ def post(url: str, path: str, body: bytes | dict[str, Any]) -> requests.Response
     "body", [b"", b"[]", b"{", b'{"type":"dance"}', b'{"type":"l2Book","coin":"GONE"}', b'{"type":"openOrders"}']
 )
 def test_a_malformed_body(path: str, body: bytes) -> None:
-    one, tape = venue()
-    with served(one) as url:
+    venue, tape = make_venue()
+    with served(venue) as url:
         answer = post(url, path, body)
     assert (answer.status_code, answer.text) == (422, "Failed to deserialize the JSON body into the target type")
     assert answer.headers["Content-Type"].startswith("text/plain")
@@ -44,8 +53,8 @@ def test_a_malformed_body(path: str, body: bytes) -> None:
 
 
 def test_weights() -> None:
-    one, _ = venue(clock=SteppedClock(START), limits=Limits(weight_per_minute=45))
-    with served(one) as url:
+    venue, _ = make_venue(clock=SteppedClock(START), limits=Limits(weight_per_minute=45))
+    with served(venue) as url:
         for _ in range(2):
             assert post(url, "/info", {"type": "meta"}).status_code == 200
         for _ in range(3):
@@ -63,8 +72,8 @@ def test_weights() -> None:
 def with_faults(*rules: Rule, act: Callable[[Exchange], Any], **more: Any) -> tuple[Any, Faults, Tape, Any]:
     """Act with faults; return the client's response, the injected faults, the tape, and the order's final status."""
     faults = Faults()
-    one, tape = venue(faults=faults, **more)
-    with served(one) as url:
+    venue, tape = make_venue(faults=faults, **more)
+    with served(venue) as url:
         client = Exchange(ALICE, url, timeout=10)
         for rule in rules:
             faults.add(rule)
@@ -151,10 +160,10 @@ def test_a_venue_clock_that_is_ahead() -> None:
 
 
 def test_exchange_status_has_the_skewed_clock() -> None:
-    one, _ = venue(
+    venue, _ = make_venue(
         clock=SteppedClock(START), faults=Faults([Rule(route="*/exchangeStatus", kind=FaultKind.CLOCK_SKEW, value=7)])
     )
-    with served(one) as url:
+    with served(venue) as url:
         times = [post(url, "/info", {"type": "exchangeStatus"}).json()["time"] for _ in range(2)]
     assert times == [START + 7, START]
 
@@ -170,10 +179,10 @@ def test_down_fails_every_request() -> None:
 def test_funding_is_paid_every_hour_and_nonces_may_be_far_from_the_venues_time() -> None:
     """Without a nonce window, for a fast or stepped clock, any nonce is accepted."""
     clock = SteppedClock(START + HOUR - 10_000)
-    one, tape = venue(clock=clock, nonce_window=False, rules=Rules(update_ms=60_000))
+    venue, tape = make_venue(clock=clock, nonce_window=False, rules=Rules(update_ms=60_000))
 
     async def trade() -> None:
-        url = await one.start()
+        url = await venue.start()
         try:
             client = await asyncio.to_thread(Exchange, ALICE, url, timeout=10)
             assert (await asyncio.to_thread(client.market_open, "SOL", True, 5))["status"] == "ok"
@@ -181,7 +190,7 @@ def test_funding_is_paid_every_hour_and_nonces_may_be_far_from_the_venues_time()
             assert (await asyncio.to_thread(client.market_close, "SOL"))["status"] == "ok"
             await clock.step(2 * HOUR)
         finally:
-            await one.stop()
+            await venue.stop()
 
     asyncio.run(trade())
     paid = [entry.at for entry in tape.entries(kind="funding")]
@@ -189,15 +198,15 @@ def test_funding_is_paid_every_hour_and_nonces_may_be_far_from_the_venues_time()
 
 
 def test_a_nonce_far_from_the_venues_time_is_refused() -> None:
-    one, _ = venue(clock=SteppedClock(START))
-    with served(one) as url:
+    venue, _ = make_venue(clock=SteppedClock(START))
+    with served(venue) as url:
         refused = Exchange(ALICE, url, timeout=10).market_open("SOL", True, 5)
     assert refused["response"].startswith("Invalid nonce")
 
 
 def test_an_unknown_address_gets_starting_usdc_when_it_is_queried() -> None:
-    one, tape = venue(starting_usdc=Decimal(500))
-    with served(one) as url:
+    venue, tape = make_venue(starting_usdc=Decimal(500))
+    with served(venue) as url:
         client = Exchange(STRANGER, url, timeout=10)
         assert client.noop(wall_clock().now())["response"].endswith("does not exist.")
         state = client.info.user_state(STRANGER.address)
@@ -207,8 +216,8 @@ def test_an_unknown_address_gets_starting_usdc_when_it_is_queried() -> None:
 
 
 def test_further_queries_about_an_account() -> None:
-    one, _ = venue(clock=wall_clock())
-    with served(one) as url:
+    venue, _ = make_venue(clock=wall_clock())
+    with served(venue) as url:
         client = Exchange(ALICE, url, timeout=10)
         assert client.market_open("SOL", True, 60)["status"] == "ok"
         assert client.market_open("ETH", True, 0.1)["status"] == "ok"

@@ -13,7 +13,7 @@ from hyperliquid.info import Info  # type: ignore[import-untyped]
 from hyperliquid.utils.types import Cloid  # type: ignore[import-untyped]
 
 from strandline_sim.tape import Tape
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, MONEY, served, venue, wall_clock
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, MONEY, make_venue, served, wall_clock
 
 GTC = {"limit": {"tif": "Gtc"}}
 IOC = {"limit": {"tif": "Ioc"}}
@@ -35,8 +35,8 @@ class Client(NamedTuple):
 @pytest.fixture
 def client() -> Iterator[Client]:
     clock = wall_clock()
-    one, tape = venue(clock=clock)
-    with served(one) as url:
+    venue, tape = make_venue(clock=clock)
+    with served(venue) as url:
         info = Info(url, skip_ws=True, timeout=10)
         yield Client(url, info, Exchange(ALICE, url, timeout=10), tape, clock.now)
 
@@ -209,8 +209,8 @@ def test_two_clients_trade_with_each_other(client: Client) -> None:
 
 
 def test_the_websocket_manager() -> None:
-    one, _ = venue()
-    with served(one) as url:
+    venue, _ = make_venue()
+    with served(venue) as url:
         info = Info(url, timeout=10)
         manager = info.ws_manager
         try:

@@ -18,7 +18,7 @@ from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.orders import OrderSpec, Tif
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.market.trades import Trade
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, venue
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, make_venue
 
 TRADES = {"type": "trades", "coin": "BTC"}
 Test = Callable[["Connection"], Awaitable[None]]
@@ -27,8 +27,8 @@ Test = Callable[["Connection"], Awaitable[None]]
 class Connection:
     """A connection to a venue."""
 
-    def __init__(self, one: HyperliquidVenue, clock: SteppedClock, url: str, socket: ClientConnection) -> None:
-        self.venue = one
+    def __init__(self, venue: HyperliquidVenue, clock: SteppedClock, url: str, socket: ClientConnection) -> None:
+        self.venue = venue
         self.clock = clock
         self.url = url
         self.socket = socket
@@ -58,13 +58,13 @@ class Connection:
 @asynccontextmanager
 async def connected(limits: Limits | None = None, faults: Faults | None = None) -> AsyncIterator[Connection]:
     clock = SteppedClock(START)
-    one, _ = venue(clock=clock, limits=limits, faults=faults)
-    url = (await one.start()).replace("http", "ws") + "/ws"
+    venue, _ = make_venue(clock=clock, limits=limits, faults=faults)
+    url = (await venue.start()).replace("http", "ws") + "/ws"
     try:
         async with connect(url, proxy=None) as socket:
-            yield Connection(one, clock, url, socket)
+            yield Connection(venue, clock, url, socket)
     finally:
-        await one.stop()
+        await venue.stop()
 
 
 def with_connection(limits: Limits | None = None, faults: Faults | None = None) -> Callable[[Test], Callable[[], None]]:

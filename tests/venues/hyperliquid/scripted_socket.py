@@ -60,8 +60,8 @@ class ScriptedSocket:
             async for text in connection:
                 message = json.loads(text)
                 self.messages.append(message)
-                for one in self.responses(message):
-                    await connection.send(json.dumps(one))
+                for response in self.responses(message):
+                    await connection.send(json.dumps(response))
         except ConnectionClosed:
             pass
 
@@ -87,11 +87,11 @@ async def connected_feed() -> AsyncIterator[ConnectedFeed]:
     server, sink = ScriptedSocket(), RecordingSink()
     async with serve(server.handle, "127.0.0.1", 0) as listener:
         port = listener.sockets[0].getsockname()[1]
-        feed = HyperliquidFeed(f"http://127.0.0.1:{port}", sink, lambda: one.now)
-        one = ConnectedFeed(server, feed, sink)
+        feed = HyperliquidFeed(f"http://127.0.0.1:{port}", sink, lambda: connected.now)
+        connected = ConnectedFeed(server, feed, sink)
         run = asyncio.create_task(feed.run())
         try:
-            yield one
+            yield connected
         finally:
             run.cancel()
             await asyncio.wait([run])

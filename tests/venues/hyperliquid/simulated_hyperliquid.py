@@ -28,7 +28,7 @@ from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.tape import Entry, Tape
-from tests.strandline_sim.hyperliquid.sample_venue import START, market
+from tests.strandline_sim.hyperliquid.sample_venue import START, make_market
 from tests.venues.intents import LIMITS, buy_intent, position_row_of, sell_intent
 
 _VALUES: Final = {"key": PRIVATE_KEY, "url": URL}
@@ -40,7 +40,7 @@ class SimulatedHyperliquid:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.clock, self.tape, self.faults = SteppedClock(START), Tape(), Faults()
-        self.venue = HyperliquidVenue(market(), self.clock, self.tape, self.faults, limits=Limits.none())
+        self.venue = HyperliquidVenue(make_market(), self.clock, self.tape, self.faults, limits=Limits.none())
         self._loop = loop
         self._made = 0
         self.url: str = self._run(self.venue.start())

@@ -27,8 +27,8 @@ def run(scenario: Callable[[ConnectedFeed], Awaitable[None]]) -> None:
     """Run a scenario on a connected feed."""
 
     async def connect() -> None:
-        async with connected_feed() as one:
-            await scenario(one)
+        async with connected_feed() as connected:
+            await scenario(connected)
 
     asyncio.run(connect())
 
@@ -45,49 +45,49 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_trades_become_ticks() -> None:
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC)
-        await until(lambda: one.feed.status.connected)
-        await one.server.send(trades(7, 8))
-        await one.server.send(trades(9, side="A", time=1_772_323_200_123, px="0.0000123", sz="7"))
-        await until(lambda: len(one.sink.rows) == 3)
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        await connected.server.send(trades(7, 8))
+        await connected.server.send(trades(9, side="A", time=1_772_323_200_123, px="0.0000123", sz="7"))
+        await until(lambda: len(connected.sink.rows) == 3)
         ts = datetime(2026, 3, 1, tzinfo=UTC)
-        assert one.sink.rows == [
+        assert connected.sink.rows == [
             (ts, 1, 7, 100.5, 0.25, b"b", b"t", b"s"),
             (ts, 1, 8, 100.5, 0.25, b"b", b"t", b"s"),
             (ts.replace(microsecond=123_000), 1, 9, 0.0000123, 7.0, b"s", b"t", b"s"),
         ]
-        assert not one.sink.refused
+        assert not connected.sink.refused
 
     run(scenario)
 
 
 def test_only_differences_are_subscribed_and_unsubscribed() -> None:
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC | ETH)
-        await until(lambda: len(one.server.subscriptions) == 2)
-        await until(lambda: one.feed.status.connected)
-        one.feed.subscribe(ETH | BTC)
-        one.feed.subscribe(ETH | SOL)
-        await until(lambda: len(one.server.subscriptions) == 4)
-        assert one.server.subscriptions == [
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC | ETH)
+        await until(lambda: len(connected.server.subscriptions) == 2)
+        await until(lambda: connected.feed.status.connected)
+        connected.feed.subscribe(ETH | BTC)
+        connected.feed.subscribe(ETH | SOL)
+        await until(lambda: len(connected.server.subscriptions) == 4)
+        assert connected.server.subscriptions == [
             ("subscribe", "BTC"),
             ("subscribe", "ETH"),
             ("unsubscribe", "BTC"),
             ("subscribe", "SOL"),
         ]
-        await one.server.connections[-1].close()
-        await until(lambda: len(one.server.subscriptions) == 6)
-        assert one.server.subscriptions[4:] == [("subscribe", "ETH"), ("subscribe", "SOL")]
+        await connected.server.connections[-1].close()
+        await until(lambda: len(connected.server.subscriptions) == 6)
+        assert connected.server.subscriptions[4:] == [("subscribe", "ETH"), ("subscribe", "SOL")]
 
     run(scenario)
 
 
 def test_subscriptions_stay_within_the_venues_limit(caplog: pytest.LogCaptureFixture) -> None:
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe({f"C{number:04}": number for number in range(1, 1003)})
-        await until(lambda: len(one.server.subscriptions) == 1000)
-        assert ("subscribe", "C1001") not in one.server.subscriptions
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe({f"C{number:04}": number for number in range(1, 1003)})
+        await until(lambda: len(connected.server.subscriptions) == 1000)
+        assert ("subscribe", "C1001") not in connected.server.subscriptions
         assert "1002 coins are wanted, 1000 can be streamed" in caplog.text
 
     run(scenario)
@@ -96,24 +96,26 @@ def test_subscriptions_stay_within_the_venues_limit(caplog: pytest.LogCaptureFix
 def test_after_an_outage_the_watermark_waits_for_the_replay() -> None:
     """The venue acknowledges, replays, then responds to the ping: before that trades may be missing."""
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC)
-        await until(lambda: one.feed.status.connected)
-        await one.server.send(trades(1))
-        await until(lambda: len(one.sink.rows) == 1)
-        assert one.feed.received_through == one.now
-        down_at = one.now
-        one.advance(60)
-        one.server.responses = lambda message: [] if message["method"] == "ping" else [acknowledged(message)]
-        await one.server.connections[-1].close()
-        await until(lambda: one.server.messages[-1] == {"method": "ping"} and len(one.server.subscriptions) == 2)
-        await one.server.send(trades(2))
-        await until(lambda: len(one.sink.rows) == 2)
-        assert one.feed.received_through == down_at
-        assert one.feed.status._replace(messages=0) == FeedStatus(False, 1, 0, reconnects=1)
-        await one.server.send(PONG)
-        await until(lambda: one.feed.received_through == one.now)
-        assert one.feed.status._replace(messages=0) == FeedStatus(True, 1, 0, reconnects=1)
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        await connected.server.send(trades(1))
+        await until(lambda: len(connected.sink.rows) == 1)
+        assert connected.feed.received_through == connected.now
+        down_at = connected.now
+        connected.advance(60)
+        connected.server.responses = lambda message: [] if message["method"] == "ping" else [acknowledged(message)]
+        await connected.server.connections[-1].close()
+        await until(
+            lambda: connected.server.messages[-1] == {"method": "ping"} and len(connected.server.subscriptions) == 2
+        )
+        await connected.server.send(trades(2))
+        await until(lambda: len(connected.sink.rows) == 2)
+        assert connected.feed.received_through == down_at
+        assert connected.feed.status._replace(messages=0) == FeedStatus(False, 1, 0, reconnects=1)
+        await connected.server.send(PONG)
+        await until(lambda: connected.feed.received_through == connected.now)
+        assert connected.feed.status._replace(messages=0) == FeedStatus(True, 1, 0, reconnects=1)
 
     run(scenario)
 
@@ -122,23 +124,23 @@ def test_a_pong_from_before_the_acknowledgement_does_not_end_the_replay(monkeypa
     """Only the pong to the ping after the acknowledgements comes after the replay."""
     monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 60)
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.server.responses = lambda message: [PONG] if message["method"] == "ping" else []
-        one.feed.subscribe(BTC)
-        await until(lambda: one.server.subscriptions == [("subscribe", "BTC")])
-        one.server.responses = lambda _: []
-        await one.server.send(PONG)
-        await one.server.send(trades(1))
-        await until(lambda: len(one.sink.rows) == 1)
-        assert not one.feed.status.connected
-        before = len(one.server.messages)
-        await one.server.send(acknowledged(one.server.messages[-1]))
-        await until(lambda: one.server.messages[before:] == [{"method": "ping"}])
-        await one.server.send(trades(2))
-        await until(lambda: len(one.sink.rows) == 2)
-        assert not one.feed.status.connected
-        await one.server.send(PONG)
-        await until(lambda: one.feed.status.connected)
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.server.responses = lambda message: [PONG] if message["method"] == "ping" else []
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.server.subscriptions == [("subscribe", "BTC")])
+        connected.server.responses = lambda _: []
+        await connected.server.send(PONG)
+        await connected.server.send(trades(1))
+        await until(lambda: len(connected.sink.rows) == 1)
+        assert not connected.feed.status.connected
+        before = len(connected.server.messages)
+        await connected.server.send(acknowledged(connected.server.messages[-1]))
+        await until(lambda: connected.server.messages[before:] == [{"method": "ping"}])
+        await connected.server.send(trades(2))
+        await until(lambda: len(connected.sink.rows) == 2)
+        assert not connected.feed.status.connected
+        await connected.server.send(PONG)
+        await until(lambda: connected.feed.status.connected)
 
     run(scenario)
 
@@ -146,12 +148,12 @@ def test_a_pong_from_before_the_acknowledgement_does_not_end_the_replay(monkeypa
 def test_a_quiet_market_does_not_hold_the_watermark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC)
-        await until(lambda: one.feed.status.connected)
-        late = one.advance(5)
-        await until(lambda: one.feed.received_through == late)
-        assert len(one.server.connections) == 1
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        late = connected.advance(5)
+        await until(lambda: connected.feed.received_through == late)
+        assert len(connected.server.connections) == 1
 
     run(scenario)
 
@@ -160,13 +162,13 @@ def test_a_silent_connection_is_reopened(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
     monkeypatch.setattr(trade_socket, "_SILENT_SECONDS", 0.2)
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC)
-        await until(lambda: one.feed.status.connected)
-        one.advance(60)
-        one.server.responses = lambda _: []
-        await until(lambda: len(one.server.connections) > 1)
-        assert one.feed.received_through == T0
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        connected.advance(60)
+        connected.server.responses = lambda _: []
+        await until(lambda: len(connected.server.connections) > 1)
+        assert connected.feed.received_through == T0
 
     run(scenario)
 
@@ -174,11 +176,11 @@ def test_a_silent_connection_is_reopened(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_subscription_without_a_response_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_socket, "_ANSWER_SECONDS", 0.1)
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.server.responses = lambda message: [PONG] if message["method"] == "ping" else []
-        one.feed.subscribe(BTC)
-        await until(lambda: len(one.server.connections) > 2)
-        assert one.feed.received_through is None
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.server.responses = lambda message: [PONG] if message["method"] == "ping" else []
+        connected.feed.subscribe(BTC)
+        await until(lambda: len(connected.server.connections) > 2)
+        assert connected.feed.received_through is None
 
     run(scenario)
 
@@ -191,34 +193,34 @@ def test_a_refused_coin_does_not_block_the_others(caplog: pytest.LogCaptureFixtu
             return [{"channel": "error", "data": "Invalid subscription {}"}]
         return [acknowledged(message), trades(1)]
 
-    async def scenario(one: ConnectedFeed) -> None:
-        one.server.responses = responses
-        one.feed.subscribe(BTC | ETH)
-        await until(lambda: one.feed.status.connected)
-        await until(lambda: one.feed.received_through == one.now)
-        assert len(one.sink.rows) == 1
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.server.responses = responses
+        connected.feed.subscribe(BTC | ETH)
+        await until(lambda: connected.feed.status.connected)
+        await until(lambda: connected.feed.received_through == connected.now)
+        assert len(connected.sink.rows) == 1
         assert "Invalid subscription" in caplog.text
 
     run(scenario)
 
 
 def test_an_invalid_trade_does_not_reject_the_others() -> None:
-    async def scenario(one: ConnectedFeed) -> None:
-        one.feed.subscribe(BTC)
-        await until(lambda: one.feed.status.connected)
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
         frame = trades(1, 2, 3, 4)
         frame["data"][1]["px"] = "dear"
         frame["data"][2] = None
         frame["data"].append({**frame["data"][0], "coin": "NEW", "tid": 5})
-        await one.server.send(frame)
-        await one.server.send("Websocket connection established.")
-        await one.server.send(b"\xff\x00")
-        await one.server.send({"channel": "weather", "data": 1})
-        await until(lambda: len(one.sink.refused) == 5)
-        assert [row[2] for row in one.sink.rows] == [1, 4]
-        assert all(refused.reason and refused.payload for refused in one.sink.refused)
-        await one.server.send(trades(6))
-        await until(lambda: len(one.sink.rows) == 3)
-        assert len(one.server.connections) == 1
+        await connected.server.send(frame)
+        await connected.server.send("Websocket connection established.")
+        await connected.server.send(b"\xff\x00")
+        await connected.server.send({"channel": "weather", "data": 1})
+        await until(lambda: len(connected.sink.refused) == 5)
+        assert [row[2] for row in connected.sink.rows] == [1, 4]
+        assert all(refused.reason and refused.payload for refused in connected.sink.refused)
+        await connected.server.send(trades(6))
+        await until(lambda: len(connected.sink.rows) == 3)
+        assert len(connected.server.connections) == 1
 
     run(scenario)

@@ -11,7 +11,7 @@ from strandline.venues.solana.addresses import COMPUTE_BUDGET_PROGRAM, JUPITER_P
 from strandline.venues.solana.compute_budget import priority_fee
 
 MAX_PRIORITY_FEE: Final = 10_000_000
-"""In lamports; no higher priority fee is paid, however urgent the trade."""
+"""The highest priority fee in lamports that is paid, however urgent the trade."""
 
 _EXPECTED_PROGRAMS: Final = frozenset({COMPUTE_BUDGET_PROGRAM, TOKEN_ACCOUNT_PROGRAM, JUPITER_PROGRAM})
 """None of them moves a wallet's assets except Jupiter's swap, which is simulated before it is signed."""

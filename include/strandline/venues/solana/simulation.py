@@ -9,7 +9,7 @@ from strandline.venues.solana.node import Node, NodeError
 from strandline.venues.solana.plan_details import PlanDetails
 
 MAX_OTHER_LAMPORTS: Final = MAX_PRIORITY_FEE + 5_000_000
-"""In lamports: the fee, and rent for an account of each token of a swap, with room for extensions."""
+"""The highest cost of a swap in lamports: the fee, and rent for token accounts with room for extensions."""
 _GAS_ERRORS: Final = ("InsufficientFundsForFee", "InsufficientFundsForRent", "AccountNotFound")
 
 
