@@ -1,4 +1,4 @@
-"""A venue is one folder and one line: nothing else knows Bazaar, and everything picks it up."""
+"""A venue is one folder and one line: no other file names Bazaar, and every part works with it."""
 
 import asyncio
 import json
@@ -45,15 +45,15 @@ from strandline.venues.factory import ExecutorFactory
 from strandline.venues.feed import QuarantinedMessage, TickRow
 from tests.conftest import Database
 from tests.example_venue.bazaar.key import BAZAAR_SPOT
-from tests.example_venue.bazaar.prices import MARKET, SCENE, TOKENS, price
+from tests.example_venue.bazaar.prices import MARKET, SCENARIO_START, TOKENS, price
 from tests.settings.isolation import isolate
 
 ROOT = Path(__file__).parents[2]
 CYCLES = 6
 
 
-class Ticks:
-    """A sink that keeps what it is given."""
+class RecordingSink:
+    """A sink that keeps everything."""
 
     def __init__(self) -> None:
         self.rows: list[TickRow] = []
@@ -66,7 +66,7 @@ class Ticks:
         raise AssertionError(message)
 
 
-def test_no_other_file_knows_it() -> None:
+def test_no_other_file_names_it() -> None:
     files = [path for folder in ("include", "dags", "plugins") for path in (ROOT / folder).rglob("*")]
     texts = [path for path in files if path.suffix in {".py", ".toml", ".html", ".sql"}]
     assert len(texts) > 200
@@ -106,8 +106,8 @@ def test_its_settings_are_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_the_sidecar_streams_it() -> None:
     assert always_watched(BAZAAR_SPOT) == {"JUP"}
-    ticks = Ticks()
-    feeds, histories = _venue_clients(make_settings(mode=Mode.PAPER), ticks, lambda: SCENE)
+    ticks = RecordingSink()
+    feeds, histories = _venue_clients(make_settings(mode=Mode.PAPER), ticks, lambda: SCENARIO_START)
     (feed,) = (feed for feed in feeds if feed.venue == BAZAAR_SPOT)
     assert BAZAAR_SPOT not in {history.venue for history in histories}
 
@@ -119,7 +119,7 @@ def test_the_sidecar_streams_it() -> None:
         run.cancel()
 
     asyncio.run(stream())
-    assert [(row[1], row[3]) for row in ticks.rows] == [(7, float(price("JUP", SCENE)))]
+    assert [(row[1], row[3]) for row in ticks.rows] == [(7, float(price("JUP", SCENARIO_START)))]
 
 
 def test_the_testnet_is_refused() -> None:
@@ -154,11 +154,11 @@ def test_the_dag_has_a_task_and_a_pool_for_it(tmp_path: Path) -> None:
     assert (task["pool"], task["queue"]) == ("bazaar__spot", "bazaar__spot")
 
 
-class PaperDesk:
-    """Bazaar alone in paper mode, on a real database, with a clock that is set from cycle to cycle."""
+class PaperTrading:
+    """Paper trading at Bazaar alone, on a real database, with a clock that is set for each cycle."""
 
     def __init__(self, database: Database) -> None:
-        self.now = SCENE
+        self.now = SCENARIO_START
         self.database = database
         settings = make_settings(
             mode=Mode.PAPER, hyperliquid_enabled=False, solana_enabled=False, initial_portfolio_value=6000
@@ -167,7 +167,7 @@ class PaperDesk:
         self.ingest = database.engine(Role.INGEST)
         self.instruments = asyncio.run(self._register())
         for token, number in self.instruments.items():
-            load_prices(self.ingest, number, recorded(MARKET, token, set(), SCENE))
+            load_prices(self.ingest, number, recorded(MARKET, token, set(), SCENARIO_START))
         with self.context.database.begin() as connection:
             keys = [PositionKey(venue=BAZAAR_SPOT, token_contract=token, timeframe=Timeframe.M1) for token in TOKENS]
             add_positions(connection, [(key, Ratio(1)) for key in keys])
@@ -177,11 +177,11 @@ class PaperDesk:
         self.ingest.dispose()
 
     def cycle(self, cycle: datetime) -> dict[str, Summary]:
-        """Every step of one cycle, a few seconds after its end."""
+        """Run every step of a cycle, a few seconds after its end."""
         self.now = cycle + timedelta(seconds=3)
         for token, number in self.instruments.items():
             times = [cycle - CYCLE_LENGTH + timedelta(seconds=seconds) for seconds in range(2, 300, 15)]
-            load_prices(self.ingest, number, [(at, float(price(token, at))) for at in times if at > SCENE])
+            load_prices(self.ingest, number, [(at, float(price(token, at))) for at in times if at > SCENARIO_START])
         run = TaskRun(
             cycle=cycle,
             run_id=f"scheduled__{cycle.isoformat()}",
@@ -202,7 +202,7 @@ class PaperDesk:
         return summary | {"executed": executed}
 
     async def _register(self) -> dict[str, int]:
-        feeds, _ = _venue_clients(self.context.settings, Ticks(), lambda: self.now)
+        feeds, _ = _venue_clients(self.context.settings, RecordingSink(), lambda: self.now)
         (feed,) = (feed for feed in feeds if feed.venue == BAZAAR_SPOT)
         connection = await connect_async(self.database.url, Role.INGEST)
         try:
@@ -213,8 +213,8 @@ class PaperDesk:
 
 
 @pytest.fixture
-def desk(database: Database) -> Iterator[PaperDesk]:
-    opened = PaperDesk(database)
+def trading(database: Database) -> Iterator[PaperTrading]:
+    opened = PaperTrading(database)
     yield opened
     opened.close()
 
@@ -224,14 +224,14 @@ def one_row(connection: Connection, query: str) -> tuple[object, ...]:
 
 
 @pytest.mark.slow
-def test_it_trades_on_paper(desk: PaperDesk) -> None:
+def test_it_trades_on_paper(trading: PaperTrading) -> None:
     preload()
     assert BAZAAR_SPOT in ExecutorFactory.venues()
     for number in range(CYCLES):
-        done = desk.cycle(SCENE + number * CYCLE_LENGTH)
+        done = trading.cycle(SCENARIO_START + number * CYCLE_LENGTH)
         assert done["check"]["errors"] == {}
         assert done["plan"]["outcome"] == "planned"
-    with desk.context.database.connect() as connection:
+    with trading.context.database.connect() as connection:
         fills, whole_lots, fees = one_row(
             connection,
             """

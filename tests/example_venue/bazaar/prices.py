@@ -7,11 +7,11 @@ from typing import Final
 from strandline_sim.prepared_markets import prepared_market
 from strandline_sim.world import market_of
 
-SCENE: Final = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
+SCENARIO_START: Final = datetime.fromisoformat("2026-11-21T12:00:00+00:00")
 TOKENS: Final = ("JUP", "BONK")
 
-_scene = prepared_market("demo", int(SCENE.timestamp() * 1000))
-MARKET: Final = market_of(1, _scene.perps, _scene.scenario, _scene.shifts)
+_prepared = prepared_market("demo", int(SCENARIO_START.timestamp() * 1000))
+MARKET: Final = market_of(1, _prepared.perps, _prepared.scenario, _prepared.shifts)
 
 
 def price(token: str, at: datetime) -> Decimal:
