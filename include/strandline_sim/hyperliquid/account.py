@@ -7,7 +7,7 @@ at mark, without rounding. Isolated positions have raw USD of their own.
 import re
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from strandline_sim.hyperliquid.numbers import ZERO, to_usdc
 from strandline_sim.hyperliquid.orders import Order, Status
@@ -27,6 +27,13 @@ class Leverage(NamedTuple):
     value: int
 
 
+class Liquidation(NamedTuple):
+    """What a fill of a liquidation adds: the mark, and whether it went to the book or to the liquidator."""
+
+    mark: Decimal
+    method: Literal["market", "backstop"]
+
+
 class Fill(NamedTuple):
     """A fill of an account, as the venue reports it."""
 
@@ -44,7 +51,7 @@ class Fill(NamedTuple):
     fee: Decimal
     tid: int
     cloid: str | None
-    liquidation_mark: Decimal | None = None
+    liquidation: Liquidation | None = None
 
 
 class FundingPayment(NamedTuple):

@@ -89,8 +89,9 @@ def fill(one: Fill, user: str) -> Json:
     }
     if one.cloid is not None:
         data["cloid"] = one.cloid
-    if one.liquidation_mark is not None:
-        data["liquidation"] = {"liquidatedUser": user, "markPx": wire(one.liquidation_mark), "method": "market"}
+    if one.liquidation is not None:
+        mark, method = one.liquidation
+        data["liquidation"] = {"liquidatedUser": user, "markPx": wire(mark), "method": method}
     return data
 
 

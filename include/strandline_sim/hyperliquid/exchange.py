@@ -51,7 +51,9 @@ class Exchange:
         self.margins = Margins(self.by_name, self.mark)
         self.matcher = Matcher(self.ledger, self.liquidity, self.margins, self.rules)
         liquidator = Liquidator(self.ledger, self.liquidity, self.margins, self.matcher, self.by_name)
-        self._time_step = TimeStep(self.ledger, market, self.liquidity, self.matcher, liquidator, self.rules)
+        self._time_step = TimeStep(
+            self.ledger, market, self.liquidity, self.margins, self.matcher, liquidator, self.rules
+        )
 
     @property
     def now(self) -> int:
@@ -179,6 +181,7 @@ class Exchange:
         if known and self.rules.unique_cloids:
             return self._refuse(order, Refusal(Status.REJECTED, "Order has a cloid that was used before."))
         refusal = order_checks.invalid_order(spec, listing, self.mark(listing.name), whole_position=whole_position)
+        refusal = refusal or order_checks.too_many_refusal(order, account)
         if refusal is None:
             refusal = self._attach_to_parent(order, account, parent) if parent else self._refusal(order, account)
         if refusal is not None:
@@ -199,27 +202,28 @@ class Exchange:
         return refusal
 
     def _refusal(self, order: Order, account: Account) -> Refusal | None:
-        if order.spec.reduce_only:
-            refusal = order_checks.reduce_only_refusal(order, account.size_of(order.coin))
-        elif order.spec.trigger is None:
-            mark = self.mark(order.coin)
-            refusal = order_checks.margin_refusal(order, account, self.margins, mark, self.rules)
-        else:
-            refusal = None
-        if refusal is None and order.spec.trigger is None:
-            refusal = order_checks.book_refusal(order, self.matcher.bbo(order.coin))
-        return refusal
+        held = account.size_of(order.coin)
+        if order.awaits_trigger:
+            return order_checks.reduce_only_refusal(order, held) if order.spec.reduce_only else None
+        refusal = order_checks.trade_refusal(order, account, self.margins, self.rules)
+        if refusal is None and order.spec.reduce_only:
+            order.size = min(order.size, abs(held))
+        return refusal or order_checks.book_refusal(order, self.matcher.bbo(order.coin))
 
     def _attach_to_parent(self, order: Order, account: Account, parent: Order) -> Refusal | None:
         """Attach a child order to its parent; if the parent is filled, the child waits for its trigger only."""
         if order.spec.trigger is None or not order.spec.reduce_only or order.coin != parent.coin:
             return Refusal(Status.REJECTED, "Invalid TP/SL price.")
+        if order.spec.is_buy is parent.spec.is_buy:
+            return order_checks.WRONG_SIDE
         if parent.is_open:
             order.parent = parent.oid
-        elif parent.status is not Status.FILLED and not parent.filled:
-            return Refusal(Status.REJECTED, "Reduce only order would increase position.")
-        else:
+        elif parent.filled:
+            if refusal := order_checks.reduce_only_refusal(order, account.size_of(order.coin)):
+                return refusal
             order.size = min(order.size, parent.filled)
+        else:
+            return order_checks.WRONG_SIDE
         siblings = [account.orders[oid] for oid in parent.children]
         parent.children.append(order.oid)
         for sibling in siblings:

@@ -5,7 +5,15 @@ import hashlib
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
-from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, Leverage, OrderUpdate, Transfer
+from strandline_sim.hyperliquid.account import (
+    Account,
+    Fill,
+    FundingPayment,
+    Leverage,
+    Liquidation,
+    OrderUpdate,
+    Transfer,
+)
 from strandline_sim.hyperliquid.numbers import ZERO, to_usdc, wire
 from strandline_sim.hyperliquid.orders import Order, OrderSpec, Status
 from strandline_sim.tape import Tape
@@ -99,7 +107,7 @@ class Ledger:
 
     def fill(
         self, order: Order, px: Decimal, size: Decimal, fee_rate: Decimal, leverage: Leverage, tid: int, *,
-        crossed: bool, liquidation_mark: Decimal | None = None,
+        crossed: bool, liquidation: Liquidation | None = None,
     ) -> Fill:  # fmt: skip
         """Book a fill of the order."""
         account = self.accounts[order.owner]
@@ -114,7 +122,7 @@ class Ledger:
             is_buy=order.spec.is_buy,
             time=self.now,
             start_position=effect.start_position,
-            direction=_direction(effect.start_position, after, leverage, liquidated=liquidation_mark is not None),
+            direction=_direction(effect.start_position, after, leverage, liquidated=liquidation is not None),
             closed_pnl=effect.closed_pnl,
             hash=self.new_hash(),
             oid=order.oid,
@@ -122,7 +130,7 @@ class Ledger:
             fee=fee,
             tid=tid,
             cloid=order.spec.cloid,
-            liquidation_mark=liquidation_mark,
+            liquidation=liquidation,
         )
         order.filled += size
         order.filled_value += px * size
@@ -200,7 +208,7 @@ def _fill_data(fill: Fill) -> dict[str, Any]:
         "closedPnl": wire(fill.closed_pnl),
         "fee": wire(fill.fee),
         "crossed": fill.crossed,
-        "liquidation": fill.liquidation_mark is not None,
+        "liquidation": None if fill.liquidation is None else fill.liquidation.method,
         "oid": fill.oid,
         "tid": fill.tid,
         "cloid": fill.cloid,

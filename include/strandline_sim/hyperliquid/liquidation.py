@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from strandline_sim.hyperliquid.account import Account, Position
+from strandline_sim.hyperliquid.account import Account, Liquidation, Position
 from strandline_sim.hyperliquid.ledger import Ledger
 from strandline_sim.hyperliquid.liquidity import Liquidity
 from strandline_sim.hyperliquid.margin import Margins
@@ -83,7 +83,7 @@ class Liquidator:
             size = max(to_size(size * _LARGE_SHARE, self._listings[coin].sz_decimals), ZERO)
             position.liquidated_at = self._ledger.now
         order = self._order(account, coin, size, mark)
-        self._matcher.take(order, size, liquidation_mark=mark)
+        self._matcher.take(order, size, Liquidation(mark, "market"))
         if order.is_open:
             self._matcher.end(order, Status.CANCELED)
 
@@ -99,7 +99,7 @@ class Liquidator:
             order = self._order(account, coin, abs(position.size), mark)
             self._ledger.fill(
                 order, mark, order.size, ZERO, self._margins.leverage(account, coin), self._ledger.new_tid(),
-                crossed=True, liquidation_mark=mark,
+                crossed=True, liquidation=Liquidation(mark, "backstop"),
             )  # fmt: skip
             self._matcher.end(order, Status.FILLED)
         taken = equity if isolated else account.cash

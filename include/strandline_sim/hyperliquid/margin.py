@@ -25,7 +25,7 @@ class Margins:
 
     def __init__(self, listings: dict[str, Listing], mark: Mark) -> None:
         self._listings = listings
-        self._mark = mark
+        self.mark = mark
 
     def leverage(self, account: Account, coin: str) -> Leverage:
         """Return the account's leverage setting of the coin."""
@@ -37,7 +37,7 @@ class Margins:
 
     def value(self, coin: str, position: Position) -> Decimal:
         """Return the position's signed notional at mark."""
-        return position.size * self._mark(coin)
+        return position.size * self.mark(coin)
 
     def equity(self, coin: str, position: Position) -> Decimal:
         """Return the equity of an isolated position."""
@@ -88,12 +88,12 @@ class Margins:
         held = account.size_of(coin)
         before = _exposure(held, buys, sells)
         after = _exposure(held, buys + size, sells) if is_buy else _exposure(held, buys, sells + size)
-        return (after - before) * self._mark(coin) / self.leverage(account, coin).value
+        return (after - before) * self.mark(coin) / self.leverage(account, coin).value
 
     def liquidation_px(self, account: Account, coin: str) -> Decimal | None:
         """Return the mark at which the position is liquidated, other prices unchanged; None if there is none."""
         position = account.positions[coin]
-        mark = self._mark(coin)
+        mark = self.mark(coin)
         if position.isolated is not None:
             spare = self.equity(coin, position) - self.maintenance(coin, position)
         else:
@@ -108,7 +108,7 @@ class Margins:
         for coin, (buys, sells) in self._open_sizes(account).items():
             held = account.size_of(coin)
             extra = _exposure(held, buys, sells) - abs(held)
-            total += extra * self._mark(coin) / self.leverage(account, coin).value
+            total += extra * self.mark(coin) / self.leverage(account, coin).value
         return total
 
     def _open_sizes(self, account: Account) -> dict[str, tuple[Decimal, Decimal]]:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from strandline.model.side import Side
-from strandline_sim.hyperliquid.account import Account
+from strandline_sim.hyperliquid.account import Account, Liquidation
 from strandline_sim.hyperliquid.ledger import Ledger
 from strandline_sim.hyperliquid.liquidity import Liquidity
 from strandline_sim.hyperliquid.margin import Margins
@@ -37,11 +37,11 @@ class Matcher:
         """Return the best prices of the market and of clients."""
         return Bbo(self._best_px(coin, is_bid=True), self._best_px(coin, is_bid=False))
 
-    def take(self, order: Order, at_most: Decimal, liquidation_mark: Decimal | None = None) -> None:
+    def take(self, order: Order, at_most: Decimal, liquidation: Liquidation | None = None) -> None:
         """Fill an order against all crossing offers, up to a size."""
         left = min(at_most, order.remaining)
         while left > 0 and order.is_open:
-            traded = self._trade_once(order, left, liquidation_mark)
+            traded = self._trade_once(order, left, liquidation)
             if traded is None:
                 break
             left -= traded
@@ -100,7 +100,7 @@ class Matcher:
             elif order.rests:
                 total += order.remaining
 
-    def _trade_once(self, order: Order, left: Decimal, liquidation_mark: Decimal | None) -> Decimal | None:
+    def _trade_once(self, order: Order, left: Decimal, liquidation: Liquidation | None) -> Decimal | None:
         """Trade once with the best offer; return the size, zero if the offer was cancelled, None if there is none."""
         coin, is_buy = order.coin, order.spec.is_buy
         maker = self.books[coin].best(not is_buy)
@@ -114,7 +114,7 @@ class Matcher:
             assert level is not None  # noqa: S101  px is the level's
             size = min(left, level.size)
             self._liquidity.take(coin, px, size, is_bid=not is_buy)
-            self._fill(order, px, size, self._ledger.new_tid(), crossed=True, liquidation_mark=liquidation_mark)
+            self._fill(order, px, size, self._ledger.new_tid(), crossed=True, liquidation=liquidation)
             return size
         if maker.owner == order.owner:
             self.end(maker, Status.SELF_TRADE_CANCELED)
@@ -122,7 +122,7 @@ class Matcher:
         size = min(left, self._available_size(maker))
         if size > 0:
             tid = self._ledger.new_tid()
-            self._fill(order, px, size, tid, crossed=True, liquidation_mark=liquidation_mark)
+            self._fill(order, px, size, tid, crossed=True, liquidation=liquidation)
             self._fill(maker, px, size, tid, crossed=False)
         return size
 
@@ -145,13 +145,13 @@ class Matcher:
 
     def _fill(
         self, order: Order, px: Decimal, size: Decimal, tid: int, *, crossed: bool,
-        liquidation_mark: Decimal | None = None,
+        liquidation: Liquidation | None = None,
     ) -> None:  # fmt: skip
         account = self._ledger.accounts[order.owner]
         rate = self._rules.taker_fee if crossed else self._rules.maker_fee
         leverage = self._margins.leverage(account, order.coin)
         self._ledger.fill(
-            order, px, size, rate, leverage, tid, crossed=crossed, liquidation_mark=liquidation_mark
+            order, px, size, rate, leverage, tid, crossed=crossed, liquidation=liquidation
         )  # fmt: skip
         if not order.remaining:
             self.end(order, Status.FILLED)

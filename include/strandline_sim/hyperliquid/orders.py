@@ -35,6 +35,7 @@ class Status(StrEnum):
     MARGIN_REJECTED = "perpMarginRejected"
     REDUCE_ONLY_REJECTED = "reduceOnlyRejected"
     POST_ONLY_REJECTED = "badAloPxRejected"
+    TOO_MANY_REJECTED = "tooManyOpenOrdersRejected"
     IOC_REJECTED = "iocCancelRejected"
     TRIGGER_REJECTED = "badTriggerPxRejected"
     ORACLE_REJECTED = "oracleRejected"

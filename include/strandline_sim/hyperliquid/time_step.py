@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Final
 
+from strandline_sim.hyperliquid import order_checks
 from strandline_sim.hyperliquid.account import Account
 from strandline_sim.hyperliquid.ledger import Ledger
 from strandline_sim.hyperliquid.liquidation import Liquidator
 from strandline_sim.hyperliquid.liquidity import Liquidity
+from strandline_sim.hyperliquid.margin import Margins
 from strandline_sim.hyperliquid.market import MarketData
 from strandline_sim.hyperliquid.matching import Matcher
 from strandline_sim.hyperliquid.orders import Order, Status
@@ -17,19 +19,27 @@ DAY: Final = 24 * HOUR
 FUNDING_LAG: Final = 15
 """The milliseconds after the hour at which the venue pays funding."""
 
+_CANCELED: Final = {
+    Status.REDUCE_ONLY_REJECTED: Status.REDUCE_ONLY_CANCELED,
+    Status.MARGIN_REJECTED: Status.MARGIN_CANCELED,
+}
+"""How an order ends that may not trade when its trigger fires; what waits was accepted, so it cannot be rejected."""
+
 
 class TimeStep:
     """Advances the ledger's time and executes everything that falls due, in order."""
 
     def __init__(
-        self, ledger: Ledger, market: MarketData, liquidity: Liquidity, matcher: Matcher, liquidator: Liquidator,
-        rules: Rules,
+        self, ledger: Ledger, market: MarketData, liquidity: Liquidity, margins: Margins, matcher: Matcher,
+        liquidator: Liquidator, rules: Rules,
     ) -> None:  # fmt: skip
         self._ledger = ledger
         self._market = market
         self._liquidity = liquidity
+        self._margins = margins
         self._matcher = matcher
         self._liquidator = liquidator
+        self._rules = rules
         self._update_ms = rules.update_ms
 
     def advance(self, to: int) -> None:
@@ -82,13 +92,18 @@ class TimeStep:
                     yield order
 
     def _fire_trigger(self, order: Order) -> None:
-        held = self._ledger.accounts[order.owner].size_of(order.coin)
+        account = self._ledger.accounts[order.owner]
+        held = abs(account.size_of(order.coin))
         if order.whole_position:
-            order.size = abs(held)
+            order.size = held
         elif order.spec.reduce_only:
-            order.size = min(order.size, abs(held))
+            order.size = min(order.size, held)
+        refusal = order_checks.trade_refusal(order, account, self._margins, self._rules)
         order.awaits_trigger = False
         self._ledger.set_status(order, Status.TRIGGERED)
+        if refusal is not None:
+            self._matcher.end(order, _CANCELED[refusal.status])
+            return
         self._matcher.take(order, order.size)
         if not order.is_open:
             return

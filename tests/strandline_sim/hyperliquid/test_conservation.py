@@ -29,7 +29,10 @@ commands = st.one_of(
         st.sampled_from((-300, -20, -2, 0, 2, 20, 300)), st.sampled_from(list(Tif)), st.booleans(),
         st.sampled_from((None, None, None, "tp", "sl")),
     ),
-    st.tuples(st.just("bracket"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), sizes),
+    st.tuples(
+        st.just("bracket"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), sizes, st.booleans(),
+        st.sampled_from((-20, 20)),
+    ),
     st.tuples(st.just("cancel"), st.sampled_from(NAMES), st.integers(0, 5)),
     st.tuples(st.just("modify"), st.sampled_from(NAMES), st.integers(0, 5), st.sampled_from((-50, 50)), st.booleans()),
     st.tuples(st.just("leverage"), st.sampled_from(NAMES), st.integers(0, 2), st.booleans(), st.integers(1, 40)),
@@ -58,16 +61,18 @@ class Clients:
         spec = OrderSpec(asset, is_buy, px, self.size(asset, usd), reduce_only, tif, trigger, "0x" + "c" * 32)
         self.exchange.place(self.accounts[name], [spec])
 
-    def bracket(self, name: str, asset: int, is_buy: bool, usd: int) -> None:
+    def bracket(self, name: str, asset: int, is_buy: bool, usd: int, opposed: bool = True, bps: int = 20) -> None:
+        """An entry with two exits; without `opposed` on its own side, and with `bps` below zero it may rest."""
         size = self.size(asset, usd)
-        entry = OrderSpec(asset, is_buy, self.price(asset, 20 if is_buy else -20), size)
-        sign = 1 if is_buy else -1
+        entry = OrderSpec(asset, is_buy, self.price(asset, bps if is_buy else -bps), size)
+        is_exit_buy = is_buy is not opposed
+        sign = -1 if is_exit_buy else 1
         exits = [
             OrderSpec(
-                asset, not is_buy, self.price(asset, bps), size, reduce_only=True,
-                trigger=Trigger(self.price(asset, bps), is_market=True, is_take_profit=bps * sign > 0),
+                asset, is_exit_buy, self.price(asset, away), size, reduce_only=True,
+                trigger=Trigger(self.price(asset, away), is_market=True, is_take_profit=away * sign > 0),
             )
-            for bps in (40, -40)
+            for away in (40, -40)
         ]  # fmt: skip
         self.exchange.place(self.accounts[name], [entry, *exits], Grouping.CHILDREN)
 
@@ -112,14 +117,20 @@ class TapeBalances:
         self.realised: dict[str, Decimal] = defaultdict(Decimal)
         self.sizes: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self.traded: dict[int, Decimal] = defaultdict(Decimal)
+        reducing: set[int] = set()
         for entry in tape.entries():
             who, data = entry.data["account"], entry.data
+            if entry.kind == "order_accepted" and data["reduceOnly"]:
+                reducing.add(data["oid"])
             if entry.kind == "fill":
                 signed = Decimal(data["sz"]) * (1 if data["side"] == "B" else -1)
                 self.cash[who] -= signed * Decimal(data["px"]) + Decimal(data["fee"])
                 self.realised[who] += Decimal(data["closedPnl"]) - Decimal(data["fee"])
                 assert Decimal(data["startPosition"]) == self.sizes[who, data["coin"]]
-                self.sizes[who, data["coin"]] += signed
+                before = self.sizes[who, data["coin"]]
+                self.sizes[who, data["coin"]] = before + signed
+                # A reduce-only order reduces, and never turns a position round.
+                assert data["oid"] not in reducing or (before * signed < 0 and abs(signed) <= abs(before)), entry
                 self.traded[data["oid"]] += Decimal(data["sz"])
             elif entry.kind in CASH:
                 self.cash[who] += Decimal(data["usdc"])

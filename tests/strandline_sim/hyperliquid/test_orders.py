@@ -16,6 +16,7 @@ from tests.strandline_sim.hyperliquid.sample_venue import BTC, ETH, SOL, START, 
 
 HOUR = 3_600_000
 FALLING = {"SOL": [Leg(regime=Regime.TREND_DOWN, start_ms=START, end_ms=START + 4 * HOUR, drift=-0.2)]}
+CRASHING = {"SOL": [Leg(regime=Regime.CRASH, start_ms=START, end_ms=START + 60_000, drift=-0.9)]}
 
 
 def near(exchange: Exchange, asset: int, factor: str = "1") -> Decimal:
@@ -231,6 +232,98 @@ def test_a_trigger_on_the_wrong_side_is_refused() -> None:
     assert error == "Invalid TP/SL price. asset=2"
 
 
+def test_a_stop_that_fires_passes_the_margin_check() -> None:
+    exchange, _ = make_exchange(scenario=FALLING)
+    account = funded(exchange, usdc=Decimal(1000))
+    below = Trigger(near(exchange, SOL, "0.95"), is_market=True, is_take_profit=False)
+    opening = place(exchange, account, sell(exchange, SOL, "20000", "0.5", Tif.GTC, trigger=below))
+    affordable = place(exchange, account, sell(exchange, SOL, "10", "0.5", Tif.GTC, trigger=below))
+    exchange.advance(START + 4 * HOUR)
+    assert (opening.status, opening.filled) == (Status.MARGIN_CANCELED, Decimal(0))
+    assert [update.status for update in account.history if update.order.oid == opening.oid] == [
+        Status.OPEN,
+        Status.TRIGGERED,
+        Status.MARGIN_CANCELED,
+    ]
+    assert (affordable.status, account.size_of("SOL")) == (Status.FILLED, Decimal(-10))
+
+
+@pytest.mark.parametrize("held", ["1", "-1"])
+@pytest.mark.parametrize("parent_rests", [True, False])
+def test_a_child_must_oppose_its_parents_position(held: str, parent_rests: bool) -> None:
+    """Long 1, a parent that sells 0.1 at once, and a child that buys: it would add to the position, not reduce it."""
+    exchange, _ = make_exchange()
+    account = funded(exchange)
+    is_long = held == "1"
+    place(exchange, account, (buy if is_long else sell)(exchange, SOL, "1"))
+    if parent_rests:
+        parent = (sell if is_long else buy)(exchange, SOL, "0.5", "1.05" if is_long else "0.95", Tif.GTC)
+    else:
+        parent = (sell if is_long else buy)(exchange, SOL, "0.5")
+    factor = "1.1" if is_long else "0.9"
+    trigger = Trigger(near(exchange, SOL, factor), is_market=True, is_take_profit=False)
+    child = (buy if is_long else sell)(exchange, SOL, "0.5", factor, Tif.GTC, reduce_only=True, trigger=trigger)
+    (first, error), (second, refused) = exchange.place(account, [parent, child], Grouping.CHILDREN)
+    assert error is None
+    if parent_rests:  # its position is not known yet
+        assert (refused, second.parent) == (None, first.oid)
+    else:
+        assert refused == "Reduce only order would increase position. asset=2"
+        assert second.status is Status.REDUCE_ONLY_REJECTED
+    same_side = child._replace(is_buy=parent.is_buy, trigger=trigger._replace(is_take_profit=True))
+    _, (_, refused) = exchange.place(account, [parent, same_side], Grouping.CHILDREN)
+    assert refused == "Reduce only order would increase position. asset=2"
+
+
+def test_a_value_above_the_venues_maximum_is_refused() -> None:
+    exchange, _ = make_exchange()
+    account = funded(exchange, usdc=Decimal(10**12))
+    above = Trigger(near(exchange, SOL, "1.1"), is_market=True, is_take_profit=False)
+    largest = Decimal(5_000_000) / near(exchange, SOL)
+    for spec, is_refused in (
+        (buy(exchange, SOL, "99999999999999999999", tif=Tif.GTC), True),
+        (buy(exchange, SOL, f"{largest * 10:.2f}", "1.001", Tif.GTC), True),
+        (buy(exchange, SOL, f"{largest * 10:.2f}", "0.999", Tif.GTC), False),
+        (buy(exchange, SOL, f"{largest:.2f}", "1.001", Tif.GTC, trigger=above), True),
+        (buy(exchange, SOL, f"{largest:.2f}", "0.999", Tif.GTC, trigger=above), False),
+    ):
+        ((order, error),) = exchange.place(account, [spec])
+        assert (error == "Order has too large value. asset=2") is is_refused, spec
+        assert order.is_open is not is_refused
+
+
+def test_an_account_has_a_limit_of_open_orders() -> None:
+    exchange, _ = make_exchange()
+    account = funded(exchange, usdc=Decimal(1_000_000))
+    resting = [place(exchange, account, buy(exchange, SOL, "1", "0.5", Tif.GTC)) for _ in range(1000)]
+    ((order, error),) = exchange.place(account, [buy(exchange, SOL, "1", "0.5", Tif.GTC)])
+    assert (order.status, error) == (Status.TOO_MANY_REJECTED, "Too many open orders. Current limit is 1000. asset=2")
+    place(exchange, account, buy(exchange, SOL, "1"))  # it does not rest
+    closing = sell(exchange, SOL, "1", reduce_only=True)
+    assert exchange.place(account, [closing])[0].order.status is Status.TOO_MANY_REJECTED
+    account.volume += 5_000_000
+    place(exchange, account, buy(exchange, SOL, "1", "0.5", Tif.GTC))
+    stop = Trigger(near(exchange, SOL, "0.9"), is_market=True, is_take_profit=False)
+    account.volume += 5_000_000
+    waiting = sell(exchange, SOL, "1", "0.5", Tif.GTC, trigger=stop)
+    assert exchange.place(account, [waiting])[0].order.status is Status.TOO_MANY_REJECTED
+    for order in resting[:2]:
+        assert exchange.cancel(account, SOL, order.oid) is None
+    place(exchange, account, closing)
+    place(exchange, account, waiting)
+
+
+def test_a_backstop_says_so_in_its_fills() -> None:
+    exchange, tape = make_exchange(scenario=CRASHING)
+    account = funded(exchange, usdc=Decimal(1000))
+    assert exchange.update_leverage(account, SOL, Leverage(is_cross=False, value=20)) is None
+    place(exchange, account, buy(exchange, SOL, "100"))
+    exchange.advance(START + HOUR)
+    methods = {entry.data["method"] for entry in tape.entries(kind="liquidation")}
+    assert "backstop" in methods
+    assert {fill.liquidation.method for fill in account.fills if fill.liquidation} == methods
+
+
 def test_funding_is_paid_every_hour_on_the_oracle() -> None:
     exchange, tape = make_exchange()
     account = funded(exchange)
@@ -262,7 +355,8 @@ def test_liquidation(is_cross: bool) -> None:
     assert exchange.market.mark("SOL", first.at - 500) > limit
     fill = account.fills[-1]
     assert fill.direction == f"Liquidated {'Cross' if is_cross else 'Isolated'} Long"
-    assert fill.liquidation_mark is not None
+    assert fill.liquidation is not None
+    assert fill.liquidation == (exchange.market.mark("SOL", fill.time), first.data["method"])
     assert resting.status is (Status.LIQUIDATED_CANCELED if is_cross else Status.OPEN)
     assert account.balance >= 0
     assert (account.balance < 200) is is_cross or account.balance > 0
