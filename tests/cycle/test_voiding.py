@@ -172,6 +172,24 @@ def test_its_prices_count_no_more(context: Context, database: Database) -> None:
         assert read_marks(connection, AHEAD).of_cycle == {1: in_time}
 
 
+def test_what_other_cycles_left_stays(context: Context, database: Database) -> None:
+    mark = Mark(price=Price("100"), source="mark", observed_at=NOW)
+    with database.session() as connection:
+        add_row(connection)
+        insert(connection, "positions", position_id=OTHER_POSITION, timeframe="5m")
+        plan_ahead(connection, {})
+        insert(connection, "cycles", cycle_t=NOON)
+        other = {"intent_id": OTHER_POSITION, "position_id": OTHER_POSITION, "expires_at": AHEAD}
+        insert(connection, "intents", cycle_t=NOON, **other)
+    with context.database.begin() as connection:
+        for cycle in (NOON, AHEAD):
+            store_marks(connection, cycle, PERPS, {"BTC": mark})
+    assert void(context, AHEAD) == Voided(skipped=1, marks=1, series=0, kept=0)
+    assert rows(context, "SELECT cycle_t, status FROM intents ORDER BY 1") == [(NOON, "planned"), (AHEAD, "skipped")]
+    assert rows(context, "SELECT cycle_t, voided FROM marks ORDER BY 1") == [(NOON, False), (AHEAD, True)]
+    assert rows(context, "SELECT cycle_t, outcome FROM cycles ORDER BY 1") == [(NOON, "planned"), (AHEAD, "voided")]
+
+
 def test_what_a_cycle_left_that_was_never_planned_can_be_voided(context: Context, database: Database) -> None:
     """Its first steps ran, then it was killed, or its planning failed."""
     early, in_time = (Mark(price=Price(price), source="mark", observed_at=NOW) for price in ("100", "120"))

@@ -20,7 +20,7 @@ def read_tape(control_url: str) -> list[dict[str, Any]]:
     """Return all entries of the tape; raise OSError while the simulator is away."""
     try:
         with urlopen(f"{control_url}/tape", timeout=30) as response:  # noqa: S310  on this machine
-            return [json.loads(line) for line in response]
+            return [json.loads(line) for line in response.read().splitlines()]
     except (HTTPException, ValueError) as error:  # killed half-way
         raise OSError(f"the simulator's tape breaks off: {error!r}") from error
 
