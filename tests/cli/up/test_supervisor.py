@@ -208,8 +208,13 @@ def test_a_program_that_ignores_sigterm_is_killed(supervised: Supervised) -> Non
 
 
 def test_a_frozen_program_ends_too(supervised: Supervised) -> None:
-    os.kill(supervised.start(python("one", WITH_CHILD)), signal.SIGSTOP)
-    supervised.end(0.3)
+    pid = supervised.start(python("one", WITH_CHILD))
+    supervised.wait_until(lambda: len(supervised.processes()) == 2)
+    before = {f"one {process.pid}" for process in supervised.processes()}
+    os.kill(pid, signal.SIGSTOP)
+    # Until it has really stopped, a SIGTERM that follows is still delivered, and before the SIGSTOP.
+    supervised.wait_until(lambda: bool(psutil.Process(pid).status() == psutil.STATUS_STOPPED))
+    assert supervised.end(0.3) == before
     assert supervised.processes() == []
 
 
