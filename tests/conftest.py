@@ -1,10 +1,12 @@
 """What all tests share: how hypothesis searches, and a fresh migrated database in milliseconds."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,9 +20,6 @@ from strandline.store.migrate import migrate
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 # `ci` is quick and finds the same examples every time; `long` is for a night: HYPOTHESIS_PROFILE=long make test
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True, print_blob=True)
 settings.register_profile(
@@ -29,6 +28,8 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 _numbers = count(1)
+_MEMORY = Path("/dev/shm")
+_ROOM_FOR_A_SERVER = 2**30
 _RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
 
 
@@ -79,7 +80,8 @@ class Server:
         """A new database, a copy of the template."""
         name = f"strandline_test_{os.getpid()}_{next(_numbers)}"
         with self._admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+            # By default each block is written to the log, too.
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"))
         return Database(self.url.set(database=name))
 
     def drop(self, database: Database) -> None:
@@ -95,9 +97,21 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if given:
         yield Server(make_url(given))
         return
-    home: Path = tmp_path_factory.mktemp("postgres")
-    with EmbeddedPostgres(home, settings={"fsync": "off", "full_page_writes": "off"}) as postgres:
+    with (
+        _quick_folder(tmp_path_factory) as home,
+        EmbeddedPostgres(home, settings={"fsync": "off", "full_page_writes": "off"}) as postgres,
+    ):
         yield Server(make_url(postgres.url()))
+
+
+@contextmanager
+def _quick_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """In memory, where the system has a file system there with room: each database is some hundred files."""
+    if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _ROOM_FOR_A_SERVER:
+        with TemporaryDirectory(prefix="strandline-test-", dir=_MEMORY) as folder:
+            yield Path(folder)
+    else:
+        yield tmp_path_factory.mktemp("postgres")
 
 
 @pytest.fixture(scope="session")
