@@ -59,6 +59,28 @@ def test_voiding_names_the_person_and_says_what_it_did(strandline: Command, data
     assert (inputs["person"], inputs["reason"]) == (getuser(), "the clock had jumped")
 
 
+def test_orders_are_kept_only_if_that_is_asked_for(strandline: Command, database: Database) -> None:
+    with database.session() as connection:
+        insert_all(connection, "instruments", "positions", "cycles")
+        insert(connection, "intents", status="done")
+    void = ("cycles", "void", "2026-01-01T00:05Z", "--reason", "planned twice")
+    refused = strandline(*void)
+    assert refused.code == 1
+    assert "BTC 1h (add, done)" in refused.err
+    assert strandline(*void, "--keep-orders").out.startswith(
+        "The cycle of 2026-01-01T00:05Z is void: 0 intents skipped, 1 "
+    )
+
+
+def test_a_reason_is_required(strandline: Command, database: Database) -> None:
+    with database.session() as connection:
+        insert(connection, "cycles", cycle_t=AHEAD)
+    refused = strandline("cycles", "void", f"{AHEAD:%Y-%m-%dT%H:%MZ}")
+    assert refused.code == 2
+    with database.session() as connection:
+        assert connection.scalar(text("SELECT outcome FROM cycles")) == "planned"
+
+
 @pytest.mark.parametrize(
     ("cycle", "code", "problem"),
     [

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from strandline.store.connect import connect, interruptible_waits
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
-from strandline.store.timeouts import OF_ROLE, TRADING, Timeouts
+from strandline.store.timeouts import COMPUTING, OF_ROLE, TRADING, Timeouts
 from tests.conftest import Database
 
 NAMES = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
@@ -69,6 +69,16 @@ def test_every_session_has_time_limits(database: Database, role: Role) -> None:
         assert {row.name: row.setting for row in found} == expected
     assert int(expected["lock_timeout"]) > 0
     assert int(expected["idle_in_transaction_session_timeout"]) > 0
+
+
+def test_only_a_statement_of_a_migration_may_take_for_ever() -> None:
+    without_end = {
+        (name, parameter)
+        for name, limits in [("trading", TRADING), ("computing", COMPUTING), *OF_ROLE.items()]
+        for parameter, milliseconds in limits.parameters.items()
+        if milliseconds == "0"
+    }
+    assert without_end == {(Role.OWNER, "statement_timeout")}
 
 
 def test_sessions_of_the_event_loop_have_the_same(database: Database) -> None:
