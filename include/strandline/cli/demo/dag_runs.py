@@ -27,6 +27,11 @@ class DagRun(NamedTuple):
     state: str
     cycle: datetime | None
 
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether the schedule made it, and not a person; Airflow keeps such ids for its own runs."""
+        return self.run_id.startswith("scheduled__")
+
 
 class DagRuns:
     """The DAG and its runs."""
@@ -62,9 +67,13 @@ class DagRuns:
         _, response = self._airflow.request("GET", f"{_RUNS}?order_by=-run_after&limit=5")
         return [_run(one) for one in reversed(response["dag_runs"])]
 
-    def run(self, run_id: str) -> DagRun:
-        """Return the current state of a run."""
-        return _run(self._airflow.request("GET", f"{_RUNS}/{run_id}")[1])
+    def with_later(self, run_id: str) -> tuple[DagRun, Sequence[DagRun]]:
+        """Return the current state of a run, and the last few runs that came after it."""
+        newest = self.newest()
+        for number, run in enumerate(newest):
+            if run.run_id == run_id:
+                return run, newest[number + 1 :]
+        return _run(self._airflow.request("GET", f"{_RUNS}/{run_id}")[1]), newest
 
     def tasks(self, run_id: str) -> Mapping[str, Task]:
         """Return the current states of a run's tasks."""
