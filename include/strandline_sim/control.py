@@ -12,7 +12,7 @@ from strandline_sim.faults import Faults, Rule
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.solana import SolanaVenue
 from strandline_sim.tape import Tape
-from strandline_sim.web import json_response
+from strandline_sim.web import decode_json, json_response
 
 
 class Deposit(msgspec.Struct, forbid_unknown_fields=True):
@@ -102,13 +102,13 @@ class _Handlers:
         clock = self._simulation.clock
         if not isinstance(clock, SteppedClock):
             raise ValueError("this clock runs by itself; start with --stepped")  # noqa: TRY004  a wrong request
-        await clock.step(msgspec.json.decode(await request.read(), type=Step).milliseconds)
+        await clock.step(decode_json(await request.read(), Step).milliseconds)
         self._simulation.sync()
         return await self.clock(request)
 
     async def add_fault(self, request: web.Request) -> web.Response:
         """Add a fault rule."""
-        self._simulation.faults.add(msgspec.json.decode(await request.read(), type=Rule))
+        self._simulation.faults.add(decode_json(await request.read(), Rule))
         return json_response({"ok": True})
 
     async def clear_faults(self, _: web.Request) -> web.Response:
@@ -118,7 +118,7 @@ class _Handlers:
 
     async def deposit(self, request: web.Request) -> web.Response:
         """Deposit money into an account."""
-        deposit = msgspec.json.decode(await request.read(), type=Deposit)
+        deposit = decode_json(await request.read(), Deposit)
         hyperliquid, solana = self._simulation.hyperliquid, self._simulation.solana
         if deposit.usdc is not None:
             if not (deposit.once and hyperliquid.exchange.account(deposit.address.lower())):

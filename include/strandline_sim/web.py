@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final, TypeVar, overload
 
 import msgspec
 from aiohttp import web
@@ -11,11 +11,28 @@ from aiohttp.typedefs import Middleware
 from strandline_sim.clock import Clock
 from strandline_sim.faults import FaultKind, Faults, Rule
 
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RouteOf = Callable[[web.Request, bytes], str]
 
 _FAULTS_BEFORE: Final = (FaultKind.DOWN, FaultKind.REFUSE, FaultKind.DROP_REQUEST, FaultKind.STATUS, FaultKind.DELAY)
 _FAULTS_AFTER: Final = (FaultKind.DROP_ANSWER, FaultKind.STATUS_AFTER, FaultKind.MALFORMED, FaultKind.ANSWER_TWICE)
+
+
+class MalformedJsonError(ValueError):
+    """A body is not JSON, or not of the expected type."""
+
+
+@overload
+def decode_json(body: bytes | str) -> Any: ...  # noqa: ANN401  any JSON value
+@overload
+def decode_json(body: bytes | str, of_type: type[T]) -> T: ...
+def decode_json(body: bytes | str, of_type: Any = Any) -> Any:
+    """Decode JSON; raise MalformedJsonError, also for nesting without end and for wrong UTF-8."""
+    try:
+        return msgspec.json.decode(body, type=of_type)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MalformedJsonError(str(error)) from None
 
 
 def json_response(data: object, status: int = 200) -> web.Response:
@@ -32,7 +49,10 @@ def fault_middleware(faults: Faults, clock: Clock, route_of: RouteOf) -> Middlew
 
     @web.middleware
     async def inject_faults(request: web.Request, handler: Handler) -> web.StreamResponse:
-        route = route_of(request, await request.read())
+        try:
+            route = route_of(request, await request.read())
+        except web.RequestPayloadError:  # not compressed as its header says
+            return web.Response(status=400)
         before = faults.inject(route, clock.now(), _FAULTS_BEFORE)
         if before is not None:
             refused = await _inject_before(before, request, clock)

@@ -9,7 +9,7 @@ from strandline_sim.hyperliquid.account import Account, Fill, OrderUpdate, addre
 from strandline_sim.hyperliquid.actions import MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
-from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, trade_json
+from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, is_precision, trade_json
 from strandline_sim.hyperliquid.request_auth import RequestAuth
 
 Query = dict[str, Any]
@@ -123,10 +123,8 @@ class Info:
 
     def _book(self, query: Query) -> object:
         figures, mantissa = query.get("nSigFigs"), query.get("mantissa")
-        if figures is not None and figures not in (2, 3, 4, 5):
-            raise MalformedError("nSigFigs is 2 to 5")
-        if mantissa is not None and (mantissa not in (1, 2, 5) or figures != 5):
-            raise MalformedError("a mantissa is 1, 2 or 5, and needs 5 significant figures")
+        if not is_precision(figures, mantissa):
+            raise MalformedError("nSigFigs is 2 to 5; a mantissa is 1, 2 or 5, and needs 5 significant figures")
         return self._public.book(self.coin(query), figures, mantissa)
 
     def _recent_trades(self, query: Query) -> object:
@@ -135,10 +133,11 @@ class Info:
 
     def _candles(self, query: Query) -> object:
         range_query = query.get("req")
-        if not isinstance(range_query, dict) or range_query.get("interval") not in INTERVALS:
+        interval = range_query.get("interval") if isinstance(range_query, dict) else None
+        if not isinstance(range_query, dict) or not isinstance(interval, str) or interval not in INTERVALS:
             raise MalformedError("a candleSnapshot needs coin and interval in req")
         start, end = _range(range_query)
-        return self._public.candles(self.coin(range_query), range_query["interval"], start, end)
+        return self._public.candles(self.coin(range_query), interval, start, end)
 
     def _funding_history(self, query: Query) -> object:
         return self._public.funding_history(self.coin(query), *_range(query))

@@ -35,6 +35,13 @@ _LAUNCH: Final = 1_683_849_600_000
 _MARKET_USER: Final = 0x51A7 << 144
 
 
+def is_precision(figures: object, mantissa: object) -> bool:
+    """Whether a book can be asked for with these: whole numbers, and a mantissa with five figures only."""
+    if not all(value is None or type(value) is int for value in (figures, mantissa)):
+        return False
+    return figures in (None, 2, 3, 4, 5) and (mantissa is None or (mantissa in (1, 2, 5) and figures == 5))
+
+
 def trade_json(coin: str, trade: Trade) -> Json:
     """Make the JSON of a trade."""
     return {

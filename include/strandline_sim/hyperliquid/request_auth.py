@@ -3,8 +3,6 @@
 from decimal import Decimal
 from typing import Any
 
-import msgspec
-
 from strandline_sim.hyperliquid import signing
 from strandline_sim.hyperliquid.account import Account
 from strandline_sim.hyperliquid.actions import (
@@ -22,12 +20,15 @@ from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.limits import RequestQuota
 from strandline_sim.hyperliquid.nonces import Nonces
 from strandline_sim.hyperliquid.wire_actions import (
+    Action,
     ApproveAgentAction,
     ApproveBuilderFeeAction,
     CancelAction,
     CancelByCloidAction,
     Request,
+    canonical,
 )
+from strandline_sim.web import MalformedJsonError, decode_json
 
 
 class RequestAuth:
@@ -45,12 +46,12 @@ class RequestAuth:
     def handle(self, body: bytes, skew_ms: int = 0, share: Decimal = WHOLE) -> Answer:
         """Handle a request; `skew_ms` is how far the venue's clock is ahead."""
         try:
-            request = msgspec.json.decode(body, type=Request)
-        except msgspec.DecodeError as error:
+            request = decode_json(body, Request)
+        except MalformedJsonError as error:
             raise MalformedError(str(error)) from error
         action = decode_action(request.action)
         try:
-            signer = self._signer(request)
+            signer = self._signer(request, action)
         except signing.UnrecoverableError:
             return self._refuse("Unable to recover signer.", request, None)
         account = self._account_of(signer)
@@ -70,11 +71,11 @@ class RequestAuth:
         return answer
 
     @staticmethod
-    def _signer(request: Request) -> str:
+    def _signer(request: Request, action: Action) -> str:
         if request.action.get("type") in signing.USER_SIGNED:
             return signing.user_signer(request.action, request.signature)
         return signing.l1_signer(
-            request.action, request.signature, request.nonce, request.vault_address, request.expires_after
+            canonical(action), request.signature, request.nonce, request.vault_address, request.expires_after
         )
 
     def _account_of(self, signer: str) -> Account | None:

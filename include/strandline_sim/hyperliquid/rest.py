@@ -15,6 +15,7 @@ from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.info import Info
 from strandline_sim.hyperliquid.limits import Limits, SlidingWindow, action_weight, info_weight
 from strandline_sim.hyperliquid.request_auth import RequestAuth
+from strandline_sim.web import MalformedJsonError, decode_json
 
 MALFORMED_TEXT: Final = "Failed to deserialize the JSON body into the target type"
 Reply = tuple[int, Any]
@@ -32,10 +33,10 @@ def route_of(path: str, body: bytes) -> str:
     """Name the route of a request, for faults."""
     try:
         if path == "/info":
-            return f"hyperliquid/info/{msgspec.json.decode(body, type=_Typed).type}"
+            return f"hyperliquid/info/{decode_json(body, _Typed).type}"
         if path == "/exchange":
-            return f"hyperliquid/exchange/{msgspec.json.decode(body, type=_ActionRequest).action.type}"
-    except msgspec.DecodeError:
+            return f"hyperliquid/exchange/{decode_json(body, _ActionRequest).action.type}"
+    except MalformedJsonError:
         return f"hyperliquid{path}/unknown"
     return "hyperliquid/ws/connect" if path == "/ws" else f"hyperliquid{path}"
 
@@ -76,9 +77,9 @@ class Rest:
             return 429, None
         self.advance()
         try:
-            query = msgspec.json.decode(body)
+            query = decode_json(body)
             answer = self._info.answer(query)
-        except (MalformedError, msgspec.DecodeError):
+        except (MalformedError, MalformedJsonError):
             return 422, MALFORMED_TEXT
         window.add(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
         skew = self._skew(route_of("/info", body))

@@ -44,7 +44,7 @@ class UnrecoverableError(Exception):
 def l1_signer(
     action: dict[str, Any], signature: dict[str, Any], nonce: int, vault: str | None, expires_after: int | None
 ) -> str:
-    """Recover the signer of a trading action; the order of its keys is part of the hash."""
+    """Recover the signer of a trading action, given as the venue writes it: other spellings have another hash."""
     data = msgspec.msgpack.encode(action) + nonce.to_bytes(8, "big")
     data += b"\x00" if vault is None else b"\x01" + bytes.fromhex(vault.removeprefix("0x"))
     if expires_after is not None:
@@ -57,20 +57,20 @@ def user_signer(action: dict[str, Any], signature: dict[str, Any]) -> str:
     """Recover the signer of a user-signed action, which wallets display."""
     primary_type, fields = _TYPES[action["type"]]
     message = {"agentName": "", **action, "hyperliquidChain": "Testnet"}
-    domain = {
-        "name": "HyperliquidSignTransaction",
-        "version": "1",
-        "chainId": int(action["signatureChainId"], 16),
-        "verifyingContract": "0x" + "0" * 40,
-    }
     try:
+        domain = {
+            "name": "HyperliquidSignTransaction",
+            "version": "1",
+            "chainId": int(action["signatureChainId"], 16),
+            "verifyingContract": "0x" + "0" * 40,
+        }
         typed = encode_typed_data(
             domain_data=domain,
             message_types={primary_type: fields},
             message_data={field["name"]: message[field["name"]] for field in fields},
         )
-    except (ValueError, TypeError, KeyError) as error:
-        raise UnrecoverableError from error
+    except Exception as error:
+        raise UnrecoverableError from error  # the library raises many types of errors
     return _recover(typed, signature)
 
 

@@ -13,7 +13,7 @@ from strandline_sim.hyperliquid.limits import Limits, SlidingWindow
 from strandline_sim.hyperliquid.rest import Rest
 from strandline_sim.hyperliquid.sockets import Socket
 from strandline_sim.hyperliquid.topics import USER_TOPICS, Topic, topic_of
-from strandline_sim.web import json_response
+from strandline_sim.web import MalformedJsonError, decode_json, json_response
 
 _CLOSE_TIMEOUT_SECONDS: Final = 1.0
 _PONG: Final = b'{"channel":"pong"}'
@@ -68,15 +68,15 @@ class Stream:
             return
         self._messages.add(now, 1)
         try:
-            message = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+            message = decode_json(text)
+        except MalformedJsonError:
             message = None
         method = message.get("method") if isinstance(message, dict) else None
         if method == "ping":
             socket.send(_PONG)
-        elif method in {"subscribe", "unsubscribe"}:
+        elif method in ("subscribe", "unsubscribe"):
             self._subscription(socket, method, message.get("subscription"))
-        elif method == "post" and isinstance(message.get("id"), int) and isinstance(message.get("request"), dict):
+        elif method == "post" and _is_id(message.get("id")) and isinstance(message.get("request"), dict):
             self._post(socket, message["id"], message["request"], remote)
         else:
             written = text if isinstance(text, str) else text.decode(errors="replace")
@@ -133,6 +133,10 @@ class Stream:
 
 def _reached(count: int, limit: int | None) -> bool:
     return limit is not None and count >= limit
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**64
 
 
 def _json_text(value: object) -> str:

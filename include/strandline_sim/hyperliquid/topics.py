@@ -3,7 +3,7 @@
 from typing import Any, Final, NamedTuple
 
 from strandline_sim.hyperliquid.account import address_in
-from strandline_sim.hyperliquid.public_data import INTERVALS
+from strandline_sim.hyperliquid.public_data import INTERVALS, is_precision
 
 Subscription = dict[str, Any]
 COIN_TOPICS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
@@ -52,6 +52,8 @@ def topic_of(subscription: object, coins: set[str]) -> Topic | None:
     kind = subscription.get("type")
     if kind == "allMids":
         return Topic(kind)
+    if not isinstance(kind, str) or not isinstance(subscription.get("coin", ""), str):
+        return None
     if kind in USER_TOPICS:
         return _user_topic(kind, subscription)
     if kind in COIN_TOPICS and subscription.get("coin") in coins:
@@ -71,10 +73,12 @@ def _coin_topic(kind: str, subscription: Subscription) -> Topic | None:
     coin = subscription["coin"]
     if kind == "candle":
         interval = subscription.get("interval")
-        return Topic(kind, coin=coin, interval=interval) if interval in INTERVALS else None
+        if not isinstance(interval, str) or interval not in INTERVALS:
+            return None
+        return Topic(kind, coin=coin, interval=interval)
     if kind != "l2Book":
         return Topic(kind, coin=coin)
     figures, mantissa = subscription.get("nSigFigs"), subscription.get("mantissa")
-    if figures not in {None, 2, 3, 4, 5} or mantissa not in {None, 1, 2, 5} or (mantissa and figures != 5):
+    if not is_precision(figures, mantissa):
         return None
     return Topic(kind, coin=coin, figures=figures, mantissa=mantissa, fast=subscription.get("fast") is True)

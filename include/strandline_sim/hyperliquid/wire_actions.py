@@ -1,13 +1,15 @@
-"""The shapes of clients' actions; anything else is malformed."""
+"""The shapes of clients' actions, with the fields in the venue's order; anything else is malformed."""
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 Address = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{40}$")]
 Cloid = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
 Number = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
 Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 
 
 class Request(Struct, rename="camel"):
@@ -34,14 +36,14 @@ class TriggerType(Struct, rename="camel"):
     tpsl: Literal["tp", "sl"]
 
 
-class OrderType(Struct):
+class OrderType(Struct, omit_defaults=True):
     """The type of an order: limit or trigger."""
 
     limit: LimitType | None = None
     trigger: TriggerType | None = None
 
 
-class WireOrder(Struct):
+class WireOrder(Struct, omit_defaults=True):
     """An order."""
 
     a: Natural
@@ -53,12 +55,19 @@ class WireOrder(Struct):
     c: Cloid | None = None
 
 
-class OrderAction(Struct, tag_field="type", tag="order"):
+class Builder(Struct):
+    """Who is paid for having built an order, in tenths of a basis point."""
+
+    b: Address
+    f: Natural
+
+
+class OrderAction(Struct, omit_defaults=True, tag_field="type", tag="order"):
     """Place orders."""
 
     orders: Annotated[list[WireOrder], Meta(min_length=1)]
     grouping: Literal["na", "normalTpsl", "positionTpsl"] | dict[str, int]
-    builder: dict[str, Any] | None = None
+    builder: Builder | None = None
 
 
 class CancelOne(Struct):
@@ -87,7 +96,7 @@ class CancelByCloidAction(Struct, tag_field="type", tag="cancelByCloid"):
     cancels: Annotated[list[CancelOneByCloid], Meta(min_length=1)]
 
 
-class ModifyAction(Struct, tag_field="type", tag="modify"):
+class ModifyAction(Struct, omit_defaults=True, tag_field="type", tag="modify"):
     """Replace an order."""
 
     oid: Natural | Cloid
@@ -102,7 +111,7 @@ class ModifyOne(Struct):
     order: WireOrder
 
 
-class BatchModifyAction(Struct, tag_field="type", tag="batchModify"):
+class BatchModifyAction(Struct, omit_defaults=True, tag_field="type", tag="batchModify"):
     """Replace orders."""
 
     modifies: Annotated[list[ModifyOne], Meta(min_length=1)]
@@ -122,10 +131,10 @@ class IsolatedMarginAction(Struct, tag_field="type", tag="updateIsolatedMargin",
 
     asset: Natural
     is_buy: bool
-    ntli: int
+    ntli: Integer
 
 
-class ScheduleCancelAction(Struct, tag_field="type", tag="scheduleCancel"):
+class ScheduleCancelAction(Struct, omit_defaults=True, tag_field="type", tag="scheduleCancel"):
     """Schedule a cancel of all orders, or remove the schedule."""
 
     time: Natural | None = None
@@ -166,3 +175,23 @@ Action = (
     | ApproveAgentAction
     | ApproveBuilderFeeAction
 )
+
+
+def canonical(action: Action) -> dict[str, Any]:
+    """Write an action as the venue does before it takes the hash.
+
+    Its own order of fields, without unknown ones and without those that are null, numbers without trailing zeros,
+    lower-case hex: a client that signed another spelling is taken for somebody else.
+    """
+    written: dict[str, Any] = _canonical(to_builtins(action))
+    return written
+
+
+def _canonical(value: Any, name: str = "") -> Any:  # noqa: ANN401  any JSON value
+    if isinstance(value, dict):
+        return {key: _canonical(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_canonical(inner) for inner in value]
+    if isinstance(value, str) and name in {"p", "s", "triggerPx"}:
+        return f"{Decimal(value).normalize():f}"
+    return value.lower() if isinstance(value, str) and name in {"b", "c", "cloid", "oid"} else value

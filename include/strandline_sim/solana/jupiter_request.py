@@ -4,7 +4,6 @@ import base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from aiohttp import web
 from solders.pubkey import Pubkey
 
@@ -13,7 +12,7 @@ from strandline_sim.faults import FaultKind, Faults
 from strandline_sim.solana.blocks import Commitment
 from strandline_sim.solana.chain import Chain
 from strandline_sim.solana.pools import NoRouteError, Pools
-from strandline_sim.web import json_response
+from strandline_sim.web import MalformedJsonError, decode_json, json_response
 
 _MAX_AMOUNT: Final = 2**64 - 1
 
@@ -72,8 +71,8 @@ def json_handler(handler: Handler) -> Callable[[web.Request], Any]:
 async def body_of(request: web.Request) -> dict[str, Any]:
     """Read the JSON object of a request."""
     try:
-        body = msgspec.json.decode(await request.read())
-    except msgspec.DecodeError as error:
+        body = decode_json(await request.read())
+    except MalformedJsonError as error:
         raise RefusedError({"error": f"Failed to parse the request body as JSON: {error}"}) from None
     if not isinstance(body, dict):
         raise RefusedError({"error": "Failed to deserialize the JSON body: expected an object"}, 422)

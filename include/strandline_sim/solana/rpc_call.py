@@ -11,11 +11,14 @@ from strandline_sim.faults import FaultKind, Faults
 from strandline_sim.solana.blocks import Commitment
 from strandline_sim.solana.chain import Chain
 from strandline_sim.solana.encoding import from_base58
+from strandline_sim.solana.transactions import MAX_BYTES
 
 INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS, PARSE_ERROR = -32600, -32601, -32602, -32700
 SIMULATION_FAILED, BAD_SIGNATURE, NODE_BEHIND = -32002, -32003, -32005
 UNSUPPORTED_VERSION, MIN_CONTEXT_SLOT = -32015, -32016
 API_VERSION: Final = "3.1.8"
+_LONGEST: Final = {"base58": 1683, "base64": 1644}
+"""So many letters write the largest transaction; decoding base 58 takes time that grows with the square of them."""
 
 
 Json: TypeAlias = Any
@@ -95,6 +98,13 @@ class Call:
         """Read bytes, in the encoding of the options."""
         text = self.param(index)
         encoding = self.options.get("encoding") or default
+        longest = _LONGEST.get(encoding) if isinstance(encoding, str) else None
+        if longest is None:
+            raise RpcError(INVALID_PARAMS, f"unsupported encoding: {encoding}. Supported encodings: base58, base64")
+        if isinstance(text, str) and len(text) > longest:
+            largest = f"max: encoded/raw {longest}/{MAX_BYTES}"
+            message = f"{encoding} encoded solana_transaction too large: {len(text)} bytes ({largest})"
+            raise RpcError(INVALID_PARAMS, message)
         try:
             return from_base58(text) if encoding == "base58" else base64.b64decode(text, validate=True)
         except (ValueError, TypeError, binascii.Error) as error:

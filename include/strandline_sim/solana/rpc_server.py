@@ -1,9 +1,9 @@
 """The JSON-RPC server: dispatches single calls and batches to methods."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 from aiohttp import web
 
 from strandline_sim.solana.rpc_accounts import (
@@ -37,7 +37,7 @@ from strandline_sim.solana.rpc_call import (
 )
 from strandline_sim.solana.rpc_send import send_transaction, simulate_transaction
 from strandline_sim.solana.rpc_transactions import get_signature_statuses, get_signatures_for_address, get_transaction
-from strandline_sim.web import fault_middleware, json_response
+from strandline_sim.web import MalformedJsonError, decode_json, fault_middleware, json_response
 
 Method = Callable[[Call], Any]
 
@@ -72,11 +72,15 @@ def rpc_app(node: Node, request_airdrop: Method) -> web.Application:
 
     async def answer(request: web.Request) -> web.Response:
         try:
-            body = msgspec.json.decode(await request.read())
-        except msgspec.DecodeError:
+            body = decode_json(await request.read())
+        except MalformedJsonError:
             return json_response(_error(None, RpcError(PARSE_ERROR, "Parse error")))
         if isinstance(body, list):
-            return json_response([_answer(node, methods, call) for call in body])
+            answers = []
+            for call in body:
+                answers.append(_answer(node, methods, call))
+                await asyncio.sleep(0)  # a long batch keeps nobody else waiting
+            return json_response(answers)
         return json_response(_answer(node, methods, body))
 
     app = web.Application(middlewares=[fault_middleware(node.faults, node.clock, _route)])
@@ -86,8 +90,8 @@ def rpc_app(node: Node, request_airdrop: Method) -> web.Application:
 
 def _route(_: web.Request, body: bytes) -> str:
     try:
-        call = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+        call = decode_json(body)
+    except MalformedJsonError:
         return "solana/rpc/malformed"
     return f"solana/rpc/{call.get('method')}" if isinstance(call, dict) else "solana/rpc/batch"
 

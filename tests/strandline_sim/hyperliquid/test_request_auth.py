@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline_sim.hyperliquid import signing
-from strandline_sim.hyperliquid.actions import MalformedError
+from strandline_sim.hyperliquid.actions import MalformedError, decode_action
 from strandline_sim.hyperliquid.nonces import Nonces
 from strandline_sim.hyperliquid.request_auth import RequestAuth
+from strandline_sim.hyperliquid.wire_actions import canonical
 from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, STRANGER, make_exchange
 
 DAY = 86_400_000
@@ -90,10 +91,55 @@ def test_nonce_and_expiry_are_signed(client: Client, field: str) -> None:
     assert client.send(body)["response"].endswith(" does not exist.")
 
 
-def test_the_order_of_keys_is_signed(client: Client) -> None:
-    body = client.body(client.order)
-    body["action"] = dict(reversed(client.order.items()))
-    assert client.send(body)["response"].endswith(" does not exist.")
+CLOID = "0x" + "ab" * 16
+LIMIT = {"a": 1, "b": True, "p": "0.001", "s": "10", "r": False, "t": {"limit": {"tif": "Alo"}}}
+TRIGGER = {"isMarket": True, "triggerPx": "100", "tpsl": "sl"}
+STOP = {"a": 1, "b": True, "p": "1.5", "s": "0", "r": True, "t": {"trigger": TRIGGER}, "c": CLOID}
+
+
+def other_spellings(action: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The same action as clients also write it; the venue hashes what it writes itself."""
+    (order,) = action["orders"]
+    return {
+        "the order of the action's keys": dict(reversed(action.items())),
+        "the order of an order's keys": {**action, "orders": [dict(reversed(order.items()))]},
+        "an unknown key": {**action, "comment": ""},
+        "an unknown key of an order": {**action, "orders": [{**order, "comment": ""}]},
+        "null": {**action, "builder": None},
+        "zeros after a size": {**action, "orders": [{**order, "s": order["s"] + "0"}]},
+        "zeros after a price": {**action, "orders": [{**order, "p": order["p"] + ".0"}]},
+        "upper case": {**action, "orders": [{**order, "c": CLOID.upper().replace("X", "x")}]},
+    }
+
+
+@pytest.mark.parametrize("spelling", list(other_spellings({"orders": [{"s": "", "p": ""}]})))
+def test_the_venues_spelling_is_what_is_signed(client: Client, spelling: str) -> None:
+    action = {**client.order, "orders": [{**client.order["orders"][0], "c": CLOID}]}
+    other = other_spellings(action)[spelling]
+    assert client.send(client.body(other))["response"].endswith(" does not exist.")
+    # Sent like this, but signed as the venue writes it.
+    assert client.send({**client.body(action), "action": other})["status"] == "ok"
+    assert [entry.data["cloid"] for entry in client.tape.entries(kind="order_accepted")] == [CLOID]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"type": "cancel", "cancels": [{"a": 1, "o": 5}]},
+        {"type": "cancelByCloid", "cancels": [{"asset": 1, "cloid": CLOID}]},
+        {"type": "modify", "oid": CLOID, "order": LIMIT},
+        {"type": "batchModify", "modifies": [{"oid": 5, "order": STOP}], "a": True},
+        {"type": "order", "orders": [LIMIT, STOP], "grouping": {"p": 5}, "builder": {"b": "0x" + "ab" * 20, "f": 10}},
+        {"type": "updateLeverage", "asset": 1, "isCross": True, "leverage": 5},
+        {"type": "updateIsolatedMargin", "asset": 1, "isBuy": True, "ntli": -5},
+        {"type": "scheduleCancel"},
+        {"type": "scheduleCancel", "time": 5},
+        {"type": "noop"},
+    ],
+    ids=lambda action: action["type"],
+)
+def test_every_action_is_written_as_clients_sign_it(action: dict[str, Any]) -> None:
+    assert json.dumps(canonical(decode_action(action))) == json.dumps(action)
 
 
 def test_a_signature_for_mainnet_is_refused(client: Client) -> None:

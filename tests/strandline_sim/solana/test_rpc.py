@@ -1,5 +1,6 @@
 """JSON-RPC with the real client, and as raw requests."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -313,5 +314,45 @@ def test_withheld_fees_are_not_in_the_balance() -> None:
         await sim.send(transaction)
         account = associated_address(key.pubkey(), FEE_TOKEN.mint, TOKEN_2022_PROGRAM)
         assert (await sim.rpc.get_token_account_balance(account, Processed)).value.amount == quote["outAmount"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("method", ["sendTransaction", "simulateTransaction"])
+@pytest.mark.parametrize(("encoding", "longest"), [("base58", 1683), ("base64", 1644)])
+def test_text_too_long_for_a_transaction_is_not_decoded(method: str, encoding: str, longest: int) -> None:
+    """Decoding 400,000 letters of base 58 would keep every client of the process waiting for half a minute."""
+
+    async def scenario(sim: Simulation) -> None:
+        answer = await sim.call(method, "2" * (longest + 1), {"encoding": encoding})
+        assert answer["error"]["code"] == -32602
+        assert f"{encoding} encoded solana_transaction too large: {longest + 1} bytes" in answer["error"]["message"]
+        largest = (base58 if encoding == "base58" else lambda data: base64.b64encode(data).decode())(b"\xff" * 1232)
+        assert len(largest) <= longest
+        answer = await sim.call(method, largest, {"encoding": encoding})
+        assert "failed to deserialize" in answer["error"]["message"]
+        answer = await sim.call(method, "A", {"encoding": "base85"})
+        assert "unsupported encoding: base85" in answer["error"]["message"]
+
+    run(scenario)
+
+
+def test_a_long_batch_lets_others_in_between() -> None:
+    async def scenario(sim: Simulation) -> None:
+        turns = 0
+
+        async def count_turns() -> None:
+            nonlocal turns
+            while True:
+                await asyncio.sleep(0)
+                turns += 1
+
+        counting = asyncio.create_task(count_turns())
+        calls = [{"jsonrpc": "2.0", "id": number, "method": "getHealth"} for number in range(500)]
+        async with sim.http.post(sim.rpc_url, json=calls) as response:
+            answers = await response.json()
+        counting.cancel()
+        assert [answer["id"] for answer in answers] == list(range(500))
+        assert turns > 500
 
     run(scenario)
