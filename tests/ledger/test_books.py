@@ -161,6 +161,7 @@ def test_a_sell_that_leaves_too_little_closes_the_trade_as_dust() -> None:
     assert summed.books.dust == {(summed.account, TOKEN): Quantity("0.4")}
     (trade,) = summed.books.trades.values()
     assert (trade.close_reason, trade.net_pnl) == ("dust", Money("56"))
+    assert summed.cash == 56, "what is left was paid for when it was bought"
     assert not summed.books.holdings[ROWS[0]].quantity
 
 
