@@ -31,6 +31,8 @@ $(READY): requirements.txt requirements-dev.txt pyproject.toml
 demo: setup ## the whole pipeline on simulated venues; ONCE=1 ends after the first cycle
 	@exec $(BIN)/strandline demo $(if $(ONCE),--once)
 
+# Airflow is some thousand modules, which would be compiled again in each process that the tests start.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: setup ## every test, on an embedded Postgres of its own
 	$(BIN)/python -m pytest --numprocesses=logical --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -30,17 +30,47 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 _numbers = count(1)
 _MEMORY = Path("/dev/shm")
 _ROOM_FOR_A_SERVER = 2**30
-_RUN_A_WHOLE_SYSTEM = ("cli/up/", "cli/test_demo.py", "docs/")
+_START_A_SYSTEM = ("cli/up/test_ending.py", "cli/up/test_up.py")
+_LONGEST_FIRST = (
+    "cli/test_demo.py",
+    *_START_A_SYSTEM,
+    "store/test_embedded.py",
+    "cli/test_doctor.py",
+    "cli/up/test_supervisor.py",
+    "pm/test_plan.py",
+    "docs/test_sessions.py",
+    "engine/test_runs.py",
+    "cycle/test_an_hour.py",
+    "execution/test_driver_state_machine.py",
+    "venues/hyperliquid/test_submission.py",
+)
+"""The demo waits for its five minutes meanwhile, and no process begins with a long file when the others have ended."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the files that take long to the front."""
+    last = len(_LONGEST_FIRST)
+    items.sort(key=lambda item: next((i for i, file in enumerate(_LONGEST_FIRST) if _file(item).endswith(file)), last))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """One process more than there are processors, because the tests that start a whole system mostly wait."""
+    return (yield) + 1
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """The tests of a file share their fixtures, so they run in one process; so do all that start a whole system, since
-    two at once would only slow each other down.
+    """The tests of a file share their fixtures, so they run in one process; so do those that start and end everything
+    again and again, since two at once would only slow each other down.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "system" if file.removeprefix("tests/").startswith(_RUN_A_WHOLE_SYSTEM) else file
+        return "system" if file.endswith(_START_A_SYSTEM) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ByFile:
