@@ -7,7 +7,6 @@ approval of a builder's fee is refused, because there are no builders; it contin
 from collections.abc import Iterator
 from typing import Any
 
-import ccxt  # type: ignore[import-untyped]
 import pytest
 
 from tests.strandline_sim.hyperliquid.sample_venue import ALICE, MONEY, make_venue, served
@@ -15,8 +14,16 @@ from tests.strandline_sim.hyperliquid.sample_venue import ALICE, MONEY, make_ven
 SYMBOL = "ETH/USDC:USDC"
 
 
+@pytest.fixture(scope="module")
+def ccxt() -> Any:
+    """Imported here, because its hundred exchanges take seconds, and every process reads every file of tests."""
+    import ccxt  # type: ignore[import-untyped]
+
+    return ccxt
+
+
 @pytest.fixture
-def client() -> Iterator[Any]:
+def client(ccxt: Any) -> Iterator[Any]:
     venue, _ = make_venue()
     with served(venue) as url:
         found = ccxt.hyperliquid(
@@ -45,7 +52,7 @@ def test_markets_and_candles(client: Any) -> None:
     assert client.fetch_funding_rate(SYMBOL)["fundingRate"] is not None
 
 
-def test_an_order_from_creation_to_cancellation(client: Any) -> None:
+def test_an_order_from_creation_to_cancellation(client: Any, ccxt: Any) -> None:
     client.load_markets()
     assert client.fetch_balance()["USDC"]["total"] == float(MONEY)
     price = client.fetch_tickers([SYMBOL])[SYMBOL]["last"]
@@ -84,7 +91,7 @@ def test_a_position_and_its_trades(client: Any) -> None:
     assert 0 < float(MONEY) - client.fetch_balance()["USDC"]["total"] < paid + 5
 
 
-def test_refusals_have_their_exceptions(client: Any) -> None:
+def test_refusals_have_their_exceptions(client: Any, ccxt: Any) -> None:
     client.load_markets()
     price = client.fetch_tickers([SYMBOL])[SYMBOL]["last"]
     with pytest.raises(ccxt.InvalidOrder, match="minimum value of"):
