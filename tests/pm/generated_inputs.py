@@ -1,6 +1,6 @@
 """Hypothesis strategies for rows and cycles: rows with a flag raised, each with up to three complications."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
@@ -32,6 +32,7 @@ from tests.pm.sample_inputs import (
 )
 
 Change: TypeAlias = Mapping[str, Any]
+Complication: TypeAlias = Callable[[RowInputs], Change]
 
 PLACES: Final = [
     (venue, token, timeframe)
@@ -80,32 +81,36 @@ histories = st.builds(
 )
 
 
-@st.composite
-def earlier_exits(draw: st.DrawFn, one: RowInputs) -> Change:
+def earlier_exit(reason: ExitReason | None) -> Complication:
     """A bar before the newest made an exit due."""
-    newest = one.newest
-    if newest is None:
-        return {}
-    reason = draw(st.sampled_from([None, ExitReason.TREND_FAILED, ExitReason.TREND_OVER]))
-    before = changed(
-        newest,
-        bar_ts=newest.bar_ts - newest.timeframe.length,
-        flags=(Flag.EXIT_POSITION,) if reason else (Flag.EMERGENCY_EXIT,),
-        exit_reason=reason and reason.value,
-    )
-    return {"signals": (before, newest)}
 
-
-@st.composite
-def open_intents(draw: st.DrawFn, one: RowInputs) -> Change:
-    """Open intents, at most one on each side."""
-    sides = draw(st.sampled_from([[Side.BUY], [Side.SELL], [Side.BUY, Side.SELL]]))
-    number = one.position.position_id.int % 2**32
-    return {
-        "open_intents": tuple(
-            open_intent(side, draw(st.sampled_from(OPEN)), "700", number + len(side)) for side in sides
+    def change(one: RowInputs) -> Change:
+        newest = one.newest
+        if newest is None:
+            return {}
+        before = changed(
+            newest,
+            bar_ts=newest.bar_ts - newest.timeframe.length,
+            flags=(Flag.EXIT_POSITION,) if reason else (Flag.EMERGENCY_EXIT,),
+            exit_reason=reason and reason.value,
         )
-    }
+        return {"signals": (before, newest)}
+
+    return change
+
+
+def with_open_intents(statuses: Mapping[Side, IntentStatus]) -> Complication:
+    """Open intents, at most one on each side."""
+
+    def change(one: RowInputs) -> Change:
+        number = one.position.position_id.int % 2**32
+        return {
+            "open_intents": tuple(
+                open_intent(side, status, "700", number + len(side)) for side, status in statuses.items()
+            )
+        }
+
+    return change
 
 
 def revised(one: RowInputs) -> Change:
@@ -120,56 +125,78 @@ def in_s0(one: RowInputs) -> Change:
     return {"newest": newest, "signals": (newest,) if newest else ()}
 
 
-@st.composite
-def complications(draw: st.DrawFn, one: RowInputs) -> Change:
-    """One change of the row that a rule or a block depends on."""
-    position = one.position
-    return draw(
-        st.one_of(
-            st.fixed_dictionaries({"price": st.none() | prices}),
-            st.fixed_dictionaries({"mark": st.none() | st.just(mark(99, timedelta(minutes=16), "mark"))}),
-            st.fixed_dictionaries({"planner_state": st.none() | planner_states}),
-            st.fixed_dictionaries({"history": histories}),
-            st.fixed_dictionaries({"block_entries": findings}),
-            st.fixed_dictionaries({"block_all": findings}),
-            st.fixed_dictionaries({"highest_close": st.integers(100, 130).map(Price)}),
-            st.just({"position": changed(position, desired_status=DesiredStatus.PAUSED)}),
-            st.just({"position": changed(position, ready=False)}),
-            st.just({"signals": ()}),
-            st.just({"newest": None, "signals": ()}),
-            st.just(revised(one)),
-            st.just(in_s0(one)),
-            earlier_exits(one),
-            *3 * [open_intents(one)],
-        )
-    )
+def paused(one: RowInputs) -> Change:
+    """A person does not want it traded."""
+    return {"position": changed(one.position, desired_status=DesiredStatus.PAUSED)}
+
+
+def not_ready(one: RowInputs) -> Change:
+    """Its history is too short."""
+    return {"position": changed(one.position, ready=False)}
+
+
+def with_values(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[Complication]:
+    """These fields are replaced."""
+    return st.fixed_dictionaries(values).map(lambda change: lambda _: change)
+
+
+# Strategies are made once: hypothesis examines each new one, which takes longer than drawing from it.
+open_statuses = st.sampled_from(OPEN)
+complications: st.SearchStrategy[Complication] = st.one_of(
+    with_values(price=st.none() | prices),
+    with_values(mark=st.none() | st.just(mark(99, timedelta(minutes=16), "mark"))),
+    with_values(planner_state=st.none() | planner_states),
+    with_values(history=histories),
+    with_values(block_entries=findings),
+    with_values(block_all=findings),
+    with_values(highest_close=st.integers(100, 130).map(Price)),
+    st.just(paused),
+    st.just(not_ready),
+    with_values(signals=st.just(())),
+    with_values(newest=st.none(), signals=st.just(())),
+    st.just(revised),
+    st.just(in_s0),
+    st.sampled_from([None, ExitReason.TREND_FAILED, ExitReason.TREND_OVER]).map(earlier_exit),
+    st.fixed_dictionaries({Side.BUY: open_statuses}).map(with_open_intents),
+    st.fixed_dictionaries({Side.SELL: open_statuses}).map(with_open_intents),
+    st.fixed_dictionaries({Side.BUY: open_statuses, Side.SELL: open_statuses}).map(with_open_intents),
+)
+"""Changes of a row that a rule or a block depends on."""
+
+raised_flags = st.sampled_from(RAISED_FLAGS)
+levels = st.sampled_from([LEVELS, LEVELS, ()])
+some_holdings = st.just(Holding(trade_no=2)) | holdings
+weights = st.sampled_from(["1", "0.4", "0"])
+lots = st.sampled_from(["0.001", "0.5"])
+min_notionals = st.sampled_from(["0", "10"])
+some_complications = st.lists(complications, max_size=3)
 
 
 @st.composite
 def rows(draw: st.DrawFn, place: Any) -> RowInputs:
     """A row with a flag raised and up to three complications, the later over the earlier."""
     venue, token, timeframe = place
-    flag, state = draw(st.sampled_from(RAISED_FLAGS))
+    flag, state = draw(raised_flags)
     newest = signal(
         flag,
         timeframe=timeframe,
         bar_ts=timeframe.last_final(T),
         state=state,
         trend_id=INSTANTS[1],
-        levels=draw(st.sampled_from([LEVELS, LEVELS, ()])),
+        levels=draw(levels),
     )
     one = row(
         venue=venue,
         token=token,
         timeframe=timeframe,
         signals=(newest,),
-        holding=draw(st.just(Holding(trade_no=2)) | holdings),
-        weight=draw(st.sampled_from(["1", "0.4", "0"])),
-        lot=draw(st.sampled_from(["0.001", "0.5"])),
-        min_notional=draw(st.sampled_from(["0", "10"])),
+        holding=draw(some_holdings),
+        weight=draw(weights),
+        lot=draw(lots),
+        min_notional=draw(min_notionals),
     )
-    for _ in range(draw(st.integers(0, 3))):
-        one = changed(one, **draw(complications(one)))
+    for complication in draw(some_complications):
+        one = changed(one, **complication(one))
     before = one.planner_state
     return changed(one, planner_state=before and changed(before, bar_ts=_read_up_to(one, timeframe)))
 
@@ -181,18 +208,21 @@ def _read_up_to(one: RowInputs, timeframe: Timeframe) -> datetime:
     return timeframe.last_final(T)
 
 
+some_places = st.lists(st.sampled_from(PLACES), min_size=1, max_size=4, unique=True)
+equities = st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000, 3_000, 3_000]).map(Money)
+peaks = st.sampled_from([None, Money(100_000)])
+losing_streaks = st.integers(0, 6)
+free_cash = st.sampled_from([50_000, 1_500, 100, -3]).map(Money)
+
+
 @st.composite
 def cycles(draw: st.DrawFn) -> CycleInputs:
     """Some rows, and a portfolio that may be short of anything."""
-    places = draw(st.lists(st.sampled_from(PLACES), min_size=1, max_size=4, unique=True))
     return CycleInputs(
         cycle=T,
-        rows=tuple(draw(rows(place)) for place in places),
-        equity=Money(draw(st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000, 3_000, 3_000]))),
-        peak=draw(st.sampled_from([None, Money(100_000)])),
-        losing_streak=draw(st.integers(0, 6)),
-        free_cash={
-            str(venue): Money(draw(st.sampled_from([50_000, 1_500, 100, -3])))
-            for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)
-        },
+        rows=tuple(draw(rows(place)) for place in draw(some_places)),
+        equity=draw(equities),
+        peak=draw(peaks),
+        losing_streak=draw(losing_streaks),
+        free_cash={str(venue): draw(free_cash) for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)},
     )
