@@ -33,11 +33,17 @@ class Info:
     """Queries; `starting_usdc` is deposited for an unknown address when a client first asks about it."""
 
     def __init__(
-        self, exchange: Exchange, auth: RequestAuth, public: PublicData, starting_usdc: Decimal | None = None
+        self,
+        exchange: Exchange,
+        auth: RequestAuth,
+        public: PublicData,
+        deposit: Callable[[str, Decimal], None],
+        starting_usdc: Decimal | None = None,
     ) -> None:
         self._exchange = exchange
         self._auth = auth
         self._public = public
+        self._deposit = deposit
         self._starting_usdc = starting_usdc
         self._answers: dict[str, Callable[[Query], object]] = {
             "meta": lambda _: public.meta(),
@@ -104,7 +110,7 @@ class Info:
         """Return the account; a new empty one, which is not stored, if the address is unknown."""
         known = self._exchange.account(user)
         if known is None and self._starting_usdc is not None and not self._auth.agents.is_agent(user):
-            self._exchange.deposit(user, self._starting_usdc)
+            self._deposit(user, self._starting_usdc)
             known = self._exchange.account(user)
         return known or Account(user)
 

@@ -56,10 +56,10 @@ class HyperliquidVenue:
         self._auth = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
         self._broadcaster = Broadcaster(clock, self._faults)
         self._feeds = Feeds(self.exchange, self._public, self._broadcaster)
-        info = Info(self.exchange, self._auth, self._public, starting_usdc)
-        self._rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, command_log)
+        info = Info(self.exchange, self._auth, self._public, self.deposit, starting_usdc)
+        self.rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, command_log)
         coins = set(self.exchange.by_name)
-        self._stream = Stream(self._broadcaster, self._feeds, self._rest, clock, coins, limits)
+        self._stream = Stream(self._broadcaster, self._feeds, self.rest, clock, coins, limits)
         self._runner: web.AppRunner | None = None
         self._record_deposit = command_log.register("deposit", self._deposit)
         for address, usdc in (deposits or {}).items():
@@ -71,7 +71,7 @@ class HyperliquidVenue:
 
     def advance(self) -> None:
         """Bring the exchange to the clock's time, as any request does."""
-        self._rest.advance()
+        self.rest.advance()
 
     def app(self) -> web.Application:
         """Make the application."""
@@ -107,10 +107,10 @@ class HyperliquidVenue:
         self.exchange.deposit(command["address"].lower(), Decimal(command["usdc"]))
 
     async def _info(self, request: web.Request) -> web.Response:
-        return _response(self._rest.info(await request.read(), request.remote or ""))
+        return _response(self.rest.info(await request.read(), request.remote or ""))
 
     async def _exchange(self, request: web.Request) -> web.Response:
-        return _response(self._rest.exchange(await request.read(), request.remote or ""))
+        return _response(self.rest.exchange(await request.read(), request.remote or ""))
 
     async def _advancing(self, _: web.Application) -> AsyncIterator[None]:
         """Advance the exchange while the application runs."""

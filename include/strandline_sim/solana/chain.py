@@ -71,7 +71,8 @@ class Chain:
         self._events: list[_Event] = []
         self._order = count()
         self._at = clock.now()
-        self._record_receive = (command_log or CommandLog(clock)).register("receive", self._receive)
+        self._command_log = command_log or CommandLog(clock)
+        self._record_receive = self._command_log.register("receive", self._receive)
 
     def sync(self) -> int:
         """Execute what is due; return the height of the newest block."""
@@ -143,20 +144,25 @@ class Chain:
         signature = str(transaction.signatures[0])
         if signature in self._landed:
             return
-        rule = self._faults.inject(_LANDING, self._at, _LANDING_FAULTS)
-        if rule is None:
+        fault = self._command_log.choose(self._landing_fault)
+        if fault is None:
             self._land(transaction, height)
-        elif rule.kind is FaultKind.DROP_REQUEST:
+        elif fault["kind"] == FaultKind.DROP_REQUEST:
             if retries == 0 or not self.blocks.valid(transaction.message.recent_blockhash, height + RETRY_BLOCKS):
                 self._write("dropped", {"signature": signature, "reason": "lost"})
             else:
                 left = None if retries is None else retries - 1
                 self._schedule(height + RETRY_BLOCKS, partial(self._attempt, transaction, left))
-        elif rule.kind is FaultKind.DELAY:
-            self._schedule(self._delayed_height(transaction, height, int(rule.value)), partial(self._land, transaction))
+        elif fault["kind"] == FaultKind.DELAY:
+            delayed = self._delayed_height(transaction, height, fault["milliseconds"])
+            self._schedule(delayed, partial(self._land, transaction))
         elif self._land(transaction, height):
-            later = self.blocks.height_at(self._at + int(rule.value))
+            later = self.blocks.height_at(self._at + fault["milliseconds"])
             self._schedule(min(max(later, height + 1), height + FINAL_BLOCKS - 1), partial(self._fork, signature))
+
+    def _landing_fault(self) -> dict[str, Any] | None:
+        rule = self._faults.inject(_LANDING, self._at, _LANDING_FAULTS)
+        return None if rule is None else {"kind": rule.kind, "milliseconds": int(rule.value)}
 
     def _delayed_height(self, transaction: VersionedTransaction, height: int, milliseconds: int) -> int:
         if milliseconds >= 0:

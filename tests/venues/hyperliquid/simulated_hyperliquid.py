@@ -52,7 +52,7 @@ class SimulatedHyperliquid:
     @property
     def answers(self) -> dict[str, Any]:
         """The handlers of `/info`, to be replaced where the venue cannot be brought to a response otherwise."""
-        return self.venue._rest._info._answers
+        return self.venue.rest._info._answers
 
     def now(self) -> datetime:
         """Read the venue's clock, which the clients use too."""
