@@ -28,6 +28,8 @@ _GIB: Final = 1024**3
 _DISK_NEEDED: Final = 1 * _GIB
 _DISK_ADVISED: Final = 5 * _GIB
 _CLOCK_TOLERANCE_SECONDS: Final = 2.0
+_SECONDS_FOR_AIRFLOW: Final = 30.0
+"""Just after its start an api-server may answer nobody for several seconds."""
 
 
 def python() -> Check:
@@ -91,7 +93,7 @@ def port(settings: Settings) -> Check:
 
 def _airflow_responds(number: int) -> bool:
     try:
-        with urlopen(f"http://127.0.0.1:{number}/api/v2/monitor/health", timeout=5) as response:
+        with urlopen(f"http://127.0.0.1:{number}/api/v2/monitor/health", timeout=_SECONDS_FOR_AIRFLOW) as response:
             return b"metadatabase" in response.read(4096)
     except OSError:
         return False
