@@ -32,6 +32,7 @@ class FaultKind(StrEnum):
     CLOCK_SKEW = "clock_skew"
     FORK = "fork"
     NODE_BEHIND = "node_behind"
+    PRUNED = "pruned"
 
 
 _RANDOM_KINDS: Final = {

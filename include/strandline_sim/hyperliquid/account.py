@@ -5,7 +5,7 @@ at mark, without rounding. Isolated positions have raw USD of their own.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
@@ -141,6 +141,19 @@ class Account:
     def balance(self) -> Decimal:
         """All raw USD, including that of isolated positions."""
         return self.cash + sum((p.isolated for p in self.positions.values() if p.isolated is not None), ZERO)
+
+    def known_at(self, instant: int) -> "Account":
+        """Return the orders and fills as they were known at an instant; balances and positions are those of now."""
+        history = [update for update in self.history if update.at <= instant]
+        orders = {update.order.oid: update.order for update in history}
+        return replace(
+            self,
+            history=history,
+            orders=orders,
+            open_orders={oid: order for oid, order in orders.items() if order.is_open},
+            oid_of_cloid={cloid: oid for cloid, oid in self.oid_of_cloid.items() if oid in orders},
+            fills=[fill for fill in self.fills if fill.time <= instant],
+        )
 
     def size_of(self, coin: str) -> Decimal:
         """Return the signed size of a position; zero when flat."""

@@ -45,6 +45,7 @@ class Info:
         self._public = public
         self._deposit = deposit
         self._starting_usdc = starting_usdc
+        self._known_at: int | None = None
         self._answers: dict[str, Callable[[Query], object]] = {
             "meta": lambda _: public.meta(),
             "spotMeta": lambda _: {"universe": [], "tokens": [_USDC]},
@@ -83,13 +84,14 @@ class Info:
             "subAccounts": lambda q: self._constant(q, None),
         }
 
-    def answer(self, query: object) -> object:
-        """Return the response to a query; raise MalformedError."""
+    def answer(self, query: object, lag_ms: int = 0) -> object:
+        """Return the response to a query; raise MalformedError. With a lag newer orders and fills are not known."""
         if not isinstance(query, dict) or not isinstance(query.get("type"), str):
             raise MalformedError("a query is an object with a type")
         handler = self._answers.get(query["type"])
         if handler is None:
             raise MalformedError(f"there is no query {query['type']!r}")
+        self._known_at = self._exchange.now - lag_ms if lag_ms else None
         return handler(query)
 
     def user(self, query: Query) -> str:
@@ -115,7 +117,8 @@ class Info:
         return known or Account(user)
 
     def _account(self, query: Query) -> Account:
-        return self.account_of(self.user(query))
+        account = self.account_of(self.user(query))
+        return account if self._known_at is None else account.known_at(self._known_at)
 
     def _active_asset(self, query: Query) -> object:
         coin = self.coin(query)

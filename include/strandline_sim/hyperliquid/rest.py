@@ -78,7 +78,8 @@ class Rest:
         self.advance()
         try:
             query = decode_json(body)
-            answer = self._info.answer(query)
+            lag = self._faults.inject(route_of("/info", body), self._clock.now(), (FaultKind.LAG,))
+            answer = self._info.answer(query, 0 if lag is None else int(lag.value))
         except (MalformedError, MalformedJsonError):
             return 422, MALFORMED_TEXT
         window.add(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))

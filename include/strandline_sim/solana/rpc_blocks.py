@@ -29,6 +29,11 @@ def get_slot(call: Call) -> int:
     return call.node.chain.blocks.slot_of(call.height())
 
 
+def get_first_available_block(call: Call) -> int:
+    """Return the slot of the oldest block that the node has."""
+    return call.node.chain.blocks.slot_of(call.first_height())
+
+
 def is_blockhash_valid(call: Call) -> dict[str, Any]:
     """Return whether a transaction may still use the blockhash."""
     height = call.height()

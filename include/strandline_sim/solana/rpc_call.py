@@ -79,6 +79,12 @@ class Call:
             raise RpcError(MIN_CONTEXT_SLOT, "Minimum context slot has not been reached", {"contextSlot": slot})
         return height
 
+    def first_height(self) -> int:
+        """Return the height of the oldest block that the node has: that of the genesis, unless it is pruned."""
+        kept_ms = self.inject(FaultKind.PRUNED)
+        blocks = self.node.chain.blocks
+        return blocks.height_at(0 if kept_ms is None else self.node.clock.now() - int(kept_ms))
+
     def context(self, height: int, value: object) -> dict[str, Any]:
         """Add the slot of this height to a value."""
         slot = self.node.chain.blocks.slot_of(height)

@@ -16,6 +16,7 @@ from strandline_sim.solana.rpc_accounts import (
 from strandline_sim.solana.rpc_blocks import (
     get_block_height,
     get_fee_for_message,
+    get_first_available_block,
     get_genesis_hash,
     get_health,
     get_latest_blockhash,
@@ -47,6 +48,7 @@ METHODS: Final[dict[str, tuple[Method, int]]] = {
     "getBalance": (get_balance, 1),
     "getBlockHeight": (get_block_height, 0),
     "getFeeForMessage": (get_fee_for_message, 1),
+    "getFirstAvailableBlock": (get_first_available_block, 0),
     "getGenesisHash": (get_genesis_hash, 0),
     "getHealth": (get_health, 0),
     "getLatestBlockhash": (get_latest_blockhash, 0),
@@ -60,6 +62,7 @@ METHODS: Final[dict[str, tuple[Method, int]]] = {
     "getTokenAccountsByOwner": (get_token_accounts_by_owner, 2),
     "getTransaction": (get_transaction, 1),
     "getVersion": (get_version, 0),
+    "minimumLedgerSlot": (get_first_available_block, 0),
     "isBlockhashValid": (is_blockhash_valid, 1),
     "sendTransaction": (send_transaction, 1),
     "simulateTransaction": (simulate_transaction, 1),

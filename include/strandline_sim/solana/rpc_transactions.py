@@ -23,7 +23,9 @@ def get_signature_statuses(call: Call) -> dict[str, Any]:
     if not isinstance(signatures, list) or len(signatures) > _MAX_STATUSES:
         raise RpcError(INVALID_PARAMS, f"Too many inputs provided; max {_MAX_STATUSES}")
     height = call.newest - (call.behind or 0)
-    oldest = 0 if call.options.get("searchTransactionHistory") else height - VALID_BLOCKS - FINAL_BLOCKS
+    oldest = height - VALID_BLOCKS - FINAL_BLOCKS
+    if call.options.get("searchTransactionHistory"):
+        oldest = min(oldest, call.first_height())
     hidden = call.inject(FaultKind.LAG) is not None
     statuses = []
     for signature in signatures:
@@ -38,7 +40,9 @@ def get_transaction(call: Call) -> dict[str, Any] | None:
     if call.commitment() is Commitment.PROCESSED:
         raise RpcError(INVALID_PARAMS, "Method does not support commitment below `confirmed`")
     landed = call.node.chain.landed(call.param(0))
-    if landed is None or landed.height > call.height() or call.inject(FaultKind.LAG) is not None:
+    if landed is None or not call.first_height() <= landed.height <= call.height():
+        return None
+    if call.inject(FaultKind.LAG) is not None:
         return None
     skew = call.inject(FaultKind.CLOCK_SKEW) or 0
     blocks = call.node.chain.blocks
@@ -64,9 +68,9 @@ def get_signatures_for_address(call: Call) -> list[dict[str, Any]]:
         signatures = signatures[signatures.index(before) + 1 :]
     if until in signatures:
         signatures = signatures[: signatures.index(until)]
-    height = call.height()
+    first, height = call.first_height(), call.height()
     landed = (call.node.chain.landed(signature) for signature in signatures)
-    return [_line(call, one) for one in landed if one is not None and one.height <= height][:limit]
+    return [_line(call, one) for one in landed if one is not None and first <= one.height <= height][:limit]
 
 
 def _line(call: Call, landed: Landed) -> dict[str, Any]:

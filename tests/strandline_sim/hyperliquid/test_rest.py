@@ -168,6 +168,40 @@ def test_exchange_status_has_the_skewed_clock() -> None:
     assert times == [START + 7, START]
 
 
+def test_queries_that_lag_do_not_know_what_was_accepted() -> None:
+    clock, faults = SteppedClock(START), Faults()
+    venue, _ = make_venue(clock=clock, faults=faults, nonce_window=False)
+    with served(venue) as url:
+        client = Exchange(ALICE, url, timeout=10)
+        info, user = client.info, ALICE.address
+        price = round(float(info.all_mids()["SOL"]) * 0.9, 2)
+        resting = only(client.order("SOL", True, 1, price, {"limit": {"tif": "Gtc"}})["response"]["data"]["statuses"])
+        old = resting["resting"]["oid"]
+        asyncio.run(clock.step(5_000))
+        client.cancel("SOL", old)
+        client.market_open("SOL", True, 5, cloid=CLOID)
+
+        def known() -> list[object]:
+            return [
+                info.query_order_by_cloid(user, CLOID)["status"],
+                info.query_order_by_oid(user, old)["order"]["status"],
+                [one["oid"] for one in info.open_orders(user)],
+                [one["oid"] for one in info.frontend_open_orders(user)],
+                len(info.user_fills(user)),
+                len(info.user_fills_by_time(user, 0)),
+                len(post(url, "/info", {"type": "historicalOrders", "user": user}).json()),
+            ]
+
+        now = known()
+        assert now[:4] == ["order", "canceled", [], []]
+        fills, statuses = now[4], now[6]
+        assert fills
+        faults.add(Rule(route="hyperliquid/info/*", kind=FaultKind.LAG, times=None, value=2_000))
+        assert known() == ["unknownOid", "open", [old], [old], 0, 0, 1]
+        asyncio.run(clock.step(2_000))
+        assert known() == ["order", "canceled", [], [], fills, fills, statuses]
+
+
 def test_down_fails_every_request() -> None:
     rule = Rule(route="hyperliquid/*", kind=FaultKind.DOWN, times=None)
     answer, faults, tape, _ = with_faults(rule, act=order)

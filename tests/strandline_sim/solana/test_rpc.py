@@ -263,6 +263,34 @@ def test_a_status_that_lags() -> None:
     run(scenario, rpc_fault("getSignatureStatuses", FaultKind.LAG, times=3))
 
 
+def test_a_pruned_node_does_not_know_old_transactions() -> None:
+    async def scenario(sim: Simulation) -> None:
+        key = sim.wallet()
+        old = await sim.send(await sim.pay(key, RECIPIENT, 1_000_000))
+        await sim.blocks(1_000)
+        new = await sim.send(await sim.pay(key, RECIPIENT, 2_000_000))
+        await sim.blocks(40)
+
+        async def known() -> list[object]:
+            searched = await sim.call("getSignatureStatuses", [str(old), str(new)], {"searchTransactionHistory": True})
+            listed = (await sim.rpc.get_signatures_for_address(RECIPIENT)).value
+            return [
+                [status is not None for status in searched["result"]["value"]],
+                [await sim.transaction(signature) is not None for signature in (old, new)],
+                [line.signature for line in listed],
+                (await sim.call("getFirstAvailableBlock"))["result"],
+                (await sim.call("minimumLedgerSlot"))["result"],
+            ]
+
+        assert await known() == [[True, True], [True, True], [new, old], 320_000_000, 320_000_000]
+        # 100 blocks are kept; of the newest 182 the statuses are known in any case.
+        sim.faults.add(Rule(route="solana/rpc/*", kind=FaultKind.PRUNED, times=None, value=100 * 400))
+        first = 320_000_000 + 1_040 - 100
+        assert await known() == [[False, True], [False, True], [new], first, first]
+
+    run(scenario)
+
+
 def test_a_response_lost_after_landing() -> None:
     async def scenario(sim: Simulation) -> None:
         key = sim.wallet()
