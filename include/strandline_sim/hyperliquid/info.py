@@ -177,18 +177,18 @@ class Info:
 
     def _fills_by_time(self, query: Query) -> object:
         account = self._account(query)
-        start, end = _range(query)
+        start, end = _history_range(query)
         fills = _aggregated(account.fills) if query.get("aggregateByTime") else account.fills
         found = [fill for fill in fills[-5 * _MAX_FILLS :] if start <= fill.time <= end]
         return [account_json.fill(fill, account.address) for fill in found[:_MAX_FILLS]]
 
     def _user_funding(self, query: Query) -> object:
-        start, end = _range(query)
+        start, end = _history_range(query)
         found = [payment for payment in self._account(query).funding if start <= payment.time <= end]
         return [account_json.funding(payment) for payment in found[:_MAX_ROWS]]
 
     def _ledger_updates(self, query: Query) -> object:
-        start, end = _range(query)
+        start, end = _history_range(query)
         found = [one for one in self._account(query).transfers if one.kind == "deposit" and start <= one.time <= end]
         return [
             {"time": one.time, "hash": one.hash, "delta": {"type": "deposit", "usdc": wire(one.usdc)}}
@@ -222,6 +222,11 @@ class Info:
     def _extra_agents(self, query: Query) -> object:
         agents = self._auth.agents.named(self.user(query), self._exchange.now)
         return [{"name": one.name, "address": one.address, "validUntil": one.valid_until} for one in agents]
+
+
+def _history_range(query: Query) -> tuple[int, int]:
+    """Read a range of an account's history, which is all of it by default."""
+    return _range({"startTime": 0, **{name: value for name, value in query.items() if value is not None}})
 
 
 def _range(query: Query) -> tuple[int, int]:

@@ -102,3 +102,14 @@ def test_refusals_have_their_exceptions(client: Any, ccxt: Any) -> None:
         client.create_order(SYMBOL, "limit", "buy", 0.1, price * 1.1, {"postOnly": True})
     with pytest.raises(ccxt.InvalidOrder, match="could not immediately match"):
         client.create_order(SYMBOL, "limit", "buy", 0.1, price * 0.9, {"timeInForce": "ioc"})
+
+
+def test_the_history_of_an_account(client: Any) -> None:
+    """Asked for without a start, as ccxt does by default."""
+    client.load_markets()
+    (deposit,) = client.fetch_deposits()
+    assert deposit["amount"] == float(MONEY)
+    assert client.fetch_withdrawals() == []
+    (entry,) = client.fetch_ledger()
+    assert entry["amount"] == float(MONEY)
+    assert client.fetch_funding_history() == []
