@@ -1,4 +1,4 @@
-"""The demo, as a newcomer runs it, where nothing outside of the machine can be reached."""
+"""The demo, as a person runs it, where nothing outside of the machine can be reached."""
 
 import fcntl
 import json
@@ -92,8 +92,8 @@ def _xcom(url: str) -> dict[str, Any]:
     """What each execution returned."""
     query = "SELECT task_id, value FROM xcom WHERE key = 'return_value' AND task_id LIKE 'execute%'"
     with create_engine(url, poolclass=NullPool).connect() as connection:
-        told = {row.task_id: row.value for row in connection.execute(text(query))}
-    return {name: json.loads(value) if isinstance(value, str) else value for name, value in told.items()}
+        values = {row.task_id: row.value for row in connection.execute(text(query))}
+    return {name: json.loads(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def test_it_ends_well(demo: Demo) -> None:
@@ -128,6 +128,6 @@ def test_orders_were_filled_on_each_venue(demo: Demo) -> None:
 
 
 def test_the_strands_are_those_that_xcom_names(demo: Demo) -> None:
-    named = sorted((told["chain"], told["last_seq"], told["last_hash"]) for told in demo.xcom.values())
+    named = sorted((value["chain"], value["last_seq"], value["last_hash"]) for value in demo.xcom.values())
     assert len(named) == 2
     assert named == demo.strandline["chains"]

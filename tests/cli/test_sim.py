@@ -88,7 +88,7 @@ def test_a_port_that_is_taken_is_one_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "problem"),
     [
         (["--symbols", "ABC"], "ABC not known, only BTC, ETH"),
         (["--speed", "0"], "speed must be above zero"),
@@ -96,10 +96,10 @@ def test_a_port_that_is_taken_is_one_line() -> None:
         (["--starting-usdc", "-5"], "--starting-usdc"),
     ],
 )
-def test_what_makes_no_sense_is_one_line(strandline: Command, arguments: list[str], told: str) -> None:
+def test_what_makes_no_sense_is_one_line(strandline: Command, arguments: list[str], problem: str) -> None:
     ended = strandline("sim", *arguments)
     assert ended.code == 2
-    assert told in ended.err
+    assert problem in ended.err
     assert ended.err.count("\n") == 1
 
 

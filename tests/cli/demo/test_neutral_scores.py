@@ -23,7 +23,7 @@ def strand(a: float, e: float, neutral_terms: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("told", "neutral"),
+    ("body", "neutral"),
     [
         (strand(0.5, 0.5, "meso macro drivers"), True),
         (strand(0.5, 0.5, "meso macro drivers drawdown"), True),
@@ -34,8 +34,8 @@ def strand(a: float, e: float, neutral_terms: str) -> dict[str, Any]:
         (strand(0.5, 0.5, "meso"), False),
     ],
 )
-def test_neutral_is_what_nothing_known_moves(told: dict[str, Any], neutral: bool) -> None:
-    assert is_neutral(told) is neutral
+def test_neutral_is_what_nothing_known_moves(body: dict[str, Any], neutral: bool) -> None:
+    assert is_neutral(body) is neutral
 
 
 def shown(database: Database, *appetites: float) -> tuple[list[str], list[list[str]], str]:

@@ -64,7 +64,7 @@ def test_after_expired_entries_there_is_another_cycle() -> None:
     assert "too slow" in reports[0]
 
 
-def test_but_not_for_ever() -> None:
+def test_at_most_two_further_cycles_are_followed() -> None:
     expired = {"hyperliquid": "expired"}
     wrong, cycles, reports = followed(expired, expired, expired, {})
     assert wrong == ["no order was filled on hyperliquid (expired)"]

@@ -61,7 +61,7 @@ def pids(up: Up) -> dict[str, int]:
 def test_airflow_is_well_and_has_a_pool_for_each_venue(login: tuple[int, str]) -> None:
     port, token = login
     _, health = request(port, "GET", "/api/v2/monitor/health")
-    assert {part: told["status"] for part, told in health.items()} == dict.fromkeys(
+    assert {part: status["status"] for part, status in health.items()} == dict.fromkeys(
         ("metadatabase", "scheduler", "triggerer", "dag_processor"), "healthy"
     )
     _, pools = request(port, "GET", "/api/v2/pools", token=token)
@@ -69,7 +69,7 @@ def test_airflow_is_well_and_has_a_pool_for_each_venue(login: tuple[int, str]) -
     assert slots.items() >= {HYPERLIQUID_PERPS.slug: 2, SOLANA_ONCHAIN.slug: 2}.items()
 
 
-def test_the_doctor_is_content(
+def test_the_doctor_finds_no_fault(
     running: Up, login: tuple[int, str], strandline: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STRANDLINE_HOME", str(running.paths.home))

@@ -11,7 +11,7 @@ _TIMEOUT_SECONDS: Final = 5
 
 
 def request(port: int, method: str, path: str, body: object = None, *, token: str = "") -> tuple[int, Any]:
-    """Return status and JSON, nothing if an error is told in another form; OSError if HTTP itself fails."""
+    """Return status and JSON, None where an error is no JSON; OSError if HTTP itself fails."""
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     connection = HTTPConnection(HOST, port, timeout=_TIMEOUT_SECONDS)
     try:
