@@ -10,9 +10,12 @@ from strandline.cli.up.paths import Paths
 from strandline.cli.up.postgres import Postgres
 from strandline.cli.up.processes import end, find_processes, kill_after
 from strandline.cli.up.program import Program
-from strandline.cli.up.supervised import LONGEST_SILENCE, Supervised
+from strandline.cli.up.supervised import LONGEST_SILENCE, State, Supervised
 
 _SECONDS_BETWEEN_CHECKS: Final = 0.3
+_SECONDS_WHILE_HEALTHY: Final = 2.0
+"""Airflow's api-server takes twenty milliseconds to answer."""
+
 _SECONDS_TO_END: Final = 60.0
 """Airflow's processes take a second to end, and many on a busy machine; who does not want to wait asks twice."""
 
@@ -79,9 +82,14 @@ class Supervisor:
         killed = kill_after(timeout(_SECONDS_TO_END), find, lambda: all(one.has_ended() for one in group))
         return killed | end(find, timeout(_SECONDS_FOR_LEFTOVERS))
 
+    @property
+    def _seconds_between_checks(self) -> float:
+        healthy = all(one.state is State.HEALTHY for one in self.running)
+        return _SECONDS_WHILE_HEALTHY if healthy else _SECONDS_BETWEEN_CHECKS
+
     def _check_health(self) -> None:
         try:
-            while not self._ending.wait(_SECONDS_BETWEEN_CHECKS):
+            while not self._ending.wait(self._seconds_between_checks):
                 for one in self.running:
                     one.check()
                     through = [other for other in self.running if other.name in one.checked_through]
