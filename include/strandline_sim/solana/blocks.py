@@ -14,6 +14,7 @@ SLOT_MS: Final = 400
 VALID_BLOCKS: Final = 150
 """The number of blocks for which a blockhash is valid."""
 FINAL_BLOCKS: Final = 32
+SLOTS_PER_EPOCH: Final = 432_000
 _FIRST_SLOT, _FIRST_HEIGHT = 320_000_000, 300_000_000
 _INDEXED_BLOCKS: Final = 2 * VALID_BLOCKS
 
@@ -49,12 +50,16 @@ class Blocks:
 
     def height_at(self, instant: int) -> int:
         """Return the height of the newest block."""
-        slots = max(0, instant - self._start) // SLOT_MS
-        return _FIRST_HEIGHT + slots - (slots // self._skip_every if self._skip_every else 0)
+        return self._height(max(0, instant - self._start) // SLOT_MS)
 
     def slot_of(self, height: int) -> int:
         """Return the slot of the block of this height."""
         return _FIRST_SLOT + self._slots(height)
+
+    def height_in(self, slot: int) -> int | None:
+        """Return the height of the block in this slot; None if it has none."""
+        height = self._height(slot - _FIRST_SLOT)
+        return height if slot >= _FIRST_SLOT and self.slot_of(height) == slot else None
 
     def time_of(self, height: int) -> int:
         """Return the time of the block of this height."""
@@ -85,6 +90,9 @@ class Blocks:
         insort(self._forks, height)
         self._heights.clear()
         self._indexed_to = 0
+
+    def _height(self, slots: int) -> int:
+        return _FIRST_HEIGHT + slots - (slots // self._skip_every if self._skip_every else 0)
 
     def _slots(self, height: int) -> int:
         blocks = height - _FIRST_HEIGHT

@@ -102,6 +102,10 @@ class Chain:
             found.append(landed)
         return found[::-1]
 
+    def transaction_count(self, height: int) -> int:
+        """Return the number of transactions up to the block of this height."""
+        return len(self._landed) - len(self.recent(height + 1))
+
     def receive(self, transaction: VersionedTransaction, retries: int | None = None) -> str:
         """Forward a transaction to the leader, with any number of retries if none is given; it need not land."""
         self._record_receive({"transaction": base64.b64encode(bytes(transaction)).decode(), "retries": retries})

@@ -6,7 +6,7 @@ from strandline_sim.solana.jupiter_request import Jupiter, json_handler
 from strandline_sim.solana.jupiter_swap import SwapHandlers
 from strandline_sim.solana.jupiter_tokens import TokenHandlers
 from strandline_sim.solana.rate_limit import Gateway, Plans
-from strandline_sim.web import fault_middleware
+from strandline_sim.web import fault_middleware, json_response
 
 
 def jupiter_app(jupiter: Jupiter, plans: Plans) -> web.Application:
@@ -22,9 +22,15 @@ def jupiter_app(jupiter: Jupiter, plans: Plans) -> web.Application:
             web.get("/swap/v2/program-id-to-label", json_handler(swap.program_labels)),
             web.get("/price/v3", json_handler(tokens.prices)),
             web.get("/tokens/v2/search", json_handler(tokens.search)),
+            web.route("*", "/{other:.*}", _refuse_unserved),
         ]
     )
     return app
+
+
+async def _refuse_unserved(request: web.Request) -> web.Response:
+    """Refuse whatever is not served, as any path of Jupiter's other APIs."""
+    return json_response({"error": f"{request.method} {request.path} is not simulated", "errorCode": "NOT_FOUND"}, 404)
 
 
 def _route(request: web.Request, _: bytes) -> str:

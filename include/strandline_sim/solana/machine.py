@@ -4,7 +4,7 @@ LiteSVM knows one blockhash only, and keeps transactions of blocks that a fork h
 """
 
 import json
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from solders.account import Account
 from solders.clock import Clock
@@ -13,10 +13,8 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 from solders.transaction_metadata import FailedTransactionMetadata, SimulatedTransactionInfo, TransactionMetadata
 
+from strandline_sim.solana.blocks import SLOTS_PER_EPOCH
 from strandline_sim.solana.encoding import base58
-
-_SLOTS_PER_EPOCH: Final = 432_000
-
 
 Error: TypeAlias = str | dict[str, Any]
 """A transaction error as in JSON-RPC."""
@@ -46,7 +44,7 @@ class Machine:
 
     def set_time(self, slot: int, milliseconds: int) -> None:
         """Set the time that programs read."""
-        epoch = slot // _SLOTS_PER_EPOCH
+        epoch = slot // SLOTS_PER_EPOCH
         self.svm.set_clock(Clock(slot, 0, epoch, epoch + 1, milliseconds // 1000))
 
     def execute(self, transaction: VersionedTransaction) -> Outcome:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from solders.account import Account
 from solders.pubkey import Pubkey
 
-from strandline_sim.solana.encoding import base58
+from strandline_sim.solana.encoding import base58, zstd_frame
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, INVALID_REQUEST, Call, RpcError, address_of
 from strandline_sim.solana.token_accounts import TOKEN_PROGRAM, TOKEN_PROGRAMS, read_holding, read_mint
 
@@ -48,6 +48,18 @@ def get_token_account_balance(call: Call) -> dict[str, Any]:
     if holding is None:
         raise RpcError(INVALID_PARAMS, "Invalid param: not a Token account")
     return call.context(height, ui_amount(holding.amount, decimals_of(call, holding.mint)))
+
+
+def get_token_supply(call: Call) -> dict[str, Any]:
+    """Return the supply of a mint."""
+    height = call.height()
+    account = call.node.chain.accounts.at(call.address(0), height)
+    if account is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
+    mint = read_mint(account.owner, account.data)
+    if mint is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: not a Token mint")
+    return call.context(height, ui_amount(*mint))
 
 
 def get_token_accounts_by_owner(call: Call) -> dict[str, Any]:
@@ -113,6 +125,8 @@ def _data(call: Call, account: Account, data: bytes) -> object:
         data = data[piece["offset"] : piece["offset"] + piece["length"]]
     if encoding == "base64":
         return [base64.b64encode(data).decode(), "base64"]
+    if encoding == "base64+zstd":
+        return [base64.b64encode(zstd_frame(data)).decode(), "base64+zstd"]
     if encoding not in {None, "base58"}:
         raise RpcError(INVALID_PARAMS, f"Invalid params: encoding {encoding} is not simulated")
     if len(data) > _MAX_BASE58_BYTES:

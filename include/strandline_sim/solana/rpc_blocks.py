@@ -6,9 +6,18 @@ from typing import Any
 from solders.hash import Hash, ParseHashError
 from solders.message import from_bytes_versioned
 
-from strandline_sim.solana.blocks import VALID_BLOCKS
+from strandline_sim.faults import FaultKind
+from strandline_sim.solana.blocks import FINAL_BLOCKS, SLOTS_PER_EPOCH, VALID_BLOCKS
 from strandline_sim.solana.encoding import base58
-from strandline_sim.solana.rpc_call import API_VERSION, INVALID_PARAMS, NODE_BEHIND, Call, RpcError
+from strandline_sim.solana.rpc_call import (
+    API_VERSION,
+    BLOCK_CLEANED_UP,
+    INVALID_PARAMS,
+    NODE_BEHIND,
+    SLOT_SKIPPED,
+    Call,
+    RpcError,
+)
 from strandline_sim.solana.transactions import fee_of, price_of
 
 
@@ -27,6 +36,38 @@ def get_block_height(call: Call) -> int:
 def get_slot(call: Call) -> int:
     """Return the slot of the newest block."""
     return call.node.chain.blocks.slot_of(call.height())
+
+
+def get_epoch_info(call: Call) -> dict[str, int]:
+    """Return the epoch, and where it is."""
+    height = call.height()
+    slot = call.node.chain.blocks.slot_of(height)
+    return {
+        "absoluteSlot": slot,
+        "blockHeight": height,
+        "epoch": slot // SLOTS_PER_EPOCH,
+        "slotIndex": slot % SLOTS_PER_EPOCH,
+        "slotsInEpoch": SLOTS_PER_EPOCH,
+        "transactionCount": call.node.chain.transaction_count(height),
+    }
+
+
+def get_block_time(call: Call) -> int | None:
+    """Return the time of the block in a slot, in seconds; null for a slot that is not final and has none."""
+    slot = call.param(0)
+    if type(slot) is not int or not 0 <= slot < 2**64:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: invalid slot {slot!r}, expected u64.")
+    blocks, newest, first = call.node.chain.blocks, call.newest - (call.behind or 0), call.first_height()
+    height = blocks.height_in(slot)
+    if slot < blocks.slot_of(first):
+        message = f"Block {slot} cleaned up, does not exist on node. First available block: {blocks.slot_of(first)}"
+        raise RpcError(BLOCK_CLEANED_UP, message)
+    if height is None and slot < blocks.slot_of(newest - FINAL_BLOCKS):
+        message = f"Slot {slot} was skipped, or missing due to ledger jump to recent snapshot"
+        raise RpcError(SLOT_SKIPPED, message)
+    if height is None or height > newest:
+        return None
+    return (blocks.time_of(height) + int(call.inject(FaultKind.CLOCK_SKEW) or 0)) // 1000
 
 
 def get_first_available_block(call: Call) -> int:

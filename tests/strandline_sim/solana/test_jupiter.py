@@ -168,6 +168,26 @@ def test_tokens() -> None:
     run(scenario)
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("path", ["/ultra/v1/order", "/swap/v1/quote", "/swap/v2/build", "/", "/tokens/v2/search/more"])
+def test_what_is_not_simulated_says_so(method: str, path: str) -> None:
+    async def scenario(sim: Simulation) -> None:
+        async with sim.http.request(method, sim.jupiter_url + path, params=QUERY) as answer:
+            assert answer.status == 404
+            assert await answer.json() == {"error": f"{method} {path} is not simulated", "errorCode": "NOT_FOUND"}
+            assert answer.headers["x-api-gateway-request-id"]
+
+    run(scenario)
+
+
+def test_another_method_on_a_simulated_path() -> None:
+    async def scenario(sim: Simulation) -> None:
+        refused = await sim.post("/swap/v2/quote", {}, 404)
+        assert refused["error"] == "POST /swap/v2/quote is not simulated"
+
+    run(scenario)
+
+
 def test_the_rate_limit_of_the_gateway() -> None:
     async def scenario(sim: Simulation) -> None:
         url = sim.jupiter_url + "/price/v3"

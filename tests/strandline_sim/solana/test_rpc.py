@@ -2,18 +2,21 @@
 
 import asyncio
 import base64
+import json
 from typing import Any
 
 import pytest
 from solana.exceptions import SolanaRpcException
-from solana.rpc.commitment import Confirmed, Processed
+from solana.rpc.commitment import Confirmed, Finalized, Processed
 from solana.rpc.core import RPCException
 from solana.rpc.models import DataSliceOpts, TokenAccountOpts
+from solders.account import Account
 from solders.compute_budget import set_compute_unit_limit, set_compute_unit_price
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import Message, MessageV0
 from solders.pubkey import Pubkey
+from solders.rpc.responses import GetAccountInfoResp, GetMultipleAccountsResp
 from solders.system_program import TransferParams, transfer
 from solders.transaction import Transaction, VersionedTransaction
 from spl.token.instructions import create_idempotent_associated_token_account
@@ -78,6 +81,78 @@ def test_accounts_and_balances() -> None:
         assert (await sim.call("getAccountInfo", str(usdc)))["error"]["code"] == -32600  # too long for base 58
 
     run(scenario)
+
+
+@pytest.mark.parametrize("size", [0, 1, 128 * 1024, 128 * 1024 + 1, 300_000])
+def test_accounts_as_zstd(size: int) -> None:
+    """The client library decompresses with the real Zstandard."""
+
+    async def scenario(sim: Simulation) -> None:
+        data = bytes(number % 251 for number in range(size))
+        sim.venue.accounts.put(RECIPIENT, Account(1, data, TOKEN_PROGRAM, executable=False, rent_epoch=0))
+        answer = await sim.call("getAccountInfo", str(RECIPIENT), {"encoding": "base64+zstd"})
+        assert answer["result"]["value"]["data"][1] == "base64+zstd"
+        account = GetAccountInfoResp.from_json(json.dumps(answer))
+        assert isinstance(account, GetAccountInfoResp)
+        assert account.value is not None
+        assert account.value.data == data
+        piece = {"encoding": "base64+zstd", "dataSlice": {"offset": 0, "length": 1}}
+        answer = await sim.call("getMultipleAccounts", [str(RECIPIENT)], piece)
+        several = GetMultipleAccountsResp.from_json(json.dumps(answer))
+        assert isinstance(several, GetMultipleAccountsResp)
+        assert [one and one.data for one in several.value] == [data[:1]]
+
+    run(scenario)
+
+
+def test_the_supply_of_a_token() -> None:
+    async def scenario(sim: Simulation) -> None:
+        mint = Pubkey.from_string(USDC)
+        before = (await sim.rpc.get_token_supply(mint)).value
+        sim.wallet(USDC=1_500_000)
+        after = (await sim.rpc.get_token_supply(mint)).value
+        assert int(after.amount) - int(before.amount) == 1_500_000
+        assert (before.decimals, before.ui_amount_string) == (6, str(int(before.amount) // 10**6))
+
+    run(scenario)
+
+
+def test_the_epoch() -> None:
+    async def scenario(sim: Simulation) -> None:
+        key = sim.wallet()
+        for lamports in (1_000_000, 10**12):  # the second fails, after its fee
+            await sim.send(await sim.pay(key, RECIPIENT, lamports), skip_preflight=True)
+            await sim.blocks(1)
+        epoch = (await sim.rpc.get_epoch_info(Processed)).value
+        assert (epoch.absolute_slot, epoch.block_height) == (320_000_002, 300_000_002)
+        assert (epoch.epoch, epoch.slot_index, epoch.slots_in_epoch) == (740, 320_002, 432_000)
+        counts = [(await sim.rpc.get_epoch_info(at)).value.transaction_count for at in (Processed, Finalized)]
+        assert counts == [2, 0]
+
+    run(scenario)
+
+
+def test_times_of_blocks() -> None:
+    async def scenario(sim: Simulation) -> None:
+        await sim.blocks(60)
+
+        async def time_of(slot: int) -> object:
+            answer = await sim.call("getBlockTime", 320_000_000 + slot)
+            return answer["result"] if "result" in answer else answer["error"]["code"]
+
+        # Every fifth slot has no block: that is an error once it is final, and null before.
+        answers = [await time_of(slot) for slot in (0, 1, 3, 5, 15, 20, 59, 60, 61)]
+        first = 1_760_000_000
+        assert answers == [first, first, first + 1, -32007, -32007, None, first + 23, None, None]
+        assert (await sim.rpc.get_block_time(320_000_003)).value == first + 1
+        sim.faults.add(rpc_fault("getBlockTime", FaultKind.CLOCK_SKEW, -90_000))
+        assert await time_of(3) == first + 1 - 90
+        sim.faults.add(rpc_fault("getBlockTime", FaultKind.PRUNED, 10 * 400))
+        refused = (await sim.call("getBlockTime", 320_000_003))["error"]
+        assert refused["message"].endswith("First available block: 320000049")
+        assert refused["code"] == -32001
+
+    run(scenario, skip_every=5)
 
 
 def test_fees() -> None:
@@ -190,7 +265,15 @@ def test_airdrop() -> None:
         ("getTokenAccountsByOwner", [USDC, {"mint": str(RECIPIENT)}], -32602),
         ("getTokenAccountsByOwner", [USDC, {"programId": str(RECIPIENT)}], -32602),
         ("getTokenAccountsByOwner", [USDC, {}], -32602),
-        ("getAccountInfo", [USDC, {"encoding": "base64+zstd"}], -32602),
+        ("getAccountInfo", [USDC, {"encoding": "base64+lz4"}], -32602),
+        ("getTokenSupply", [], -32602),
+        ("getTokenSupply", [str(RECIPIENT)], -32602),
+        ("getTokenSupply", [str(TOKEN_PROGRAM)], -32602),
+        ("getBlockTime", [], -32602),
+        ("getBlockTime", ["320000000"], -32602),
+        ("getBlockTime", [True], -32602),
+        ("getBlockTime", [-1], -32602),
+        ("getBlockTime", [319_999_999], -32001),
         ("sendTransaction", ["!"], -32602),
         ("sendTransaction", ["AAAA", {"encoding": "base64"}], -32602),
         ("sendTransaction", ["A" * 1648, {"encoding": "base64"}], -32602),
