@@ -58,5 +58,12 @@ class Agents:
 
     def named(self, owner: str, now: int) -> list[Agent]:
         """Return the owner's valid named agents."""
+        return [agent for agent in self._valid(owner, now) if agent.name]
+
+    def unnamed(self, owner: str, now: int) -> Agent | None:
+        """Return the owner's agent without a name."""
+        return next((agent for agent in self._valid(owner, now) if not agent.name), None)
+
+    def _valid(self, owner: str, now: int) -> list[Agent]:
         agents = self._agents_by_owner.get(owner, {}).values()
-        return [agent for agent in agents if agent.name and (agent.valid_until is None or agent.valid_until > now)]
+        return [agent for agent in agents if agent.valid_until is None or agent.valid_until > now]

@@ -9,8 +9,10 @@ from strandline_sim.hyperliquid.account import Account, Fill, OrderUpdate, addre
 from strandline_sim.hyperliquid.actions import MalformedError
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
+from strandline_sim.hyperliquid.portfolio import portfolio, user_fees
 from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, is_precision, trade_json
 from strandline_sim.hyperliquid.request_auth import RequestAuth
+from strandline_sim.hyperliquid.web_data import web_data2
 
 Query = dict[str, Any]
 _FOREVER: Final = 2**62
@@ -26,6 +28,7 @@ _USDC: Final = {
     "isCanonical": True,
     "evmContract": None,
     "fullName": None,
+    "deployerTradingFeeShare": "0.0",
 }
 
 
@@ -78,6 +81,10 @@ class Info:
             "userNonFundingLedgerUpdates": self._ledger_updates,
             "userRateLimit": self._rate_limit,
             "userFees": self._fees,
+            "portfolio": lambda q: portfolio(self._account(q), public.mark, exchange.now),
+            "maxBuilderFee": self._builder_fee,
+            "perpsAtOpenInterestCap": lambda _: [],
+            "webData2": lambda q: web_data2(self._account(q), exchange, auth.agents, public),
             "userRole": self._role,
             "userAbstraction": lambda q: self._constant(q, "disabled"),
             "extraAgents": self._extra_agents,
@@ -201,16 +208,13 @@ class Info:
         return {"cumVlm": wire(account.volume), "nRequestsUsed": used, "nRequestsCap": cap, "nRequestsSurplus": 0}
 
     def _fees(self, query: Query) -> object:
-        rules = self._exchange.rules
-        self.user(query)
-        taker, maker = wire(rules.taker_fee), wire(rules.maker_fee)
-        return {
-            "dailyUserVlm": [],
-            "feeSchedule": {"cross": taker, "add": maker, "tiers": {"vip": [], "mm": []}, "referralDiscount": "0.0"},
-            "userCrossRate": taker,
-            "userAddRate": maker,
-            "activeReferralDiscount": "0.0",
-        }
+        return user_fees(self._account(query), self._exchange.rules, self._public.turnover, self._exchange.now)
+
+    def _builder_fee(self, query: Query) -> object:
+        """Return zero: no fee of a builder can be approved."""
+        if address_in(query.get("builder")) is None:
+            raise MalformedError("a builder is an address")
+        return self._constant(query, 0)
 
     def _role(self, query: Query) -> object:
         user = self.user(query)

@@ -79,6 +79,7 @@ class PublicData:
         self._exchange = exchange
         self._market = exchange.market
         self._days: dict[str, tuple[int, Decimal, Decimal]] = {}
+        self._turnovers: dict[int, Decimal] = {}
 
     def meta(self) -> Json:
         """Return the listings."""
@@ -122,6 +123,10 @@ class PublicData:
         """Return the price halfway between the best prices."""
         bid, ask = self._exchange.matcher.bbo(coin)
         return None if bid is None or ask is None else (bid + ask) / 2
+
+    def mark(self, coin: str, at: int) -> Decimal:
+        """Return the mark that was in effect at an instant."""
+        return self._market.mark(coin, self._exchange.liquidity.update_time(at))
 
     def all_mids(self) -> dict[str, str]:
         """Return the mids of all coins; the mark where a side of the book is empty."""
@@ -210,6 +215,18 @@ class PublicData:
             }
             found.append([coin, [["BinPerp", other], ["HlPerp", ours], ["BybitPerp", None]]])
         return found
+
+    def turnover(self, day: int) -> Decimal:
+        """Return the turnover of all coins on the day that starts at this instant."""
+        known = self._turnovers.get(day)
+        if known is None:
+            now = self._exchange.now
+            days = (self._market.candles(coin, DAY, day, day + 1, now) for coin in self._exchange.by_name)
+            known = sum((one.volume * (one.high + one.low) / 2 for found in days for one in found), ZERO)
+            known = known.quantize(Decimal("0.000001"))
+            if day + DAY <= now:
+                self._turnovers[day] = known
+        return known
 
     def _open_interest(self, coin: str) -> Decimal:
         """Return the sum of the clients' longs; the market has no positions."""
