@@ -20,10 +20,11 @@ from solders.message import MessageV0
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
 
-from strandline_sim.clock import Clock, RunningClock
+from strandline_sim.clock import RunningClock
 from strandline_sim.command_log import read_commands, restore
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.world import World
+from tests.strandline_sim.set_clock import SetClock
 
 START = 1_790_000_000_000
 ACCOUNT = eth_account.Account.from_key("0x" + "22" * 32)
@@ -114,19 +115,6 @@ def test_a_file_of_other_options_is_refused(tmp_path: Path) -> None:
         pass
     with path.open("r+b") as file, pytest.raises(ValueError, match="it was started with"):
         restore(file, RunningClock(START), {"seed": 6}, lambda: None)
-
-
-class SetClock(Clock):
-    """Shows the time that it was set to."""
-
-    def __init__(self, time: int) -> None:
-        self.time = time
-
-    def _time(self) -> int:
-        return self.time
-
-    async def wait_until(self, instant: int) -> None:
-        raise NotImplementedError
 
 
 class Run:

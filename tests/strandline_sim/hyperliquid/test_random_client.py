@@ -15,7 +15,6 @@ import pytest
 from eth_account.signers.local import LocalAccount
 from hyperliquid.utils.signing import sign_l1_action  # type: ignore[import-untyped]
 
-from strandline_sim.clock import Clock
 from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.account import Account
 from strandline_sim.hyperliquid.limits import Limits
@@ -25,6 +24,7 @@ from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
 from tests.strandline_sim.hyperliquid.invariants import TapeBalances, check
 from tests.strandline_sim.hyperliquid.sample_venue import START, make_market
+from tests.strandline_sim.set_clock import SetClock
 
 FILLS = 20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "long" else 3_000
 COMMANDS_BETWEEN_CHECKS = 10
@@ -34,19 +34,6 @@ FAULTS = [
     Rule(route="hyperliquid/exchange/order", kind=FaultKind.PARTIAL_FILL, times=None, chance=0.2, value=0.3),
     Rule(route="hyperliquid/exchange/*", kind=FaultKind.CLOCK_SKEW, times=None, chance=0.1, value=400),
 ]
-
-
-class SetClock(Clock):
-    """Shows the time that it was set to."""
-
-    def __init__(self, time: int) -> None:
-        self.time = time
-
-    def _time(self) -> int:
-        return self.time
-
-    async def wait_until(self, instant: int) -> None:
-        raise NotImplementedError
 
 
 def stormy_market() -> Any:
