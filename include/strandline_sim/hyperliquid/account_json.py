@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, OrderUpdate, Position
+from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, OrderUpdate, Position, Transfer
 from strandline_sim.hyperliquid.margin import Margins, Summary
 from strandline_sim.hyperliquid.numbers import ZERO, wire
 from strandline_sim.hyperliquid.orders import Order
@@ -106,6 +106,12 @@ def funding(payment: FundingPayment) -> Json:
         "nSamples": None,
     }
     return {"time": payment.time, "hash": payment.hash or _NO_HASH, "delta": delta}
+
+
+def deposit(transfer: Transfer) -> Json:
+    """Make the JSON of a deposit in userNonFundingLedgerUpdates."""
+    delta = {"type": "deposit", "usdc": wire(transfer.usdc)}
+    return {"time": transfer.time, "hash": transfer.hash, "delta": delta}
 
 
 def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:

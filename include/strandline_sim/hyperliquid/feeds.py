@@ -5,18 +5,22 @@ from decimal import Decimal
 from typing import Any, Final
 
 from strandline_sim.hyperliquid import account_json
-from strandline_sim.hyperliquid.account import Fill, FundingPayment, OrderUpdate
+from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, OrderUpdate, Transfer
+from strandline_sim.hyperliquid.agents import Agents
 from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
 from strandline_sim.hyperliquid.numbers import wire
 from strandline_sim.hyperliquid.orders import Status
 from strandline_sim.hyperliquid.public_data import INTERVALS, PublicData, candle_json, trade_json
-from strandline_sim.hyperliquid.topics import Topic
+from strandline_sim.hyperliquid.topics import ACCOUNT_STATES, Topic
+from strandline_sim.hyperliquid.web_data import web_data2, web_data3
 
 _REPLAYED_TRADES: Final = 30
 _FAST_DEPTH: Final = 5
 _DEPTH: Final = 20
 _SLOW_BOOK_MS: Final = 5000
+_AT_EVERY_UPDATE: Final = frozenset({"bbo", "allMids", "clearinghouseState", "openOrders", "activeAssetData"})
+_TIMES: Final = frozenset({"time", "serverTime"})
 _NOT_BY_USER: Final = frozenset(
     {
         Status.MARGIN_CANCELED,
@@ -31,9 +35,10 @@ _NOT_BY_USER: Final = frozenset(
 class Feeds:
     """Publishes market data and account events to the broadcaster; a listener of the ledger."""
 
-    def __init__(self, exchange: Exchange, public: PublicData, broadcaster: Broadcaster) -> None:
+    def __init__(self, exchange: Exchange, public: PublicData, agents: Agents, broadcaster: Broadcaster) -> None:
         self._exchange = exchange
         self._public = public
+        self._agents = agents
         self._broadcaster = broadcaster
         self._until = exchange.now
         self._last_published: dict[Topic, object] = {}
@@ -46,9 +51,14 @@ class Feeds:
         if topic.kind == "trades":
             trades = self._public.recent_trades(topic.coin, _REPLAYED_TRADES)
             return [trade_json(topic.coin, trade) for trade in trades] or None
-        if topic.kind in {"userFills", "userFundings"}:
+        if topic.kind in {"userFills", "userFundings", "userNonFundingLedgerUpdates"}:
             return self._user_snapshot(topic)
-        return self._state(topic)
+        if topic.kind not in ACCOUNT_STATES:
+            return self._state(topic)
+        state = self._account_state(topic)
+        if topic not in self._broadcaster.topics:
+            self._last_published[topic] = _without_times(state)
+        return state
 
     def publish_updates(self) -> None:
         """Publish the updates since the last call."""
@@ -64,6 +74,9 @@ class Feeds:
                     self._broadcaster.publish(topic, [trade_json(topic.coin, trade) for trade in trades])
             elif topic.kind == "candle":
                 self._candles(topic, start)
+            elif topic.kind in ACCOUNT_STATES:
+                if self._is_due(topic, now):
+                    self._publish_if_changed(topic, self._account_state(topic))
             elif not topic.user and self._is_due(topic, now):
                 self._publish_if_changed(topic, self._state(topic))
 
@@ -75,6 +88,8 @@ class Feeds:
                 self._broadcaster.publish(topic, {"user": topic.user, "fills": items})
             elif topic.kind == "userFundings":
                 self._broadcaster.publish(topic, {"user": topic.user, "fundings": items})
+            elif topic.kind == "userNonFundingLedgerUpdates":
+                self._broadcaster.publish(topic, {"user": topic.user, "nonFundingLedgerUpdates": items})
             elif topic.kind == "orderUpdates":
                 self._broadcaster.publish(topic, items)
             else:
@@ -100,6 +115,10 @@ class Feeds:
         data = _funding(payment)
         self._pending[Topic("userFundings", user=address)].append(data)
         self._pending[Topic("userEvents", user=address)].append(("funding", data))
+
+    def deposited(self, address: str, transfer: Transfer) -> None:
+        """Queue the event for its feed."""
+        self._pending[Topic("userNonFundingLedgerUpdates", user=address)].append(account_json.deposit(transfer))
 
     def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
         """Queue the event for its feeds."""
@@ -137,17 +156,37 @@ class Feeds:
             return {"coin": topic.coin, "ctx": self._public.context(topic.coin)}
         return self._public.forming_candle(topic.coin, topic.interval) if topic.kind == "candle" else None
 
+    def _account_state(self, topic: Topic) -> object:
+        """Return the current state of an account."""
+        exchange = self._exchange
+        account = exchange.account(topic.user) or Account(topic.user)
+        if topic.kind == "clearinghouseState":
+            state = account_json.clearinghouse_state(account, exchange.margins, exchange.now)
+            return {"dex": "", "user": topic.user, "clearinghouseState": state}
+        if topic.kind == "openOrders":
+            orders = [account_json.frontend_order(order) for order in account.open_orders.values()]
+            return {"dex": "", "user": topic.user, "orders": orders}
+        if topic.kind == "activeAssetData":
+            return account_json.active_asset_data(account, topic.coin, exchange.margins, exchange.mark(topic.coin))
+        if topic.kind == "webData2":
+            return web_data2(account, exchange, self._agents, self._public)
+        return web_data3(account, exchange, self._agents)
+
     def _user_snapshot(self, topic: Topic) -> object:
         account = self._exchange.account(topic.user)
         if topic.kind == "userFundings":
             fundings = [_funding(payment) for payment in account.funding[-500:]] if account else []
             return {"user": topic.user, "isSnapshot": True, "fundings": fundings}
+        if topic.kind == "userNonFundingLedgerUpdates":
+            deposits = [one for one in account.transfers if one.kind == "deposit"] if account else []
+            updates = [account_json.deposit(one) for one in deposits[-500:]]
+            return {"user": topic.user, "isSnapshot": True, "nonFundingLedgerUpdates": updates}
         fills = [account_json.fill(fill, topic.user) for fill in reversed(account.fills[-2000:])] if account else []
         return {"user": topic.user, "isSnapshot": True, "fills": fills}
 
     def _is_due(self, topic: Topic, now: int) -> bool:
-        """Whether to publish now: best prices always, books and contexts less often."""
-        wait = 0 if topic.kind in {"bbo", "allMids"} or topic.fast else _SLOW_BOOK_MS
+        """Whether to publish now: best prices and accounts always, books and contexts less often."""
+        wait = 0 if topic.kind in _AT_EVERY_UPDATE or topic.fast else _SLOW_BOOK_MS
         if topic.kind == "l2Book":
             wait = self._exchange.rules.update_ms
         if now - self._published_at.get(topic, -wait) < wait:
@@ -156,8 +195,8 @@ class Feeds:
         return True
 
     def _publish_if_changed(self, topic: Topic, state: object) -> None:
-        """Publish the state if it has changed apart from its time."""
-        content = {key: value for key, value in state.items() if key != "time"} if isinstance(state, dict) else state
+        """Publish the state if it has changed apart from its times."""
+        content = _without_times(state)
         if topic.kind == "l2Book" or self._last_published.get(topic) != content:
             self._last_published[topic] = content
             self._broadcaster.publish(topic, state)
@@ -172,6 +211,13 @@ class Feeds:
                 self._broadcaster.publish(topic, data)
 
 
+def _without_times(state: object) -> object:
+    """Leave out the times at which a state and its parts were made."""
+    if not isinstance(state, dict):
+        return state
+    return {key: _without_times(value) for key, value in state.items() if key not in _TIMES}
+
+
 def _funding(payment: FundingPayment) -> dict[str, Any]:
     return {
         "time": payment.time,
@@ -179,4 +225,5 @@ def _funding(payment: FundingPayment) -> dict[str, Any]:
         "usdc": wire(payment.usdc),
         "szi": wire(payment.size),
         "fundingRate": wire(payment.rate),
+        "nSamples": None,
     }

@@ -197,10 +197,7 @@ class Info:
     def _ledger_updates(self, query: Query) -> object:
         start, end = _history_range(query)
         found = [one for one in self._account(query).transfers if one.kind == "deposit" and start <= one.time <= end]
-        return [
-            {"time": one.time, "hash": one.hash, "delta": {"type": "deposit", "usdc": wire(one.usdc)}}
-            for one in found[:_MAX_ROWS]
-        ]
+        return [account_json.deposit(one) for one in found[:_MAX_ROWS]]
 
     def _rate_limit(self, query: Query) -> object:
         account, quota = self._account(query), self._auth.quota

@@ -34,6 +34,9 @@ class Listener(Protocol):
     def funded(self, address: str, payment: FundingPayment) -> None:
         """A position paid or received funding."""
 
+    def deposited(self, address: str, transfer: Transfer) -> None:
+        """An account received a deposit."""
+
     def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
         """A liquidation of the account began."""
 
@@ -62,8 +65,12 @@ class Ledger:
     def transfer(self, account: Account, usdc: Decimal, kind: str) -> None:
         """Add or remove cash without a trade."""
         account.cash += usdc
-        account.transfers.append(Transfer(self.now, usdc, kind, self.new_hash()))
+        transfer = Transfer(self.now, usdc, kind, self.new_hash())
+        account.transfers.append(transfer)
         self.note(kind, account.address, usdc=wire(usdc), balance=wire(account.balance))
+        if kind == "deposit":
+            for listener in self.listeners:
+                listener.deposited(account.address, transfer)
 
     def open(self, account: Account, coin: str, spec: OrderSpec) -> Order:
         """Create an order with an id, which is not in the book yet."""

@@ -7,7 +7,11 @@ from strandline_sim.hyperliquid.public_data import INTERVALS, is_precision
 
 Subscription = dict[str, Any]
 COIN_TOPICS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
-USER_TOPICS: Final = frozenset({"userFills", "orderUpdates", "userEvents", "userFundings"})
+ACCOUNT_STATES: Final = frozenset({"clearinghouseState", "openOrders", "activeAssetData", "webData2", "webData3"})
+USER_TOPICS: Final = ACCOUNT_STATES | {
+    "userFills", "orderUpdates", "userEvents", "userFundings", "userNonFundingLedgerUpdates", "notification",
+}  # fmt: skip
+_OF_A_DEX: Final = frozenset({"clearinghouseState", "openOrders"})
 
 
 class Topic(NamedTuple):
@@ -33,6 +37,10 @@ class Topic(NamedTuple):
             return {"type": self.kind}
         if self.kind == "userFills":
             return {"type": self.kind, "user": self.user, "aggregateByTime": self.aggregate}
+        if self.kind in _OF_A_DEX:
+            return {"type": self.kind, "user": self.user, "dex": ""}
+        if self.kind == "activeAssetData":
+            return {"type": self.kind, "user": self.user, "coin": self.coin}
         if self.kind in USER_TOPICS:
             return {"type": self.kind, "user": self.user}
         if self.kind == "candle":
@@ -55,16 +63,19 @@ def topic_of(subscription: object, coins: set[str]) -> Topic | None:
     if not isinstance(kind, str) or not isinstance(subscription.get("coin", ""), str):
         return None
     if kind in USER_TOPICS:
-        return _user_topic(kind, subscription)
+        return _user_topic(kind, subscription, coins)
     if kind in COIN_TOPICS and subscription.get("coin") in coins:
         return _coin_topic(kind, subscription)
     return None
 
 
-def _user_topic(kind: str, subscription: Subscription) -> Topic | None:
+def _user_topic(kind: str, subscription: Subscription, coins: set[str]) -> Topic | None:
     user = address_in(subscription.get("user"))
-    if user is None:
+    if user is None or (kind in _OF_A_DEX and subscription.get("dex") not in (None, "")):
         return None
+    if kind == "activeAssetData":
+        coin = subscription.get("coin")
+        return Topic(kind, coin=coin, user=user) if isinstance(coin, str) and coin in coins else None
     aggregate = kind == "userFills" and subscription.get("aggregateByTime") is True
     return Topic(kind, user=user, aggregate=aggregate)
 

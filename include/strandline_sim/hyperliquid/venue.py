@@ -55,7 +55,7 @@ class HyperliquidVenue:
         self._public = PublicData(self.exchange)
         self._auth = RequestAuth(self.exchange, nonce_window=nonce_window, limit_requests=limits.requests_per_account)
         self._broadcaster = Broadcaster(clock, self._faults)
-        self._feeds = Feeds(self.exchange, self._public, self._broadcaster)
+        self._feeds = Feeds(self.exchange, self._public, self._auth.agents, self._broadcaster)
         info = Info(self.exchange, self._auth, self._public, self.deposit, starting_usdc)
         self.rest = Rest(self.exchange, self._auth, info, self._feeds, clock, self._faults, limits, command_log)
         coins = set(self.exchange.by_name)

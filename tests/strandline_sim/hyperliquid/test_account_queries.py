@@ -12,6 +12,7 @@ from hyperliquid.exchange import Exchange  # type: ignore[import-untyped]
 
 from strandline_sim.clock import SteppedClock
 from strandline_sim.hyperliquid.rules import Rules
+from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from tests.strandline_sim.hyperliquid.sample_venue import ALICE, DAY, MONEY, START, make_venue, served
 
 USER = ALICE.address.lower()
@@ -23,7 +24,8 @@ HOUR = 3_600_000
 class Client:
     """A client of a served venue with a stepped clock."""
 
-    def __init__(self, url: str, clock: SteppedClock) -> None:
+    def __init__(self, venue: HyperliquidVenue, url: str, clock: SteppedClock) -> None:
+        self.venue = venue
         self._url = url
         self.clock = clock
         self.exchange = Exchange(ALICE, url, timeout=10)
@@ -42,7 +44,7 @@ def client() -> Iterator[Client]:
     clock = SteppedClock(START)
     venue, _ = make_venue(clock=clock, nonce_window=False, rules=Rules(update_ms=HOUR // 4))
     with served(venue) as url:
-        yield Client(url, clock)
+        yield Client(venue, url, clock)
 
 
 def values(history: list[list[Any]]) -> list[Decimal]:
@@ -80,8 +82,11 @@ def test_the_portfolio_ends_with_what_the_account_is_worth(client: Client) -> No
 
 
 def test_a_deposit_is_no_profit(client: Client) -> None:
+    client.wait(DAY // 2)
+    client.venue.deposit(USER, Decimal(500))
+    client.wait(DAY // 2)
     for name, period in client.query("portfolio"):
-        assert values(period["accountValueHistory"])[-1] == MONEY, name
+        assert set(values(period["accountValueHistory"])) == {MONEY, MONEY + 500}, name
         assert set(values(period["pnlHistory"])) == {0}
     for _, period in client.query("portfolio", user=UNKNOWN):
         assert values(period["accountValueHistory"]) == [0]

@@ -2,85 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Faults, Rule
 from strandline_sim.hyperliquid.limits import Limits
 from strandline_sim.hyperliquid.orders import OrderSpec, Tif
-from strandline_sim.hyperliquid.venue import HyperliquidVenue
-from strandline_sim.market.trades import Trade
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, make_venue
-
-TRADES = {"type": "trades", "coin": "BTC"}
-Test = Callable[["Connection"], Awaitable[None]]
-
-
-class Connection:
-    """A connection to a venue."""
-
-    def __init__(self, venue: HyperliquidVenue, clock: SteppedClock, url: str, socket: ClientConnection) -> None:
-        self.venue = venue
-        self.clock = clock
-        self.url = url
-        self.socket = socket
-
-    async def send(self, message: Any) -> None:
-        await self.socket.send(message if isinstance(message, str) else json.dumps(message))
-
-    async def receive(self) -> Any:
-        async with asyncio.timeout(5):
-            return json.loads(await self.socket.recv())
-
-    async def subscribe(self, **subscription: Any) -> Any:
-        await self.send({"method": "subscribe", "subscription": subscription})
-        answer = await self.receive()
-        assert answer["channel"] == "subscriptionResponse", answer
-        return answer["data"]["subscription"]
-
-    async def expect_no_message(self) -> None:
-        await self.send({"method": "ping"})
-        assert await self.receive() == {"channel": "pong"}
-
-    def trades(self, seconds: float) -> list[Trade]:
-        end = self.clock.now()
-        return list(self.venue.exchange.market.trades("BTC", end - int(seconds * 1000), end))
-
-
-@asynccontextmanager
-async def connected(limits: Limits | None = None, faults: Faults | None = None) -> AsyncIterator[Connection]:
-    clock = SteppedClock(START)
-    venue, _ = make_venue(clock=clock, limits=limits, faults=faults)
-    url = (await venue.start()).replace("http", "ws") + "/ws"
-    try:
-        async with connect(url, proxy=None) as socket:
-            yield Connection(venue, clock, url, socket)
-    finally:
-        await venue.stop()
-
-
-def with_connection(limits: Limits | None = None, faults: Faults | None = None) -> Callable[[Test], Callable[[], None]]:
-    """Run the test with a connection to a new venue."""
-
-    def wrap(test: Test) -> Callable[[], None]:
-        def run() -> None:
-            async def inside() -> None:
-                async with connected(limits, faults) as connection:
-                    await test(connection)
-
-            asyncio.run(inside())
-
-        return run
-
-    return wrap
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB
+from tests.strandline_sim.hyperliquid.stream_client import TRADES, Connection, connected, with_connection
 
 
 def tids(frame: Any) -> list[int]:

@@ -25,6 +25,15 @@ USER = "0x" + "ab" * 20
         {"type": "userFills", "user": USER, "aggregateByTime": True},
         {"type": "orderUpdates", "user": USER},
         {"type": "userEvents", "user": USER},
+        {"type": "clearinghouseState", "user": USER},
+        {"type": "clearinghouseState", "user": USER, "dex": ""},
+        {"type": "openOrders", "user": USER, "dex": ""},
+        {"type": "activeAssetData", "user": USER, "coin": "BTC"},
+        {"type": "webData2", "user": USER},
+        {"type": "webData3", "user": USER},
+        {"type": "userFundings", "user": USER},
+        {"type": "userNonFundingLedgerUpdates", "user": USER},
+        {"type": "notification", "user": USER},
     ],
     ids=str,
 )
@@ -41,7 +50,19 @@ def test_an_explicit_default_is_the_same_topic() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [None, [], {}, {"type": "trades"}, {"type": "trades", "coin": "NONE"}, {"type": "userFills", "user": "0x12"}],
+    [
+        None,
+        [],
+        {},
+        {"type": "trades"},
+        {"type": "trades", "coin": "NONE"},
+        {"type": "userFills", "user": "0x12"},
+        {"type": "openOrders", "user": USER, "dex": "xyz"},
+        {"type": "clearinghouseState", "user": USER, "dex": ["x"]},
+        {"type": "activeAssetData", "user": USER},
+        {"type": "activeAssetData", "user": USER, "coin": "NONE"},
+        {"type": "activeAssetData", "coin": "BTC"},
+    ],
     ids=str,
 )
 def test_invalid_subscriptions_are_no_topics(wrong: object) -> None:
