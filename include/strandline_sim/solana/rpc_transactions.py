@@ -9,6 +9,7 @@ from strandline_sim.faults import FaultKind
 from strandline_sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Commitment
 from strandline_sim.solana.encoding import base58
 from strandline_sim.solana.landed import Balance, Landed
+from strandline_sim.solana.parsed_transaction import lookups_json, parsed_inner, parsed_message
 from strandline_sim.solana.rpc_accounts import ui_amount
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, UNSUPPORTED_VERSION, Call, RpcError
 from strandline_sim.solana.transactions import AnyMessage
@@ -44,13 +45,14 @@ def get_transaction(call: Call) -> dict[str, Any] | None:
         return None
     if call.inject(FaultKind.LAG) is not None:
         return None
+    encoding = call.options.get("encoding") or "json"
     skew = call.inject(FaultKind.CLOCK_SKEW) or 0
     blocks = call.node.chain.blocks
     answer: dict[str, Any] = {
         "slot": blocks.slot_of(landed.height),
         "blockTime": int(blocks.time_of(landed.height) + skew) // 1000,
-        "transaction": _transaction(landed, call.options.get("encoding") or "json"),
-        "meta": _meta(landed),
+        "transaction": _transaction(landed, encoding),
+        "meta": _parsed_meta(landed) if encoding == "jsonParsed" else _meta(landed),
     }
     return {**answer, **_version(landed, call.options.get("maxSupportedTransactionVersion"))}
 
@@ -121,10 +123,11 @@ def _transaction(landed: Landed, encoding: str) -> object:
         return [base64.b64encode(raw).decode(), "base64"]
     if encoding == "base58":
         return [base58(raw), "base58"]
-    if encoding != "json":
-        raise RpcError(INVALID_PARAMS, f"Invalid params: encoding {encoding} is not simulated")
+    if encoding not in {"json", "jsonParsed"}:
+        raise RpcError(INVALID_PARAMS, f"Invalid params: unknown variant `{encoding}`.")
     signatures = [str(signature) for signature in landed.transaction.signatures]
-    return {"signatures": signatures, "message": _message(landed.transaction.message)}
+    message = _message(landed.transaction.message) if encoding == "json" else parsed_message(landed)
+    return {"signatures": signatures, "message": message}
 
 
 def _message(message: AnyMessage) -> dict[str, Any]:
@@ -147,16 +150,14 @@ def _message(message: AnyMessage) -> dict[str, Any]:
         ],
         "recentBlockhash": str(message.recent_blockhash),
     }
-    if isinstance(message, MessageV0):
-        described["addressTableLookups"] = [
-            {
-                "accountKey": str(lookup.account_key),
-                "writableIndexes": list(lookup.writable_indexes),
-                "readonlyIndexes": list(lookup.readonly_indexes),
-            }
-            for lookup in message.address_table_lookups
-        ]
-    return described
+    return {**described, **lookups_json(message)}
+
+
+def _parsed_meta(landed: Landed) -> dict[str, Any]:
+    """Describe the effects; the loaded addresses are among the message's keys."""
+    meta = _meta(landed)
+    del meta["loadedAddresses"]
+    return {**meta, "innerInstructions": parsed_inner(landed)}
 
 
 def _meta(landed: Landed) -> dict[str, Any]:
