@@ -35,6 +35,12 @@ class MarketData(Protocol):
     def book(self, symbol: str, at_ms: int) -> Book:
         """Return the book, with valid prices and sizes."""
 
+    def depth(self, symbol: str, at_ms: int) -> Book:
+        """Return the levels behind the book."""
+
+    def open_interest(self, symbol: str, at_ms: int) -> Decimal:
+        """Return the positions of the market."""
+
     def trades(self, symbol: str, from_ms: int, to_ms: int) -> Sequence[Trade]:
         """Return the trades in the range, in order."""
 

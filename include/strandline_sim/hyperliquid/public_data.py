@@ -137,6 +137,8 @@ class PublicData:
         """Return the book of the market's and the clients' orders."""
         now = self._exchange.now
         market_book = self._exchange.liquidity.book(coin, now)
+        if figures is not None or any(len(side) < depth for side in market_book):
+            market_book = self._exchange.liquidity.deep_book(coin, now)
         sides: list[dict[Decimal, tuple[Decimal, int]]] = [{}, {}]
         offers = [(0, one.price, one.size, one.orders) for one in market_book.bids]
         offers += [(1, one.price, one.size, one.orders) for one in market_book.asks]
@@ -229,9 +231,10 @@ class PublicData:
         return known
 
     def _open_interest(self, coin: str) -> Decimal:
-        """Return the sum of the clients' longs; the market has no positions."""
+        """Return the market's open interest and the clients' longs."""
         sizes = (account.size_of(coin) for account in self._exchange.ledger.accounts.values())
-        return sum((size for size in sizes if size > 0), ZERO)
+        market = self._market.open_interest(coin, self._exchange.now)
+        return market + sum((size for size in sizes if size > 0), ZERO)
 
     def _day(self, coin: str) -> tuple[Decimal, Decimal]:
         """Return volume and turnover of the last day, computed once a minute."""

@@ -11,6 +11,9 @@ from strandline_sim.market.symbol_path import Path
 
 _CHANGE_INTERVAL_MS: Final = 500
 _MAX_STEP: Final = 3
+_DEPTH_FIGURES: Final = (4,) * 20 + (3,) * 20 + (2,) * 20
+_FADING: Final = 0.01
+"""The distance from the best price at which there are half as many dollars per step behind the book."""
 
 
 class Level(NamedTuple):
@@ -48,10 +51,17 @@ def make_book(path: Path, random: SeededRandom, at_ms: int, levels: int) -> Book
     )
 
 
+def make_depth(path: Path, random: SeededRandom, at_ms: int, book: Book) -> Book:
+    """Make the levels behind a book: twenty at prices of four significant figures, then of three, then of two."""
+    shape = (2, len(_DEPTH_FIGURES), 2)
+    draws = random.generator(path.spec.symbol, "depth", at_ms // _CHANGE_INTERVAL_MS).random(shape)
+    return Book(_behind(path, book.bids, draws[0], is_bid=True), _behind(path, book.asks, draws[1], is_bid=False))
+
+
 def _side(path: Path, start: int, draws: Floats, next_price: Callable[[int], int]) -> list[Level]:
     """Make the levels of one side from the best price outwards; they end where prices do."""
     spec = path.spec
-    lots_per_unit = spec.liquidity * 100 / start / (start / 10**spec.price_decimals) * 10**spec.size_decimals
+    lots_per_unit = _lots_per_unit(path, start)
     found: list[Level] = []
     price = before = start
     for distance, depth, count in draws.tolist():
@@ -65,3 +75,28 @@ def _side(path: Path, start: int, draws: Floats, next_price: Callable[[int], int
         if price == before:
             break
     return found
+
+
+def _behind(path: Path, side: list[Level], draws: Floats, *, is_bid: bool) -> list[Level]:
+    """Make the levels behind one side, which fade with the distance."""
+    spec = path.spec
+    start, before = (int(level.price.scaleb(spec.price_decimals)) for level in (side[0], side[-1]))
+    lots_per_unit = _lots_per_unit(path, start)
+    found: list[Level] = []
+    for figures, (depth, count) in zip(_DEPTH_FIGURES, draws.tolist(), strict=True):
+        inside = before - 1 if is_bid else before
+        if not inside:
+            break
+        step = max(path.grid.step(inside), 10 ** max(len(str(inside)) - figures, 0))
+        price = inside // step * step if is_bid else (inside // step + 1) * step
+        fading = 1 + abs(price - start) / start / _FADING
+        lots = max(int(lots_per_unit * abs(price - before) * (0.4 + 1.2 * depth) / fading), 1)
+        found.append(Level(path.grid.price(price), Decimal(lots).scaleb(-spec.size_decimals), 1 + int(count * 8)))
+        before = price
+    return found
+
+
+def _lots_per_unit(path: Path, start: int) -> float:
+    """Return the lots for each unit of price near the best price."""
+    spec = path.spec
+    return float(spec.liquidity * 100 / start / (start / 10**spec.price_decimals) * 10**spec.size_decimals)

@@ -6,8 +6,9 @@ from typing import Final
 
 from strandline.model.record import require
 from strandline.model.side import Side
-from strandline_sim.market.book import Book, best_prices, make_book
+from strandline_sim.market.book import Book, best_prices, make_book, make_depth
 from strandline_sim.market.candles import Candle, aggregate
+from strandline_sim.market.open_interest import open_interest
 from strandline_sim.market.regime import MINUTE_MS, Leg
 from strandline_sim.market.seeded_random import SeededRandom
 from strandline_sim.market.shifted_path import ShiftedPath
@@ -94,6 +95,14 @@ class Market:
     def book(self, symbol: str, at_ms: int, levels: int = 20) -> Book:
         """Return the book, best prices first; sizes change twice a second."""
         return make_book(self._paths[symbol], self._random, at_ms, levels)
+
+    def depth(self, symbol: str, at_ms: int, levels: int = 20) -> Book:
+        """Return the levels behind the book, ever farther apart."""
+        return make_depth(self._paths[symbol], self._random, at_ms, self.book(symbol, at_ms, levels))
+
+    def open_interest(self, symbol: str, at_ms: int) -> Decimal:
+        """Return the positions of the market, which vary slowly."""
+        return open_interest(self.symbols[symbol], self._random, at_ms)
 
     def premium(self, symbol: str, at_ms: int) -> Decimal:
         """Return how far the market is above the oracle price, as a fraction of it."""

@@ -102,13 +102,15 @@ def test_a_post_only_order_that_would_trade_is_refused() -> None:
 def test_an_order_larger_than_the_book_is_partly_filled() -> None:
     exchange, _ = make_exchange()
     account = funded(exchange, usdc=Decimal(10_000_000))
-    offered = exchange.liquidity.book("SOL", exchange.now).asks
+    asks = exchange.liquidity.deep_book("SOL", exchange.now).asks
     order = place(exchange, account, buy(exchange, SOL, "100000", "1.5"))
+    offered = [level for level in asks if level.price <= order.spec.px]
+    assert 20 < len(offered) < len(asks)
     assert order.status is Status.CANCELED
     assert order.filled == sum(level.size for level in offered)
     assert [fill.px for fill in account.fills] == [level.price for level in offered]
     ((_, error),) = exchange.place(account, [buy(exchange, SOL, "1", "1.5")])
-    assert error is not None  # the book is empty
+    assert error is not None  # the book is empty up to this price
     exchange.advance(exchange.now + 500)
     place(exchange, account, buy(exchange, SOL, "1", "1.5"))  # restored by the next update
 

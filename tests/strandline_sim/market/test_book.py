@@ -31,6 +31,39 @@ def test_the_book_is_around_the_last_price(symbol: str, now: int) -> None:
         assert level.orders >= 1
 
 
+@given(sample_markets.symbols, sample_markets.instants)
+def test_the_depth_is_behind_the_book(symbol: str, now: int) -> None:
+    spec = MARKET.symbols[symbol]
+    book, depth = MARKET.book(symbol, now), MARKET.depth(symbol, now)
+    assert depth == sample_markets.fresh_market().depth(symbol, now)
+    for fine, behind, sign in ((book.bids, depth.bids, -1), (book.asks, depth.asks, 1)):
+        distances = [sign * level.price for level in (*fine, *behind)]
+        assert distances == sorted(set(distances))
+        assert len(behind) == 60
+        for level in behind:
+            assert is_on_grid(spec, level.price)
+            assert level.size >= Decimal(1).scaleb(-spec.size_decimals)
+            assert level.size == round(level.size, spec.size_decimals)
+            assert 1 <= level.orders <= 8
+    within = sum(
+        level.price * level.size for level in (*book.bids, *depth.bids) if level.price > book.bids[0].price / 2
+    )
+    assert 2 * spec.liquidity < within < 8 * spec.liquidity
+
+
+@given(sample_markets.symbols, sample_markets.instants)
+def test_open_interest_varies_slowly(symbol: str, now: int) -> None:
+    spec = MARKET.symbols[symbol]
+    found = MARKET.open_interest(symbol, now)
+    assert found == sample_markets.fresh_market().open_interest(symbol, now)
+    assert found == round(found, spec.size_decimals)
+    share = found * spec.start_price.decimal / Decimal(20 * spec.liquidity)
+    assert Decimal("0.79") < share < Decimal("1.21")
+    minute = MARKET.open_interest(symbol, now + 60_000)
+    assert abs(minute / found - 1) < Decimal("0.01")
+    assert len({MARKET.open_interest(symbol, now + hour * HOUR) for hour in range(5)}) == 5
+
+
 def test_bid_and_ask_are_a_step_apart_without_a_spread() -> None:
     market = Market(1, [perp("SOL", "150", 2, spread_bps=0.0)])
     for second in range(20):
