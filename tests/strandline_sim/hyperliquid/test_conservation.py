@@ -191,7 +191,7 @@ def random_command(rng: random.Random) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 5])
 def test_balances_are_conserved_in_a_crash(seed: int) -> None:
-    """Each of these seeds has orders that end in every way; others, such as 3, need more commands for that."""
+    """Each of these seeds reaches every kind of end that is asserted below; not every seed does."""
     clients, rng = Clients(seed, crash()), random.Random(seed)
     for number in range(400):
         clients.do(random_command(rng))
