@@ -62,11 +62,17 @@ class Builder(Struct):
     f: Natural
 
 
+class PriorityFee(Struct):
+    """What is paid to be executed first."""
+
+    p: Natural
+
+
 class OrderAction(Struct, omit_defaults=True, tag_field="type", tag="order"):
     """Place orders."""
 
     orders: Annotated[list[WireOrder], Meta(min_length=1)]
-    grouping: Literal["na", "normalTpsl", "positionTpsl"] | dict[str, int]
+    grouping: Literal["na", "normalTpsl", "positionTpsl"] | PriorityFee
     builder: Builder | None = None
 
 

@@ -24,6 +24,7 @@ def signed(action: dict[str, Any], **more: Any) -> dict[str, Any]:
     return {"action": action, "nonce": 1, "signature": SIGNATURE, **more}
 
 
+ORDER: dict[str, Any] = {"a": 0, "b": True, "p": "1", "s": "1", "r": False, "t": {"limit": {"tif": "Gtc"}}}
 INFO: list[Any] = [
     {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": ["1m"], "startTime": 0}},
     {"type": "candleSnapshot", "req": {"coin": "BTC", "interval": {"1m": 1}, "startTime": 0}},
@@ -47,6 +48,8 @@ SIGNED: list[Any] = [
     signed({"type": "cancel", "cancels": [{"a": 0, "o": HUGE}]}),
     signed({"type": "updateIsolatedMargin", "asset": 0, "isBuy": True, "ntli": HUGE}),
     signed({"type": ["noop"]}),
+    signed({"type": "order", "orders": [ORDER], "grouping": {"p": HUGE}}),
+    signed({"type": "order", "orders": [ORDER], "grouping": {"req": HUGE}}),
     *(
         signed({"type": "approveAgent", "agentAddress": ALICE.address, "nonce": 1, "signatureChainId": chain})
         for chain in ("0x", "", "zz", "-1", "0x" + "f" * 500, 1, None)
@@ -174,7 +177,6 @@ names = st.text(max_size=4)
 anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3))
 """Any JSON."""
 
-ORDER: dict[str, Any] = {"a": 0, "b": True, "p": "1", "s": "1", "r": False, "t": {"limit": {"tif": "Gtc"}}}
 AGENT = {"agentAddress": ALICE.address, "agentName": "", "signatureChainId": "0x1", "hyperliquidChain": "Testnet"}
 VALID: list[dict[str, Any]] = [
     {"type": "l2Book", "coin": "BTC", "nSigFigs": 5, "mantissa": 2},
