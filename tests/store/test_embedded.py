@@ -97,7 +97,8 @@ def making_servers(directory: Path) -> Iterator[Make]:
         yield make
         for server in made:
             server.stop()
-        assert processes_in(directory) == []
+        # What was killed with its parent may take a moment to end.
+        wait_for(lambda: processes_in(directory) == [])
     finally:
         kill(processes_in(directory))
 
