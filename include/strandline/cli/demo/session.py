@@ -63,6 +63,8 @@ def demo_session() -> Iterator["Session"]:
             f"--seed={market.SEED}",
             f"--scenario={market.SCENARIO}",
             f"--scenario-start={start:%Y-%m-%dT%H:%M:%S}",
+            # Loading every row's history takes most of a minute's weight, which the first cycle's orders need.
+            "--unlimited",
         ],
         environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},
         prepare=partial(seed_rows, settings),
