@@ -227,11 +227,12 @@ class Info:
 
 def _history_range(query: Query) -> tuple[int, int]:
     """Read a range of an account's history, which is all of it by default."""
-    return _range({"startTime": 0, **{name: value for name, value in query.items() if value is not None}})
+    return _range(query, default_start=0)
 
 
-def _range(query: Query) -> tuple[int, int]:
+def _range(query: Query, default_start: int | None = None) -> tuple[int, int]:
     start, end = query.get("startTime"), query.get("endTime")
+    start = default_start if start is None else start
     end = _FOREVER if end is None else end
     if not isinstance(start, int) or not isinstance(end, int):
         raise MalformedError("a range has a startTime and perhaps an endTime, in milliseconds")

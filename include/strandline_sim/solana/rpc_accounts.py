@@ -41,9 +41,7 @@ def get_multiple_accounts(call: Call) -> dict[str, Any]:
 def get_token_account_balance(call: Call) -> dict[str, Any]:
     """Return the balance of a token account."""
     height = call.height()
-    account = call.node.chain.accounts.at(call.address(0), height)
-    if account is None:
-        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
+    account = _existing_account(call, height)
     holding = read_holding(account.owner, account.data)
     if holding is None:
         raise RpcError(INVALID_PARAMS, "Invalid param: not a Token account")
@@ -53,9 +51,7 @@ def get_token_account_balance(call: Call) -> dict[str, Any]:
 def get_token_supply(call: Call) -> dict[str, Any]:
     """Return the supply of a mint."""
     height = call.height()
-    account = call.node.chain.accounts.at(call.address(0), height)
-    if account is None:
-        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
+    account = _existing_account(call, height)
     mint = read_mint(account.owner, account.data)
     if mint is None:
         raise RpcError(INVALID_PARAMS, "Invalid param: not a Token mint")
@@ -106,6 +102,14 @@ def decimals_of(call: Call, mint: Pubkey) -> int:
     account = call.node.chain.accounts.get(mint)
     facts = read_mint(account.owner, account.data) if account is not None else None
     return facts[1] if facts is not None else 0
+
+
+def _existing_account(call: Call, height: int) -> Account:
+    """Return the account that the first parameter names, or refuse the call."""
+    account = call.node.chain.accounts.at(call.address(0), height)
+    if account is None:
+        raise RpcError(INVALID_PARAMS, "Invalid param: could not find account")
+    return account
 
 
 def _account(call: Call, address: Pubkey, height: int) -> dict[str, Any] | None:
