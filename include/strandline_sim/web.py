@@ -1,11 +1,13 @@
-"""Shared parts of the venues' HTTP servers: JSON responses, and faults between client and venue."""
+"""Shared parts of the venues' HTTP servers: their runner, JSON responses, and faults between client and venue."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, overload
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from strandline_sim.clock import Clock
@@ -17,6 +19,10 @@ RouteOf = Callable[[web.Request, bytes], str]
 
 _FAULTS_BEFORE: Final = (FaultKind.DOWN, FaultKind.REFUSE, FaultKind.DROP_REQUEST, FaultKind.STATUS, FaultKind.DELAY)
 _FAULTS_AFTER: Final = (FaultKind.DROP_ANSWER, FaultKind.STATUS_AFTER, FaultKind.MALFORMED, FaultKind.ANSWER_TWICE)
+
+
+_SHUTDOWN_SECONDS: Final = 1
+_LOGGER: Final = logging.getLogger(__name__)
 
 
 class MalformedJsonError(ValueError):
@@ -38,6 +44,19 @@ def decode_json(body: bytes | str, of_type: Any = Any) -> Any:
 def json_response(data: object, status: int = 200) -> web.Response:
     """Make a JSON response of anything that msgspec can encode."""
     return web.Response(body=msgspec.json.encode(data), status=status, content_type="application/json")
+
+
+def runner_of(app: web.Application) -> web.AppRunner:
+    """Make the runner of an application, which logs neither accesses nor a client's broken HTTP."""
+    return web.AppRunner(app, access_log=None, logger=_LOGGER, shutdown_timeout=_SHUTDOWN_SECONDS)
+
+
+def _is_own_error(record: logging.LogRecord) -> bool:
+    error = None if record.exc_info is None else record.exc_info[1]
+    return not isinstance(error, (HttpProcessingError, web.RequestPayloadError))
+
+
+_LOGGER.addFilter(_is_own_error)
 
 
 def fault_middleware(faults: Faults, clock: Clock, route_of: RouteOf) -> Middleware:

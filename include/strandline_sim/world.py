@@ -18,6 +18,7 @@ from strandline_sim.market.spec import SymbolSpec
 from strandline_sim.solana import DEFAULT_TOKENS, Plans, SolanaVenue
 from strandline_sim.symbols import PERPS, TOKENS
 from strandline_sim.tape import Tape
+from strandline_sim.web import runner_of
 
 
 class Ports(Record, frozen=True, kw_only=True):
@@ -91,7 +92,7 @@ class World:
         ports = ports or Ports()
         hyperliquid = await self.hyperliquid.start(host, ports.hyperliquid)
         solana = await self.solana.start(host, ports.solana, ports.jupiter)
-        self._control = web.AppRunner(control_app(self), access_log=None)
+        self._control = runner_of(control_app(self))
         await self._control.setup()
         await web.TCPSite(self._control, host, ports.control).start()
         control = f"http://{host}:{self._control.addresses[0][1]}"

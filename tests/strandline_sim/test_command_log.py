@@ -172,7 +172,8 @@ class Run:
         self.world.solana.fund(WALLET, sol, tokens)
 
     def info(self, user: str) -> object:
-        return self.world.hyperliquid.rest.info(f'{{"type":"clearinghouseState","user":"{user}"}}'.encode(), "here")
+        body = f'{{"type":"clearinghouseState","user":"{user}"}}'.encode()
+        return asyncio.run(self.world.hyperliquid.rest.info(body, "here"))
 
     def body(self, body: bytes) -> object:
         return self.world.hyperliquid.rest.exchange(body, "here")

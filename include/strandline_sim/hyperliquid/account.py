@@ -155,6 +155,10 @@ class Account:
             fills=[fill for fill in self.fills if fill.time <= instant],
         )
 
+    def booked(self) -> "Account":
+        """Return a copy to which no later transfer, payment or fill is added."""
+        return replace(self, transfers=[*self.transfers], funding=[*self.funding], fills=[*self.fills])
+
     def size_of(self, coin: str) -> Decimal:
         """Return the signed size of a position; zero when flat."""
         position = self.positions.get(coin)

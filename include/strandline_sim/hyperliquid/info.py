@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from strandline_sim.hyperliquid import account_json
@@ -15,6 +16,8 @@ from strandline_sim.hyperliquid.request_auth import RequestAuth
 from strandline_sim.hyperliquid.web_data import web_data2
 
 Query = dict[str, Any]
+Computation = Callable[[], object]
+"""Computes an answer that takes long. It reads nothing that changes, so that a thread can do it beside the exchange."""
 _FOREVER: Final = 2**62
 _MAX_FILLS: Final = 2000
 _MAX_ROWS: Final = 500
@@ -81,7 +84,7 @@ class Info:
             "userNonFundingLedgerUpdates": self._ledger_updates,
             "userRateLimit": self._rate_limit,
             "userFees": self._fees,
-            "portfolio": lambda q: portfolio(self._account(q), public.mark, exchange.now),
+            "portfolio": lambda q: partial(portfolio, self._account(q).booked(), public.mark, exchange.now),
             "maxBuilderFee": self._builder_fee,
             "perpsAtOpenInterestCap": lambda _: [],
             "webData2": lambda q: web_data2(self._account(q), exchange, auth.agents, public),
@@ -91,8 +94,11 @@ class Info:
             "subAccounts": lambda q: self._constant(q, None),
         }
 
-    def answer(self, query: object, lag_ms: int = 0) -> object:
-        """Return the response to a query; raise MalformedError. With a lag newer orders and fills are not known."""
+    def answer(self, query: object, lag_ms: int = 0) -> object | Computation:
+        """Return the response to a query, or its computation; raise MalformedError.
+
+        With a lag newer orders and fills are not known.
+        """
         if not isinstance(query, dict) or not isinstance(query.get("type"), str):
             raise MalformedError("a query is an object with a type")
         handler = self._answers.get(query["type"])
@@ -153,10 +159,10 @@ class Info:
         if not isinstance(range_query, dict) or not isinstance(interval, str) or interval not in INTERVALS:
             raise MalformedError("a candleSnapshot needs coin and interval in req")
         start, end = _range(range_query)
-        return self._public.candles(self.coin(range_query), interval, start, end)
+        return partial(self._public.candles, self.coin(range_query), interval, start, end, self._exchange.now)
 
     def _funding_history(self, query: Query) -> object:
-        return self._public.funding_history(self.coin(query), *_range(query))
+        return partial(self._public.funding_history, self.coin(query), *_range(query), self._exchange.now)
 
     def _order_status(self, query: Query) -> object:
         account, oid = self._account(query), query.get("oid")
@@ -205,7 +211,9 @@ class Info:
         return {"cumVlm": wire(account.volume), "nRequestsUsed": used, "nRequestsCap": cap, "nRequestsSurplus": 0}
 
     def _fees(self, query: Query) -> object:
-        return user_fees(self._account(query), self._exchange.rules, self._public.turnover, self._exchange.now)
+        now = self._exchange.now
+        turnover = partial(self._public.turnover, now=now)
+        return partial(user_fees, self._account(query).booked(), self._exchange.rules, turnover, now)
 
     def _builder_fee(self, query: Query) -> object:
         """Return zero: no fee of a builder can be approved."""

@@ -172,9 +172,9 @@ class PublicData:
                 return list(trades[-count:])
             span *= 4
 
-    def candles(self, coin: str, interval: str, start: int, end: int) -> list[Json]:
+    def candles(self, coin: str, interval: str, start: int, end: int, now: int) -> list[Json]:
         """Return the candles that start in [start, end], of the newest 5,000; the last may be forming."""
-        length, now = INTERVALS[interval], self._exchange.now
+        length = INTERVALS[interval]
         first = max(start, now - now % length - (_MAX_CANDLES - 1) * length, min(_LAUNCH, now))
         if end < first:
             return []
@@ -188,9 +188,8 @@ class PublicData:
         found = self._market.candles(coin, INTERVALS[interval], start, start + 1, now)
         return candle_json(coin, interval, found[0]) if found else None
 
-    def funding_history(self, coin: str, start: int, end: int) -> list[Json]:
+    def funding_history(self, coin: str, start: int, end: int, now: int) -> list[Json]:
         """Return the hourly rates, the first 500 of the range."""
-        now = self._exchange.now
         first = max(start, min(_LAUNCH, now), HOUR)
         hours = funding_instants(first, min(end, now))
         return [
@@ -218,11 +217,10 @@ class PublicData:
             found.append([coin, [["BinPerp", other], ["HlPerp", ours], ["BybitPerp", None]]])
         return found
 
-    def turnover(self, day: int) -> Decimal:
+    def turnover(self, day: int, now: int) -> Decimal:
         """Return the turnover of all coins on the day that starts at this instant."""
         known = self._turnovers.get(day)
         if known is None:
-            now = self._exchange.now
             days = (self._market.candles(coin, DAY, day, day + 1, now) for coin in self._exchange.by_name)
             known = sum((one.volume * (one.high + one.low) / 2 for found in days for one in found), ZERO)
             known = known.quantize(Decimal("0.000001"))

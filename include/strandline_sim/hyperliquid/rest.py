@@ -1,6 +1,8 @@
 """/info and /exchange: rate limits, malformed bodies, and the venue's own faults."""
 
+import asyncio
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any, Final
 
@@ -63,6 +65,8 @@ class Rest:
         self._faults = faults
         self._limits = limits
         self._windows: dict[str, SlidingWindow] = {}
+        self._thread = ThreadPoolExecutor(1, "hyperliquid-info")
+        """One thread, because more of them would only take the interpreter from the event loop."""
         self._record_exchange = command_log.register("exchange", self._execute)
 
     def advance(self) -> None:
@@ -70,8 +74,8 @@ class Rest:
         self._exchange.advance(self._clock.now())
         self._feeds.publish_updates()
 
-    def info(self, body: bytes, remote: str) -> Reply:
-        """Handle a request of /info."""
+    async def info(self, body: bytes, remote: str) -> Reply:
+        """Handle a request of /info; what takes long to compute holds up nobody else."""
         window = self._window(remote)
         if window.is_full(self._clock.now()):
             return 429, None
@@ -82,7 +86,12 @@ class Rest:
             answer = self._info.answer(query, 0 if lag is None else int(lag.value))
         except (MalformedError, MalformedJsonError):
             return 422, MALFORMED_TEXT
-        window.add(self._clock.now(), info_weight(query["type"], len(answer) if isinstance(answer, list) else 0))
+        weight = info_weight(query["type"], 0)
+        window.add(self._clock.now(), weight)
+        if callable(answer):
+            answer = await asyncio.get_running_loop().run_in_executor(self._thread, answer)
+        if isinstance(answer, list):
+            window.add(self._clock.now(), info_weight(query["type"], len(answer)) - weight)
         skew = self._skew(route_of("/info", body))
         if skew and isinstance(answer, dict) and "time" in answer:
             answer["time"] += skew

@@ -48,7 +48,7 @@ class Stream:
         try:
             async for message in connection:
                 if message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                    self._handle_message(socket, message.data, request.remote or "")
+                    await self._handle_message(socket, message.data, request.remote or "")
         finally:
             self._broadcaster.remove(socket)
             delivery.cancel()
@@ -61,7 +61,7 @@ class Stream:
             for socket in [socket for socket in self._broadcaster.sockets if socket.last_sent <= limit]:
                 await socket.close()
 
-    def _handle_message(self, socket: Socket, text: str | bytes, remote: str) -> None:
+    async def _handle_message(self, socket: Socket, text: str | bytes, remote: str) -> None:
         now = self._clock.now()
         if self._messages.is_full(now):
             socket.send(frame_of("error", "Too many websocket messages sent to server."))
@@ -77,7 +77,7 @@ class Stream:
         elif method in ("subscribe", "unsubscribe"):
             self._subscription(socket, method, message.get("subscription"))
         elif method == "post" and _is_id(message.get("id")) and isinstance(message.get("request"), dict):
-            self._post(socket, message["id"], message["request"], remote)
+            await self._post(socket, message["id"], message["request"], remote)
         else:
             written = text if isinstance(text, str) else text.decode(errors="replace")
             socket.send(frame_of("error", f"Error parsing JSON into valid websocket request: {written}"))
@@ -115,12 +115,12 @@ class Stream:
     def _acknowledge(self, socket: Socket, method: str, topic: Topic) -> None:
         socket.send(frame_of("subscriptionResponse", {"method": method, "subscription": topic.echo()}))
 
-    def _post(self, socket: Socket, number: int, request: dict[str, Any], remote: str) -> None:
+    async def _post(self, socket: Socket, number: int, request: dict[str, Any], remote: str) -> None:
         """Handle a request as the REST endpoints do."""
         kind, payload = request.get("type"), request.get("payload")
         body = msgspec.json.encode(payload)
         if kind == "info" and isinstance(payload, dict):
-            status, answer = self._rest.info(body, remote)
+            status, answer = await self._rest.info(body, remote)
             answer = {"type": payload.get("type"), "data": answer}
         elif kind == "action":
             status, answer = self._rest.exchange(body, remote)

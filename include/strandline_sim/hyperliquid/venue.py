@@ -23,7 +23,7 @@ from strandline_sim.hyperliquid.rest import Reply, Rest, route_of
 from strandline_sim.hyperliquid.rules import Rules
 from strandline_sim.hyperliquid.stream import Stream
 from strandline_sim.tape import Tape
-from strandline_sim.web import fault_middleware, json_response
+from strandline_sim.web import fault_middleware, json_response, runner_of
 
 
 class HyperliquidVenue:
@@ -90,7 +90,7 @@ class HyperliquidVenue:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Start the server, on any free port by default; return its base URL."""
-        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=1)
+        self._runner = runner_of(self.app())
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()
@@ -107,7 +107,7 @@ class HyperliquidVenue:
         self.exchange.deposit(command["address"].lower(), Decimal(command["usdc"]))
 
     async def _info(self, request: web.Request) -> web.Response:
-        return _response(self.rest.info(await request.read(), request.remote or ""))
+        return _response(await self.rest.info(await request.read(), request.remote or ""))
 
     async def _exchange(self, request: web.Request) -> web.Response:
         return _response(self.rest.exchange(await request.read(), request.remote or ""))

@@ -1,7 +1,7 @@
 """The shapes of clients' actions, with the fields in the venue's order; anything else is malformed."""
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, to_builtins
 
@@ -10,6 +10,10 @@ Cloid = Annotated[str, Meta(pattern=r"^0x[0-9a-fA-F]{32}$")]
 Number = Annotated[str, Meta(pattern=r"^[0-9]{1,20}(\.[0-9]{1,20})?$")]
 Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+
+MAX_ORDERS: Final = 100
+MAX_CANCELS: Final = 1000
+"""The most in one action, so that none holds up everybody else. The venue publishes no limit."""
 
 
 class Request(Struct, rename="camel"):
@@ -71,7 +75,7 @@ class PriorityFee(Struct):
 class OrderAction(Struct, omit_defaults=True, tag_field="type", tag="order"):
     """Place orders."""
 
-    orders: Annotated[list[WireOrder], Meta(min_length=1)]
+    orders: Annotated[list[WireOrder], Meta(min_length=1, max_length=MAX_ORDERS)]
     grouping: Literal["na", "normalTpsl", "positionTpsl"] | PriorityFee
     builder: Builder | None = None
 
@@ -86,7 +90,7 @@ class CancelOne(Struct):
 class CancelAction(Struct, tag_field="type", tag="cancel"):
     """Cancel orders."""
 
-    cancels: Annotated[list[CancelOne], Meta(min_length=1)]
+    cancels: Annotated[list[CancelOne], Meta(min_length=1, max_length=MAX_CANCELS)]
 
 
 class CancelOneByCloid(Struct):
@@ -99,7 +103,7 @@ class CancelOneByCloid(Struct):
 class CancelByCloidAction(Struct, tag_field="type", tag="cancelByCloid"):
     """Cancel orders by the client's ids."""
 
-    cancels: Annotated[list[CancelOneByCloid], Meta(min_length=1)]
+    cancels: Annotated[list[CancelOneByCloid], Meta(min_length=1, max_length=MAX_CANCELS)]
 
 
 class ModifyAction(Struct, omit_defaults=True, tag_field="type", tag="modify"):
@@ -120,7 +124,7 @@ class ModifyOne(Struct):
 class BatchModifyAction(Struct, omit_defaults=True, tag_field="type", tag="batchModify"):
     """Replace orders."""
 
-    modifies: Annotated[list[ModifyOne], Meta(min_length=1)]
+    modifies: Annotated[list[ModifyOne], Meta(min_length=1, max_length=MAX_ORDERS)]
     a: bool = False
 
 

@@ -26,6 +26,7 @@ from strandline_sim.solana.rpc_call import INVALID_PARAMS, Call, Node, RpcError
 from strandline_sim.solana.rpc_server import rpc_app
 from strandline_sim.solana.tokens import DEFAULT_TOKENS, Prices, Token
 from strandline_sim.tape import Tape
+from strandline_sim.web import runner_of
 
 LAMPORTS: Final = 10**9
 _POOL_LAMPORTS: Final = 10**9
@@ -106,7 +107,7 @@ class SolanaVenue:
         self._runners.clear()
 
     async def _serve(self, app: web.Application, host: str, port: int) -> int:
-        runner = web.AppRunner(app, access_log=None)
+        runner = runner_of(app)
         await runner.setup()
         site = web.TCPSite(runner, host, port)
         await site.start()

@@ -4,7 +4,9 @@ import gzip
 import json
 import logging
 from collections.abc import Iterator
+from socket import create_connection
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -96,7 +98,7 @@ def quiet(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """A request that no one expected is logged by the server with a traceback."""
     with caplog.at_level(logging.WARNING):
         yield
-    assert caplog.records == []
+    assert caplog.get_records("call") == []
 
 
 def post(url: str, path: str, body: bytes, **headers: str) -> requests.Response:
@@ -120,6 +122,22 @@ def test_a_malformed_action(url: str, request_body: Any) -> None:
     assert is_refused(post(url, "/exchange", json.dumps(request_body).encode()))
 
 
+@pytest.mark.parametrize(
+    ("kind", "items", "one", "most"),
+    [
+        ("order", "orders", ORDER, 100),
+        ("batchModify", "modifies", {"oid": 1, "order": ORDER}, 100),
+        ("cancel", "cancels", {"a": 0, "o": 1}, 1000),
+        ("cancelByCloid", "cancels", {"asset": 0, "cloid": "0x" + "1" * 32}, 1000),
+    ],
+)
+def test_the_length_of_a_batch(url: str, kind: str, items: str, one: dict[str, Any], most: int) -> None:
+    grouping = {"grouping": "na"} if kind == "order" else {}
+    for number, status in ((most, 200), (most + 1, 422)):
+        body = json.dumps(signed({"type": kind, items: [one] * number, **grouping})).encode()
+        assert post(url, "/exchange", body).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/info", "/exchange"])
 @pytest.mark.parametrize(
     "body",
@@ -136,6 +154,14 @@ def test_a_false_encoding(url: str, path: str) -> None:
     answer = post(url, path, b'{"type":"meta"}', **{"Content-Encoding": "gzip"})
     assert answer.status_code == 400
     assert post(url, "/info", gzip.compress(b'{"type":"meta"}'), **{"Content-Encoding": "gzip"}).status_code == 200
+
+
+@pytest.mark.parametrize("request_line", [b"GET /" + b"a" * 9000 + b" HTTP/1.1", b"\x16\x03\x01", b"GET"], ids=len)
+def test_what_is_no_http(url: str, request_line: bytes) -> None:
+    address = urlsplit(url)
+    with create_connection((address.hostname, address.port), timeout=10) as connection:
+        connection.sendall(request_line + b"\r\n\r\n")
+        assert connection.recv(100).startswith(b"HTTP/1.0 400 ")
 
 
 @pytest.fixture
