@@ -1,8 +1,11 @@
 """The simulator runs without the rest of Strandline, and changes independently of it."""
 
+import ast
+import re
 import shutil
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,20 @@ def test_it_starts_without_the_rest_of_strandline() -> None:
     loaded = python("-c", code).split()
     assert "strandline_sim.solana.venue" in loaded
     assert [name for name in loaded if name.startswith(FOREIGN)] == []
+
+
+def test_the_packages_that_the_page_names_are_those_it_needs() -> None:
+    page = (INCLUDE.parent / "docs" / "simulated-venues.md").read_text()
+    listed = re.search(r"`include` on `PYTHONPATH`, and the\s+packages (.*?) installed", page, re.DOTALL)
+    assert listed is not None
+    files = [path for room in ("strandline_sim", "strandline/model") for path in (INCLUDE / room).rglob("*.py")]
+    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in nodes if isinstance(node, ast.ImportFrom)}
+    imported = {name.partition(".")[0] for name in names} - sys.stdlib_module_names - {"strandline", "strandline_sim"}
+    distributions = packages_distributions()
+    installed = {distributions[name][0].replace("_", "-").lower() for name in imported}
+    assert installed - {"eth-utils"} == set(re.findall(r"`([^`]+)`", listed[1]))  # eth-account brings it
 
 
 def test_a_known_error_is_one_line() -> None:

@@ -130,6 +130,11 @@ def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:
     }
 
 
+def spot_state() -> Json:
+    """Make the JSON of spotClearinghouseState; there is no spot, so that nobody has a balance."""
+    return {"balances": []}
+
+
 def active_asset_data(account: Account, coin: str, margins: Margins, mark: Decimal) -> Json:
     """Make the JSON of activeAssetData: a coin's leverage, and the sizes that the free margin allows."""
     leverage, free = margins.leverage(account, coin), max(margins.available(account), ZERO)

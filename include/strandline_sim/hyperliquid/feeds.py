@@ -19,7 +19,9 @@ _REPLAYED_TRADES: Final = 30
 _FAST_DEPTH: Final = 5
 _DEPTH: Final = 20
 _SLOW_BOOK_MS: Final = 5000
-_AT_EVERY_UPDATE: Final = frozenset({"bbo", "allMids", "clearinghouseState", "openOrders", "activeAssetData"})
+_AT_EVERY_UPDATE: Final = frozenset(
+    {"bbo", "allMids", "clearinghouseState", "spotState", "openOrders", "activeAssetData"}
+)
 _TIMES: Final = frozenset({"time", "serverTime"})
 _NOT_BY_USER: Final = frozenset(
     {
@@ -53,10 +55,8 @@ class Feeds:
             return [trade_json(topic.coin, trade) for trade in trades] or None
         if topic.kind in {"userFills", "userFundings", "userNonFundingLedgerUpdates"}:
             return self._user_snapshot(topic)
-        if topic.kind not in ACCOUNT_STATES:
-            return self._state(topic)
-        state = self._account_state(topic)
-        if topic not in self._broadcaster.topics:
+        state = self._account_state(topic) if topic.kind in ACCOUNT_STATES else self._state(topic)
+        if topic not in self._broadcaster.topics:  # otherwise the first subscriber still waits for this state
             self._last_published[topic] = _without_times(state)
         return state
 
@@ -163,6 +163,8 @@ class Feeds:
         if topic.kind == "clearinghouseState":
             state = account_json.clearinghouse_state(account, exchange.margins, exchange.now)
             return {"dex": "", "user": topic.user, "clearinghouseState": state}
+        if topic.kind == "spotState":
+            return {"user": topic.user, "spotState": account_json.spot_state()}
         if topic.kind == "openOrders":
             orders = [account_json.frontend_order(order) for order in account.open_orders.values()]
             return {"dex": "", "user": topic.user, "orders": orders}

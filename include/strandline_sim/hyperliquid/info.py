@@ -69,7 +69,7 @@ class Info:
                 self._account(q), exchange.margins, exchange.now
             ),
             "activeAssetData": self._active_asset,
-            "spotClearinghouseState": lambda q: self._constant(q, {"balances": []}),
+            "spotClearinghouseState": lambda q: self._constant(q, account_json.spot_state()),
             "openOrders": lambda q: [
                 account_json.basic_order(order) for order in self._account(q).open_orders.values()
             ],

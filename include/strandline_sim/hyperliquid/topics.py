@@ -7,7 +7,9 @@ from strandline_sim.hyperliquid.public_data import INTERVALS, is_precision
 
 Subscription = dict[str, Any]
 COIN_TOPICS: Final = frozenset({"trades", "candle", "bbo", "l2Book", "activeAssetCtx"})
-ACCOUNT_STATES: Final = frozenset({"clearinghouseState", "openOrders", "activeAssetData", "webData2", "webData3"})
+ACCOUNT_STATES: Final = frozenset(
+    {"clearinghouseState", "spotState", "openOrders", "activeAssetData", "webData2", "webData3"}
+)
 USER_TOPICS: Final = ACCOUNT_STATES | {
     "userFills", "orderUpdates", "userEvents", "userFundings", "userNonFundingLedgerUpdates", "notification",
 }  # fmt: skip
@@ -25,6 +27,7 @@ class Topic(NamedTuple):
     mantissa: int | None = None
     fast: bool = False
     aggregate: bool = False
+    ignore_portfolio_margin: bool = False
 
     @property
     def channel(self) -> str:
@@ -37,6 +40,8 @@ class Topic(NamedTuple):
             return {"type": self.kind}
         if self.kind == "userFills":
             return {"type": self.kind, "user": self.user, "aggregateByTime": self.aggregate}
+        if self.kind == "spotState":
+            return {"type": self.kind, "user": self.user, "ignorePortfolioMargin": self.ignore_portfolio_margin}
         if self.kind in _OF_A_DEX:
             return {"type": self.kind, "user": self.user, "dex": ""}
         if self.kind == "activeAssetData":
@@ -77,7 +82,8 @@ def _user_topic(kind: str, subscription: Subscription, coins: set[str]) -> Topic
         coin = subscription.get("coin")
         return Topic(kind, coin=coin, user=user) if isinstance(coin, str) and coin in coins else None
     aggregate = kind == "userFills" and subscription.get("aggregateByTime") is True
-    return Topic(kind, user=user, aggregate=aggregate)
+    ignore = kind == "spotState" and subscription.get("ignorePortfolioMargin") is True
+    return Topic(kind, user=user, aggregate=aggregate, ignore_portfolio_margin=ignore)
 
 
 def _coin_topic(kind: str, subscription: Subscription) -> Topic | None:

@@ -22,7 +22,7 @@ def web_data2(account: Account, exchange: Exchange, agents: Agents, public: Publ
         "meta": public.meta(),
         "assetCtxs": [public.context(coin) for coin in exchange.by_name],
         "twapStates": [],
-        "spotState": {"balances": []},
+        "spotState": account_json.spot_state(),
         "spotAssetCtxs": [],
         "perpsAtOpenInterestCap": [],
         **_user_state(account, exchange, agents),

@@ -12,8 +12,9 @@ from tests.strandline_sim.hyperliquid.stream_client import Connection, with_conn
 
 USER = ALICE.address.lower()
 UNKNOWN = "0x" + "ef" * 20
-STATES = {
+STATES: dict[str, dict[str, Any]] = {
     "clearinghouseState": {"dex": ""},
+    "spotState": {"ignorePortfolioMargin": False},
     "openOrders": {"dex": ""},
     "activeAssetData": {"coin": "SOL"},
     "webData2": {},
@@ -52,6 +53,8 @@ async def test_the_state_of_an_account(connection: Connection) -> None:
     assert (data["dex"], data["user"]) == ("", USER)
     assert data["clearinghouseState"] == await info(connection, "clearinghouseState")
     assert data["clearinghouseState"]["assetPositions"][0]["position"]["szi"] == "2.0"
+    spot = await snapshot_of(connection, "spotState", ignorePortfolioMargin=False)
+    assert spot == {"user": USER, "spotState": await info(connection, "spotClearinghouseState")}
     orders = await snapshot_of(connection, "openOrders", dex="")
     assert orders == {"dex": "", "user": USER, "orders": await info(connection, "frontendOpenOrders")}
     assert [order["limitPx"] for order in orders["orders"]] == ["100.0"]

@@ -100,6 +100,22 @@ async def test_books_and_contexts(connection: Connection) -> None:
 
 
 @with_connection()
+async def test_no_update_repeats_the_state_before_it(connection: Connection) -> None:
+    kinds = {"candle": {"interval": "1m"}, "bbo": {}, "activeAssetCtx": {}, "allMids": {}}
+    for kind, more in kinds.items():
+        coin = {} if kind == "allMids" else {"coin": "BTC"}
+        await connection.send({"method": "subscribe", "subscription": {"type": kind, **coin, **more}})
+    frames = []
+    for _ in range(40):
+        frames += await connection.frames()
+        await connection.clock.step(500)
+    for kind in kinds:
+        states = [frame["data"] | {"time": None} for frame in frames if frame["channel"] == kind]
+        assert len(states) > 3
+        assert all(one != other for one, other in pairwise(states))
+
+
+@with_connection()
 async def test_feeds_of_an_account(connection: Connection) -> None:
     for kind in ("userFills", "orderUpdates", "userEvents", "userFundings"):
         await connection.subscribe(type=kind, user=ALICE.address)

@@ -27,6 +27,8 @@ USER = "0x" + "ab" * 20
         {"type": "userEvents", "user": USER},
         {"type": "clearinghouseState", "user": USER},
         {"type": "clearinghouseState", "user": USER, "dex": ""},
+        {"type": "spotState", "user": USER},
+        {"type": "spotState", "user": USER, "ignorePortfolioMargin": True},
         {"type": "openOrders", "user": USER, "dex": ""},
         {"type": "activeAssetData", "user": USER, "coin": "BTC"},
         {"type": "webData2", "user": USER},
