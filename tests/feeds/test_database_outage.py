@@ -1,7 +1,10 @@
 """The database stops and comes back, or a commit is never confirmed: no tick that was received is lost or doubled."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -24,15 +27,26 @@ from tests.feeds.environment import START, Environment, running_sidecar, simulat
 from tests.feeds.test_sidecar import all_stored
 
 
+def shut_down_at_once(postgres: EmbeddedPostgres) -> None:
+    """End all sessions without a checkpoint, as after a crash."""
+    assert postgres.pid is not None
+    os.kill(postgres.pid, signal.SIGQUIT)
+    while postgres.pid is not None:
+        time.sleep(0.05)
+
+
 @pytest.mark.slow
-def test_a_database_that_restarts_gets_all_ticks_received_meanwhile(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [EmbeddedPostgres.stop, shut_down_at_once])
+def test_a_database_that_restarts_gets_all_ticks_received_meanwhile(
+    tmp_path: Path, stop: Callable[[EmbeddedPostgres], None]
+) -> None:
     postgres = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
 
     async def scenario(env: Environment) -> None:
         await env.wait_for_subscriptions()
         since = env.world.clock.now()
         await env.advance(20)
-        await asyncio.to_thread(postgres.stop)
+        await asyncio.gather(asyncio.to_thread(stop, postgres), env.advance(20))
         await env.advance(30)
         await asyncio.to_thread(postgres.start)
         await env.advance(20)

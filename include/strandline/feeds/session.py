@@ -6,9 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from asyncpg.exceptions import InterfaceError, PostgresError  # type: ignore[import-untyped]
-
-from strandline.store.connect_async import Connection
+from strandline.store.connect_async import DATABASE_ERRORS, Connection
 from strandline.venues.backoff import pauses
 
 _log = logging.getLogger(__name__)
@@ -33,7 +31,7 @@ class Session:
         for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
             try:
                 return await work(await self._connected())
-            except (OSError, InterfaceError, PostgresError) as error:
+            except DATABASE_ERRORS as error:
                 self._drop()
                 _log.warning("the database failed (%s), trying again; strandline doctor shows why", _message(error))
                 await asyncio.sleep(pause)
@@ -42,7 +40,7 @@ class Session:
     async def close(self) -> None:
         """Close the connection; a server that does not answer in time is abandoned."""
         if self._connection is not None:
-            with contextlib.suppress(OSError, InterfaceError, PostgresError):
+            with contextlib.suppress(*DATABASE_ERRORS):
                 await self._connection.close(timeout=_CLOSE_TIMEOUT)
 
     async def _connected(self) -> Connection:

@@ -1,17 +1,16 @@
 """Loads the history of instruments that are subscribed to for the first time."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
-
-from asyncpg.exceptions import InterfaceError, PostgresError  # type: ignore[import-untyped]
 
 from strandline.history.candles import load_candles, without_history
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
-from strandline.store.connect_async import Connection
+from strandline.store.connect_async import DATABASE_ERRORS, Connection
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError
 from strandline.venues.history import History
@@ -22,6 +21,7 @@ _LENGTH: Final = timedelta(minutes=4_000)
 
 _CANDLE_DELAY: Final = timedelta(seconds=5)
 _OVERLAP: Final = timedelta(minutes=10)
+_CLOSE_TIMEOUT: Final = 2.0
 _Result = TypeVar("_Result")
 
 
@@ -74,12 +74,19 @@ class InitialBackfill:
         """Repeat the work until venue and database succeed; doing it twice is harmless."""
         for pause in pauses():
             try:
-                connection = await self._open()
-                try:
+                async with self._connected() as connection:
                     return await work(connection)
-                finally:
-                    await connection.close()
-            except (FeedError, OSError, InterfaceError, PostgresError) as error:
-                _log.warning("history cannot be loaded now: %s", error)
+            except (FeedError, *DATABASE_ERRORS) as error:
+                _log.warning("history cannot be loaded now: %r", error)
                 await asyncio.sleep(pause)
         raise AssertionError("the pauses never end")
+
+    @contextlib.asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Connection]:
+        """Open a connection and close it; that it was lost before it was closed changes nothing."""
+        connection = await self._open()
+        try:
+            yield connection
+        finally:
+            with contextlib.suppress(*DATABASE_ERRORS):
+                await connection.close(timeout=_CLOSE_TIMEOUT)

@@ -1,8 +1,9 @@
 """Connections for the event loop, with the same role and time limits as those of `connect`."""
 
-from typing import Any
+from typing import Any, Final
 
 import asyncpg  # type: ignore[import-untyped]
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
 from strandline.store.roles import Role
@@ -10,6 +11,11 @@ from strandline.store.timeouts import OF_ROLE
 
 Connection = Any
 """asyncpg's, which has no types."""
+
+# A server that ends a session says so before it closes the connection. What asyncpg is asked in between ends in an
+# InternalClientError, which has no base class in common with its other errors.
+DATABASE_ERRORS: Final = (OSError, InterfaceError, InternalClientError, PostgresError)
+"""What is raised when the database is away or refuses; who waits for it opens a new connection and tries again."""
 
 
 async def connect_async(url: URL, role: Role) -> Connection:
