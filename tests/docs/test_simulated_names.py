@@ -2,8 +2,6 @@
 
 import asyncio
 import base64
-import re
-from pathlib import Path
 from typing import Any, get_args
 
 import aiohttp
@@ -16,10 +14,10 @@ from strandline_sim.hyperliquid.topics import COIN_TOPICS, USER_TOPICS
 from strandline_sim.hyperliquid.wire_actions import Action
 from strandline_sim.solana.rpc_server import METHODS
 from strandline_sim.solana.token_accounts import TOKEN_PROGRAM, associated_address
+from tests.docs.simulated_names import listed
 from tests.strandline_sim.hyperliquid.sample_venue import ALICE, START, make_venue, served
 from tests.strandline_sim.solana.simulation import SOL, USDC, Simulation, run
 
-PAGE = (Path(__file__).parents[2] / "docs" / "simulated-venues.md").read_text()
 ADDRESS = str(ALICE.address).lower()
 USER_SIGNED = {"nonce": 1, "signatureChainId": "0x66eee", "hyperliquidChain": "Testnet"}
 CLOID = "0x" + "1" * 32
@@ -37,21 +35,6 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "approveAgent": {"agentAddress": ADDRESS, "agentName": "", **USER_SIGNED},
     "approveBuilderFee": {"builder": ADDRESS, "maxFeeRate": "0.1%", **USER_SIGNED},
 }
-
-
-def listed(heading: str) -> tuple[list[str], list[str]]:
-    """The names that the page lists under a heading: simulated, and not simulated."""
-    section = PAGE.partition(f"\n### {heading}\n")[2].partition("\n#")[0]
-    paragraphs = [part.strip() for part in section.split("\n\n") if part.strip()]
-    simulated, other = (re.findall(r"`([^`]+)`", part.partition(":")[2]) for part in paragraphs)
-    assert paragraphs[0].startswith("Simulated:")
-    assert paragraphs[1].startswith("Not simulated")
-    assert simulated
-    assert other
-    for names in (simulated, other):
-        assert names == sorted(names, key=str.lower)
-        assert len(names) == len(set(names))
-    return simulated, other
 
 
 def test_types_of_info() -> None:

@@ -193,5 +193,5 @@ def _position(account: Account, coin: str, position: Position, margins: Margins)
 def _order_type(order: Order) -> str:
     trigger = order.spec.trigger
     if trigger is None:
-        return "Limit"
+        return "Market" if order.spec.tif.is_market else "Limit"
     return f"{'Take Profit' if trigger.is_take_profit else 'Stop'} {'Market' if trigger.is_market else 'Limit'}"

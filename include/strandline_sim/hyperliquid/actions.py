@@ -160,16 +160,13 @@ def _order_spec(order: WireOrder) -> OrderSpec:
     limit, trigger = order.t.limit, order.t.trigger
     if (limit is None) is (trigger is None):
         raise MalformedError("an order is either limit or trigger")
-    tif = Tif.GTC
-    if limit is not None:
-        tif = Tif.IOC if limit.tif == "FrontendMarket" else Tif(limit.tif)
     return OrderSpec(
         asset=order.a,
         is_buy=order.b,
         px=Decimal(order.p),
         size=Decimal(order.s),
         reduce_only=order.r,
-        tif=tif,
+        tif=Tif.GTC if limit is None else Tif(limit.tif),
         trigger=None
         if trigger is None
         else Trigger(Decimal(trigger.trigger_px), trigger.is_market, trigger.tpsl == "tp"),

@@ -6,6 +6,8 @@ from typing import Final
 
 _VALID_UNTIL: Final = re.compile(r"(?P<name>.*?) ?valid_until (?P<until>\d{1,15})$")
 _MAX_NAMED: Final = 3
+_VALIDITY_MS: Final = 180 * 86_400_000
+"""The venue allows no longer validity; here an agent that asks for none has this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +16,7 @@ class Agent:
 
     address: str
     name: str
-    valid_until: int | None
+    valid_until: int
 
 
 class Agents:
@@ -27,7 +29,7 @@ class Agents:
 
     def approve(self, owner: str, address: str, name: str, now: int) -> str | None:
         """Add an agent, in place of one of the same name; return the error, if any."""
-        until = None
+        until = now + _VALIDITY_MS
         if match := _VALID_UNTIL.fullmatch(name):
             name, until = match["name"], int(match["until"])
             if until <= now:
@@ -50,7 +52,7 @@ class Agents:
         if owner is None:
             return None
         until = next(agent.valid_until for agent in self._agents_by_owner[owner].values() if agent.address == address)
-        return owner if until is None or until > now else None
+        return owner if until > now else None
 
     def is_agent(self, address: str) -> bool:
         """Whether the address was ever an agent."""
@@ -66,4 +68,4 @@ class Agents:
 
     def _valid(self, owner: str, now: int) -> list[Agent]:
         agents = self._agents_by_owner.get(owner, {}).values()
-        return [agent for agent in agents if agent.valid_until is None or agent.valid_until > now]
+        return [agent for agent in agents if agent.valid_until > now]

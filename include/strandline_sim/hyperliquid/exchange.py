@@ -111,7 +111,7 @@ class Exchange:
         if old is None:
             return CANNOT_MODIFY
         if not always_place and spec.trigger is None:
-            if spec.tif is Tif.IOC:
+            if spec.tif.is_immediate:
                 return "A modified order must be able to rest."
             spec = spec._replace(tif=Tif.ALO)
         refusal = self._refusal_of_modified(account, spec)
@@ -232,7 +232,7 @@ class Exchange:
         return None
 
     def _after_taking(self, order: Order, account: Account) -> Placed:
-        if order.is_open and order.spec.tif is Tif.IOC:
+        if order.is_open and order.spec.tif.is_immediate:
             self.matcher.end(order, Status.CANCELED if order.filled else Status.IOC_REJECTED)
             if not order.filled:
                 return Placed(order, self._with_asset(order, order_checks.NO_MATCH.text))

@@ -108,6 +108,8 @@ class Liquidator:
     def _order(self, account: Account, coin: str, size: Decimal, mark: Decimal) -> Order:
         is_buy = account.positions[coin].size < 0
         px = mark * 5 if is_buy else mark / 5
-        order = self._ledger.open(account, coin, OrderSpec(self._ids[coin], is_buy, px, size, tif=Tif.IOC))
+        order = self._ledger.open(
+            account, coin, OrderSpec(self._ids[coin], is_buy, px, size, tif=Tif.LIQUIDATION_MARKET)
+        )
         self._ledger.accept(order)
         return order

@@ -81,7 +81,7 @@ def too_many_refusal(order: Order, account: Account) -> Refusal | None:
     """Check that the account may have one more open order; from a thousand on, none that depends on a position."""
     count = len(account.open_orders)
     limit = min(_OPEN_ORDERS + int(account.volume // _VOLUME_PER_OPEN_ORDER), _MAX_OPEN_ORDERS)
-    may_rest = order.awaits_trigger or order.spec.tif is not Tif.IOC
+    may_rest = order.awaits_trigger or not order.spec.tif.is_immediate
     depends = order.awaits_trigger or order.spec.reduce_only
     if (may_rest and count >= limit) or (depends and count >= _OPEN_ORDERS):
         return Refusal(Status.TOO_MANY_REJECTED, f"Too many open orders. Current limit is {limit}.")
@@ -96,7 +96,7 @@ def book_refusal(order: Order, bbo: Bbo) -> Refusal | None:
         best = f"{_plain(bbo.bid)}@{_plain(bbo.ask)}"
         text = f"Post only order would have immediately matched, bbo was {best}."
         return Refusal(Status.POST_ONLY_REJECTED, text)
-    return NO_MATCH if order.spec.tif is Tif.IOC and not crosses else None
+    return NO_MATCH if order.spec.tif.is_immediate and not crosses else None
 
 
 def _max_notional(spec: OrderSpec, listing: Listing) -> int:

@@ -14,6 +14,18 @@ class Tif(StrEnum):
     GTC = "Gtc"
     IOC = "Ioc"
     ALO = "Alo"
+    FRONTEND_MARKET = "FrontendMarket"
+    LIQUIDATION_MARKET = "LiquidationMarket"
+
+    @property
+    def is_market(self) -> bool:
+        """Whether the venue calls the order a market order: those of its own page, and liquidations."""
+        return self in {Tif.FRONTEND_MARKET, Tif.LIQUIDATION_MARKET}
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether what is not filled at once is cancelled."""
+        return self is Tif.IOC or self.is_market
 
 
 class Status(StrEnum):

@@ -1,6 +1,7 @@
 """The WebSocket protocol: subscribe, unsubscribe, ping, post."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from strandline_sim.clock import Clock
 from strandline_sim.hyperliquid.broadcaster import Broadcaster, frame_of
 from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.limits import Limits, SlidingWindow
-from strandline_sim.hyperliquid.rest import Rest
+from strandline_sim.hyperliquid.rest import MALFORMED_TEXT, Rest
 from strandline_sim.hyperliquid.sockets import Socket
 from strandline_sim.hyperliquid.topics import USER_TOPICS, Topic, topic_of
 from strandline_sim.web import MalformedJsonError, decode_json, json_response
@@ -120,14 +121,14 @@ class Stream:
         kind, payload = request.get("type"), request.get("payload")
         body = msgspec.json.encode(payload)
         if kind == "info" and isinstance(payload, dict):
-            status, answer = await self._rest.info(body, remote)
-            answer = {"type": payload.get("type"), "data": answer}
+            status, found = await self._rest.info(body, remote)
+            answer: Any = {"type": payload.get("type"), "data": found} if status == 200 else found
         elif kind == "action":
             status, answer = self._rest.exchange(body, remote)
         else:
-            status, answer = 422, "unknown type of request"
+            status, answer = 422, MALFORMED_TEXT
         if status != 200:
-            kind, answer = "error", f"{status} {answer}"
+            kind, answer = "error", f"{status} {answer or HTTPStatus(status).phrase}"
         socket.send(frame_of("post", {"id": number, "response": {"type": kind, "payload": answer}}))
 
 
