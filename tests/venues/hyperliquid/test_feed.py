@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from strandline.venues.feed import FeedStatus
 from strandline.venues.hyperliquid import feed as feed_module
 from strandline.venues.hyperliquid import trade_socket
+from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT
 from tests.venues.hyperliquid.scripted_socket import (
     PONG,
     T0,
@@ -183,6 +185,53 @@ def test_a_subscription_without_a_response_ends_the_connection(monkeypatch: pyte
         assert connected.feed.received_through is None
 
     run(scenario)
+
+
+def recorded_pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Make the pauses short, and record how many were taken in a row before each connection."""
+    taken: list[int] = []
+
+    def pauses() -> Any:
+        for number in count(1):
+            taken.append(number)
+            yield 0.01
+
+    monkeypatch.setattr(feed_module, "pauses", pauses)
+    return taken
+
+
+def test_the_pauses_do_not_grow_over_connections_that_worked(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = recorded_pauses(monkeypatch)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        for drops in range(5):
+            await until(lambda: connected.feed.status.connected)
+            assert taken == [1] * drops
+            await connected.server.connections[-1].close()
+            await until(lambda drops=drops: len(taken) == drops + 1)  # type: ignore[misc]
+
+    run(scenario)
+
+
+def test_the_pauses_grow_while_the_server_accepts_connections_and_drops_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = recorded_pauses(monkeypatch)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        def drop(_: dict[str, Any]) -> list[Any]:
+            connected.server.connections[-1].transport.abort()
+            return []
+
+        connected.server.responses = drop
+        connected.feed.subscribe(BTC)
+        await until(lambda: len(taken) == 4)
+        assert taken == [1, 2, 3, 4]
+
+    run(scenario)
+
+
+def test_there_are_fewer_new_connections_in_a_minute_than_the_venue_takes() -> None:
+    assert CONNECTION_LIMIT.burst + 60 * CONNECTION_LIMIT.per_second <= 30
 
 
 def test_a_refused_coin_does_not_block_the_others(caplog: pytest.LogCaptureFixture) -> None:

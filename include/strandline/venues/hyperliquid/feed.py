@@ -12,7 +12,7 @@ from websockets.exceptions import WebSocketException
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
-from strandline.venues.hyperliquid.limits import FEED_LIMITS, MAX_SUBSCRIPTIONS
+from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT, FEED_LIMITS, MAX_SUBSCRIPTIONS
 from strandline.venues.hyperliquid.public import request
 from strandline.venues.hyperliquid.trade_socket import Subscriptions, TradeSocket
 from strandline.venues.hyperliquid.wire import (
@@ -30,7 +30,6 @@ _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
 _OPENING_SECONDS: Final = 10
 _CLOSING_SECONDS: Final = 1
-_STEADY_SECONDS: Final = 60
 
 
 class HyperliquidFeed:
@@ -45,6 +44,7 @@ class HyperliquidFeed:
         self._subscriptions = Subscriptions()
         self._numbers: dict[str, int] = {}
         self._rate_limiter = RateLimiter(FEED_LIMITS.rate)
+        self._connection_limiter = RateLimiter(CONNECTION_LIMIT)
         self._socket: TradeSocket | None = None
         self._received_through: datetime | None = None
         self._messages = 0
@@ -79,19 +79,18 @@ class HyperliquidFeed:
         self._subscriptions.set(frozenset(sorted(tokens)[:MAX_SUBSCRIPTIONS]))
 
     async def run(self) -> None:
-        """Stream, and reconnect with growing pauses, until cancelled."""
-        loop = asyncio.get_running_loop()
+        """Stream until cancelled, and reconnect: a second after one that worked, else after growing pauses."""
         waits = pauses()
         while True:
-            began = loop.time()
+            await self._connection_limiter.acquire()
             try:
                 await self._stream_once()
             except* (OSError, WebSocketException) as group:
                 _log.warning("Hyperliquid's stream is down: %s", _first_error(group))
-            finally:
-                self._socket = None
-            if loop.time() - began > _STEADY_SECONDS:
+            # A server that accepts connections and drops them at once is not well yet.
+            if self._socket is not None and self._socket.was_settled:
                 waits = pauses()
+            self._socket = None
             await asyncio.sleep(next(waits))
 
     async def _stream_once(self) -> None:

@@ -48,6 +48,7 @@ class TradeSocket:
         self._answered = asyncio.Event()
         self._settling = False
         self._settled = asyncio.Event()
+        self.was_settled = False
         self._received_at = asyncio.get_running_loop().time()
 
     @property
@@ -74,6 +75,7 @@ class TradeSocket:
                     self._answered.set()
             elif isinstance(message, Pong) and self._settling:
                 self._settled.set()
+                self.was_settled = True
             self._on_message(frame, message)
 
     async def _keep_alive(self) -> None:
