@@ -8,6 +8,7 @@ from solders.pubkey import Pubkey
 
 from strandline_sim.solana.jupiter_request import Jupiter, RefusedError
 from strandline_sim.solana.pools import NoRouteError
+from strandline_sim.solana.token_accounts import read_mint
 from strandline_sim.solana.tokens import Token
 
 _MAX_PRICES: Final = 50
@@ -61,6 +62,8 @@ class TokenHandlers:
 
     def _described(self, token: Token) -> dict[str, Any]:
         price = self._price(str(token.mint), self._jupiter.instant("tokens"))
+        usd = price["usdPrice"] if price is not None else None
+        value = None if usd is None else usd * self._supply(token)
         return {
             "id": str(token.mint),
             "name": token.name,
@@ -71,7 +74,14 @@ class TokenHandlers:
             "isVerified": "verified" in token.tags,
             "tags": list(token.tags),
             "organicScore": 100.0,
-            "usdPrice": price["usdPrice"] if price is not None else None,
+            "usdPrice": usd,
             "liquidity": float(2 * token.liquidity_usd),
+            "mcap": value,
+            "fdv": value,
             "audit": {"mintAuthorityDisabled": False, "freezeAuthorityDisabled": True},
         }
+
+    def _supply(self, token: Token) -> float:
+        mint = self._jupiter.chain.accounts.get(token.mint)
+        facts = read_mint(mint.owner, mint.data) if mint is not None else None
+        return facts[0] / 10**token.decimals if facts is not None else 0.0

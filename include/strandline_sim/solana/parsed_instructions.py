@@ -1,13 +1,13 @@
 """Parses the instructions that a node parses for `jsonParsed`; anything else it describes by accounts and data."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from solders.pubkey import Pubkey
 
 from strandline_sim.solana.encoding import base58
-from strandline_sim.solana.rpc_accounts import ui_amount
+from strandline_sim.solana.parsed_accounts import ui_amount
 from strandline_sim.solana.token_accounts import ATA_PROGRAM, SYSTEM_PROGRAM, TOKEN_PROGRAMS
 from strandline_sim.solana.transactions import InstructionCall
 
@@ -168,6 +168,19 @@ def instruction_json(call: InstructionCall, stack_height: int) -> dict[str, Any]
     except _UnparsableError:
         return {**described, "accounts": [str(key) for key in call.accounts], "data": base58(call.data)}
     return {**described, "program": program, "parsed": parsed}
+
+
+def memo_of(calls: Iterable[InstructionCall]) -> str | None:
+    """Return the memos among instructions, each with its length; None if there is none."""
+    memos = [call.data for call in calls if call.program in _MEMO_PROGRAMS]
+    return "; ".join(f"[{len(data)}] {_memo_text(data)}" for data in memos) or None
+
+
+def _memo_text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "(unparseable)"
 
 
 def _parsed(call: InstructionCall) -> tuple[str, object]:

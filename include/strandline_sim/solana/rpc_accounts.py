@@ -1,15 +1,16 @@
 """JSON-RPC methods for accounts and balances."""
 
 import base64
-from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 from solders.account import Account
 from solders.pubkey import Pubkey
 
 from strandline_sim.solana.encoding import base58, zstd_frame
+from strandline_sim.solana.parsed_accounts import parsed_account, ui_amount
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, INVALID_REQUEST, Call, RpcError, address_of
-from strandline_sim.solana.token_accounts import TOKEN_PROGRAM, TOKEN_PROGRAMS, read_holding, read_mint
+from strandline_sim.solana.token_accounts import TOKEN_PROGRAMS, read_holding, read_mint
 
 _MAX_ACCOUNTS: Final = 100
 _MAX_BASE58_BYTES: Final = 128
@@ -89,14 +90,6 @@ def account_json(call: Call, account: Account) -> dict[str, Any]:
     }
 
 
-def ui_amount(amount: int, decimals: int) -> dict[str, Any]:
-    """Make the JSON of a token amount: raw, and with decimals."""
-    shown = Decimal(amount).scaleb(-decimals)
-    text = f"{shown:f}"
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return {"amount": str(amount), "decimals": decimals, "uiAmount": float(shown), "uiAmountString": text}
-
-
 def decimals_of(call: Call, mint: Pubkey) -> int:
     """Read the decimals of a mint."""
     account = call.node.chain.accounts.get(mint)
@@ -120,7 +113,7 @@ def _account(call: Call, address: Pubkey, height: int) -> dict[str, Any] | None:
 def _data(call: Call, account: Account, data: bytes) -> object:
     encoding = call.options.get("encoding")
     if encoding == "jsonParsed":
-        parsed = _parsed(call, account, data)
+        parsed = parsed_account(account.owner, data, partial(decimals_of, call))
         if parsed is not None:
             return parsed
         encoding = "base64"
@@ -137,30 +130,3 @@ def _data(call: Call, account: Account, data: bytes) -> object:
         message = "Encoded binary (base 58) data should be less than 128 bytes, please use Base64 encoding."
         raise RpcError(INVALID_REQUEST, message)
     return base58(data) if encoding is None else [base58(data), "base58"]
-
-
-def _parsed(call: Call, account: Account, data: bytes) -> dict[str, Any] | None:
-    program = "spl-token" if account.owner == TOKEN_PROGRAM else "spl-token-2022"
-    holding = read_holding(account.owner, data)
-    mint = read_mint(account.owner, data)
-    if holding is not None:
-        native = data[109:113] == b"\1\0\0\0"
-        info: dict[str, Any] = {
-            "isNative": native,
-            "mint": str(holding.mint),
-            "owner": str(holding.owner),
-            "state": "initialized",
-            "tokenAmount": ui_amount(holding.amount, decimals_of(call, holding.mint)),
-        }
-        return {"program": program, "parsed": {"type": "account", "info": info}, "space": len(data)}
-    if mint is not None:
-        authority = str(Pubkey.from_bytes(data[4:36])) if data[:4] == b"\1\0\0\0" else None
-        info = {
-            "decimals": mint[1],
-            "freezeAuthority": None,
-            "isInitialized": True,
-            "mintAuthority": authority,
-            "supply": str(mint[0]),
-        }
-        return {"program": program, "parsed": {"type": "mint", "info": info}, "space": len(data)}
-    return None

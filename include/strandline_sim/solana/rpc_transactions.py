@@ -9,10 +9,11 @@ from strandline_sim.faults import FaultKind
 from strandline_sim.solana.blocks import FINAL_BLOCKS, VALID_BLOCKS, Commitment
 from strandline_sim.solana.encoding import base58
 from strandline_sim.solana.landed import Balance, Landed
+from strandline_sim.solana.parsed_accounts import ui_amount
+from strandline_sim.solana.parsed_instructions import memo_of
 from strandline_sim.solana.parsed_transaction import lookups_json, parsed_inner, parsed_message
-from strandline_sim.solana.rpc_accounts import ui_amount
 from strandline_sim.solana.rpc_call import INVALID_PARAMS, UNSUPPORTED_VERSION, Call, RpcError
-from strandline_sim.solana.transactions import AnyMessage
+from strandline_sim.solana.transactions import AnyMessage, calls_of
 
 _MAX_STATUSES: Final = 256
 _MAX_SIGNATURES: Final = 1000
@@ -81,7 +82,7 @@ def _line(call: Call, landed: Landed) -> dict[str, Any]:
         "signature": landed.signature,
         "slot": blocks.slot_of(landed.height),
         "err": landed.error,
-        "memo": None,
+        "memo": memo_of(calls_of(landed.transaction.message, landed.keys)),
         "blockTime": blocks.time_of(landed.height) // 1000,
         "confirmationStatus": _commitment(call.newest - landed.height),
     }

@@ -1,6 +1,7 @@
 """Encodes and decodes mints and token accounts of SPL Token and Token-2022."""
 
 import struct
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from solders.pubkey import Pubkey
@@ -16,7 +17,7 @@ WRAPPED_SOL: Final = Pubkey.from_string("So1111111111111111111111111111111111111
 MINT_SIZE, TOKEN_ACCOUNT_SIZE = 82, 165
 _ACCOUNT_TYPE_AT: Final = TOKEN_ACCOUNT_SIZE
 _MINT_TYPE, _ACCOUNT_TYPE = 1, 2
-_FEE_CONFIG, _FEE_AMOUNT, _IMMUTABLE_OWNER = 1, 2, 7
+FEE_CONFIG, FEE_AMOUNT, IMMUTABLE_OWNER = 1, 2, 7
 _AMOUNT: Final = slice(64, 72)
 _SUPPLY: Final = slice(36, 44)
 
@@ -53,7 +54,7 @@ def mint_data(authority: Pubkey | None, supply: int, decimals: int, fee: Transfe
         return base
     schedule = struct.pack("<QQH", 0, fee.most, fee.bps)
     config = bytes(64) + struct.pack("<Q", 0) + schedule + schedule
-    return base.ljust(_ACCOUNT_TYPE_AT, b"\0") + bytes([_MINT_TYPE]) + _extension(_FEE_CONFIG, config)
+    return base.ljust(_ACCOUNT_TYPE_AT, b"\0") + bytes([_MINT_TYPE]) + _extension(FEE_CONFIG, config)
 
 
 def token_account_data(
@@ -64,8 +65,8 @@ def token_account_data(
     base = bytes(TokenAccount(mint, owner, 0, None, state, native_rent, 0, None))
     if program == TOKEN_PROGRAM:
         return base
-    withheld = _extension(_FEE_AMOUNT, bytes(8)) if fee else b""
-    return base + bytes([_ACCOUNT_TYPE]) + _extension(_IMMUTABLE_OWNER, b"") + withheld
+    withheld = _extension(FEE_AMOUNT, bytes(8)) if fee else b""
+    return base + bytes([_ACCOUNT_TYPE]) + _extension(IMMUTABLE_OWNER, b"") + withheld
 
 
 def read_holding(owner_program: Pubkey, data: bytes) -> Holding | None:
@@ -76,7 +77,8 @@ def read_holding(owner_program: Pubkey, data: bytes) -> Holding | None:
         return None
     amount = int.from_bytes(data[_AMOUNT], "little")
     mint, owner = Pubkey.from_bytes(data[:32]), Pubkey.from_bytes(data[32:64])
-    return Holding(mint, owner, amount, _withheld(data[_ACCOUNT_TYPE_AT + 1 :]))
+    withheld = next((content for kind, content in extensions(data) if kind == FEE_AMOUNT), b"")
+    return Holding(mint, owner, amount, int.from_bytes(withheld[:8], "little"))
 
 
 def read_mint(owner_program: Pubkey, data: bytes) -> tuple[int, int] | None:
@@ -86,6 +88,17 @@ def read_mint(owner_program: Pubkey, data: bytes) -> tuple[int, int] | None:
     if len(data) > MINT_SIZE and data[_ACCOUNT_TYPE_AT] != _MINT_TYPE:
         return None
     return int.from_bytes(data[_SUPPLY], "little"), data[44]
+
+
+def extensions(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the extensions of a mint or account of Token-2022: kind and content."""
+    at = _ACCOUNT_TYPE_AT + 1
+    while at + 4 <= len(data):
+        kind, size = struct.unpack_from("<HH", data, at)
+        if not kind:
+            return
+        yield kind, data[at + 4 : at + 4 + size]
+        at += 4 + size
 
 
 def add_amount(data: bytes, amount: int) -> bytes:
@@ -105,13 +118,3 @@ def _increased(data: bytes, field: slice, amount: int) -> bytes:
 
 def _extension(kind: int, content: bytes) -> bytes:
     return struct.pack("<HH", kind, len(content)) + content
-
-
-def _withheld(extensions: bytes) -> int:
-    at = 0
-    while at + 4 <= len(extensions):
-        kind, size = struct.unpack_from("<HH", extensions, at)
-        if kind == _FEE_AMOUNT:
-            return int.from_bytes(extensions[at + 4 : at + 12], "little")
-        at += 4 + size
-    return 0
