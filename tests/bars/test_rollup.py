@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
-from strandline.bars import roll_up
+from strandline.bars import minutes, roll_up
 from strandline.model.timeframe import Timeframe
 from tests.bars.reference import expected_bars
 from tests.bars.rows import (
@@ -183,6 +183,67 @@ def test_an_older_cycle_builds_no_bar_that_is_not_over(engine: Engine, admin: Co
     assert roll_up(engine, T0 + MINUTE).new == {M1: 1}
     assert roll_up(engine, T0).new == {}
     assert roll_up(engine, T0 + 5 * MINUTE).new == {M1: 1, M5: 1}
+
+
+def mark_dirty(admin: Connection, instrument_id: int, first: datetime, minutes: int) -> None:
+    """Commit a tick in each of these minutes."""
+    add_ticks(admin, [Tick(instrument_id, first + number * MINUTE, number) for number in range(minutes)])
+    admin.commit()
+
+
+@pytest.fixture
+def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(minutes, "SLICE_ROWS", 100)
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_a_days_backlog_builds_each_bar_once(engine: Engine, admin: Connection, btc: int) -> None:
+    day = T0.replace(hour=0)
+    mark_dirty(admin, btc, day - 90 * MINUTE, 24 * 60 + 180)
+    rolled = roll_up(engine, day + 2 * Timeframe.D1.length)
+    assert rolled.minutes == rolled.new[M1] == 24 * 60 + 180
+    assert (rolled.new[H1], rolled.new[Timeframe.H4], rolled.new[Timeframe.D1]) == (28, 8, 3)
+    assert rolled.revised == {}
+    assert rolled.known_seq == known_seq(admin) > 10
+
+
+@pytest.mark.usefixtures("small_slices")
+def test_what_was_rolled_up_before_an_error_stays(engine: Engine, admin: Connection, btc: int) -> None:
+    mark_dirty(admin, btc, T0, 300)
+    slices = []
+
+    def fail_in_the_third(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "DELETE FROM dirty_minutes" in statement:
+            slices.append(statement)
+            assert len(slices) != 3, "the database ends it"
+
+    event.listen(engine, "before_cursor_execute", fail_in_the_third)
+    with pytest.raises(AssertionError, match="the database ends it"):
+        roll_up(engine, T0 + 300 * MINUTE)
+    assert len(stored_bars(admin, [btc])) > 100
+    admin.rollback()
+    rest = roll_up(engine, T0 + 300 * MINUTE)
+    assert rest.minutes == 300 - 2 * 60
+    assert sum(frame is M1 for _, frame, _ in stored_bars(admin, [btc])) == 300
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize(
+    ("marks", "until", "end"),
+    [
+        ([(0, 100)], 600, 600),  # few enough
+        ([(0, 101)], 600, 60),
+        ([(-700, 10), (-601, 300)], 600, -600),  # T0 is ten o'clock: a day ends before an hour
+        ([(0, 1)] * 101, 600, 1),
+        ([(0, 1)] * 101, 0, 0),
+        ([(70, 1)] + [(75, 1)] * 101, 600, 76),  # no boundary of an hour in it
+    ],
+)
+def test_where_a_slice_ends(admin: Connection, btc: int, marks: list[tuple[int, int]], until: int, end: int) -> None:
+    for first, count in marks:
+        for minute in range(first, first + count):
+            admin.execute(MARK_DIRTY, {"instrument_id": btc, "ts": T0 + minute * MINUTE})
+    assert minutes.end_of_slice(admin, T0 + until * MINUTE) == T0 + end * MINUTE
 
 
 def test_a_bar_inside_a_gap_splits_it(engine: Engine, admin: Connection, btc: int) -> None:

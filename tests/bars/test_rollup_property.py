@@ -3,13 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
 
-from strandline.bars import roll_up
+from strandline.bars import minutes, roll_up
 from tests.bars.reference import expected_bars, expected_gaps
 from tests.bars.rows import (
     MINUTE,
@@ -89,8 +90,10 @@ def histories(draw: st.DrawFn) -> list[Arrival]:
 
 @pytest.mark.slow
 @SHARED_WITH_ONE_DATABASE
-@given(history=histories())
-def test_the_order_of_arrival_does_not_matter(engine: Engine, admin: Connection, history: list[Arrival]) -> None:
+@given(history=histories(), slice_rows=st.sampled_from((1, 5, minutes.SLICE_ROWS)))
+def test_the_order_of_arrival_does_not_matter(
+    engine: Engine, admin: Connection, history: list[Arrival], slice_rows: int
+) -> None:
     instruments = add_instruments(admin, 2)
     all_ticks: list[Tick] = []
     all_candles: list[Candle] = []
@@ -105,7 +108,8 @@ def test_the_order_of_arrival_does_not_matter(engine: Engine, admin: Connection,
         add_ticks(admin, arrived)
         add_candles(admin, arrived_candles)
         admin.commit()
-        roll_up(engine, arrival.until)
+        with patch.object(minutes, "SLICE_ROWS", slice_rows):
+            roll_up(engine, arrival.until)
         latest = max(latest, arrival.until)
         assert all(start + frame.length <= latest for _, frame, start in stored_bars(admin, instruments))
     bars = expected_bars(all_ticks, all_candles, latest)

@@ -1,9 +1,22 @@
 """Builds bars of one minute from ticks or from the venue's candle."""
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import Connection, text
 
+SLICE_ROWS: Final = 50_000
+"""How many marks one transaction works off, about: some seconds' work."""
+
+# The end of the slice is a boundary of days or hours where one lies within it, so that the bars of a day or an hour
+# are built once and not once a slice.
+_SLICE_END = text("""
+    SELECT COALESCE(min(boundary) FILTER (WHERE boundary > oldest), cut + interval '1 minute')
+    FROM (SELECT minute AS cut, (SELECT min(minute) FROM dirty_minutes) AS oldest FROM dirty_minutes
+          WHERE minute <= :until - interval '1 minute' ORDER BY minute OFFSET :rows LIMIT 1) AS slice,
+         unnest(ARRAY[date_trunc('day', cut, 'UTC'), date_trunc('hour', cut, 'UTC')]) AS boundary
+    GROUP BY cut, oldest
+""")
 _TAKE = text("""
     WITH taken AS (
       DELETE FROM dirty_minutes WHERE minute <= :until - interval '1 minute' RETURNING instrument_id, minute)
@@ -69,6 +82,12 @@ _STAGE = text("""
     ) AS b ON true
     ORDER BY built.instrument_id, built.minute, built.partly_received IS TRUE DESC, built.best
 """)
+
+
+def end_of_slice(connection: Connection, until: datetime) -> datetime:
+    """Return where the oldest dirty minutes that one transaction should work off end: at `until` if they are few."""
+    cut: datetime | None = connection.execute(_SLICE_END, {"until": until, "rows": SLICE_ROWS}).scalar_one_or_none()
+    return until if cut is None else cut
 
 
 def take_dirty_minutes(connection: Connection, until: datetime) -> int:

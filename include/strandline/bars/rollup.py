@@ -1,10 +1,13 @@
-"""The rollup: builds the bars of everything that arrived since the last one, in one transaction.
+"""The rollup: builds the bars of everything that arrived since the last one.
 
-It takes the dirty minutes first and reads the ticks in a later statement. A tick commits together with its dirty
-row, so either the rollup sees both, or the row stays for the next one: nothing is missed, whenever a writer commits.
+It takes the dirty minutes first and reads the ticks in a later statement of the same transaction. A tick commits
+together with its dirty row, so either the rollup sees both, or the row stays for the next one: nothing is missed,
+whenever a writer commits. A backlog is worked off in slices, each in its own transaction: whatever ends the rollup, the
+next one goes on from there.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,18 +34,41 @@ def roll_up(engine: Engine, until: datetime) -> RollUp:
 
     Repeating it changes nothing, and concurrent rollups wait for each other.
     """
-    with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
-        known_seq = _lock_known_seq(connection)
-        staging.create_tables(connection)
-        taken = minutes.take_dirty_minutes(connection, until)
-        minutes.stage(connection)
-        gaps = _write(connection, known_seq + 1)
-        higher.stage(connection, until)
-        gaps += _write(connection, known_seq + 1)
-        new, revised = staging.count_written(connection)
-        if new or revised:
-            known_seq = int(connection.execute(text("SELECT next_known_seq()")).scalar_one())
+    slices = []
+    reached = None
+    while reached is None or reached < until:
+        with engine.execution_options(isolation_level="READ COMMITTED").begin() as connection:
+            known_seq = _lock_known_seq(connection)
+            reached = minutes.end_of_slice(connection, until)
+            slices.append(_roll_up_slice(connection, reached, known_seq))
+    return _total(slices)
+
+
+def _roll_up_slice(connection: Connection, until: datetime, known_seq: int) -> RollUp:
+    staging.create_tables(connection)
+    taken = minutes.take_dirty_minutes(connection, until)
+    minutes.stage(connection)
+    gaps = _write(connection, known_seq + 1)
+    higher.stage(connection, until)
+    gaps += _write(connection, known_seq + 1)
+    new, revised = staging.count_written(connection)
+    if new or revised:
+        known_seq = int(connection.execute(text("SELECT next_known_seq()")).scalar_one())
     return RollUp(taken, new, revised, gaps, known_seq)
+
+
+def _total(slices: Sequence[RollUp]) -> RollUp:
+    new, revised = Counter[Timeframe](), Counter[Timeframe]()
+    for one in slices:
+        new.update(one.new)
+        revised.update(one.revised)
+    return RollUp(
+        sum(one.minutes for one in slices),
+        dict(new),
+        dict(revised),
+        sum(one.gaps for one in slices),
+        slices[-1].known_seq,
+    )
 
 
 def _lock_known_seq(connection: Connection) -> int:
