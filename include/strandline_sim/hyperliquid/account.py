@@ -74,6 +74,17 @@ class Transfer(NamedTuple):
     hash: str
 
 
+class LiquidationStart(NamedTuple):
+    """The start of a liquidation: the sizes of its positions, and what they and the account are worth."""
+
+    time: int
+    positions: dict[str, Decimal]
+    notional: Decimal
+    account_value: Decimal
+    is_cross: bool
+    hash: str
+
+
 class OrderUpdate(NamedTuple):
     """The status of an order at an instant."""
 
@@ -132,6 +143,7 @@ class Account:
     fills: list[Fill] = field(default_factory=list)
     funding: list[FundingPayment] = field(default_factory=list)
     transfers: list[Transfer] = field(default_factory=list)
+    liquidations: list[LiquidationStart] = field(default_factory=list)
     volume: Decimal = ZERO
     cancel_all_at: int | None = None
     cancel_all_fired: dict[int, int] = field(default_factory=dict)
@@ -141,6 +153,12 @@ class Account:
     def balance(self) -> Decimal:
         """All raw USD, including that of isolated positions."""
         return self.cash + sum((p.isolated for p in self.positions.values() if p.isolated is not None), ZERO)
+
+    @property
+    def ledger_updates(self) -> list[Transfer | LiquidationStart]:
+        """What the venue lists beside trades and funding, in order."""
+        deposits = (transfer for transfer in self.transfers if transfer.kind == "deposit")
+        return sorted([*deposits, *self.liquidations], key=lambda one: one.time)
 
     def known_at(self, instant: int) -> "Account":
         """Return the orders and fills as they were known at an instant; balances and positions are those of now."""

@@ -3,7 +3,15 @@
 from decimal import Decimal
 from typing import Any, Final
 
-from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, OrderUpdate, Position, Transfer
+from strandline_sim.hyperliquid.account import (
+    Account,
+    Fill,
+    FundingPayment,
+    LiquidationStart,
+    OrderUpdate,
+    Position,
+    Transfer,
+)
 from strandline_sim.hyperliquid.margin import Margins, Summary
 from strandline_sim.hyperliquid.numbers import ZERO, wire
 from strandline_sim.hyperliquid.orders import Order
@@ -108,10 +116,19 @@ def funding(payment: FundingPayment) -> Json:
     return {"time": payment.time, "hash": payment.hash or _NO_HASH, "delta": delta}
 
 
-def deposit(transfer: Transfer) -> Json:
-    """Make the JSON of a deposit in userNonFundingLedgerUpdates."""
-    delta = {"type": "deposit", "usdc": wire(transfer.usdc)}
-    return {"time": transfer.time, "hash": transfer.hash, "delta": delta}
+def ledger_update(one: Transfer | LiquidationStart) -> Json:
+    """Make the JSON of a deposit or a liquidation in userNonFundingLedgerUpdates."""
+    if isinstance(one, Transfer):
+        delta: Json = {"type": "deposit", "usdc": wire(one.usdc)}
+    else:
+        delta = {
+            "type": "liquidation",
+            "liquidatedNtlPos": rounded(one.notional),
+            "accountValue": rounded(one.account_value),
+            "leverageType": "Cross" if one.is_cross else "Isolated",
+            "liquidatedPositions": [{"coin": coin, "szi": wire(size)} for coin, size in one.positions.items()],
+        }
+    return {"time": one.time, "hash": one.hash, "delta": delta}
 
 
 def clearinghouse_state(account: Account, margins: Margins, at: int) -> Json:

@@ -1,11 +1,10 @@
 """Makes the feeds: a snapshot for a new subscriber, then updates."""
 
 from collections import defaultdict
-from decimal import Decimal
 from typing import Any, Final
 
 from strandline_sim.hyperliquid import account_json
-from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, OrderUpdate, Transfer
+from strandline_sim.hyperliquid.account import Account, Fill, FundingPayment, LiquidationStart, OrderUpdate, Transfer
 from strandline_sim.hyperliquid.agents import Agents
 from strandline_sim.hyperliquid.broadcaster import Broadcaster
 from strandline_sim.hyperliquid.exchange import Exchange
@@ -118,18 +117,19 @@ class Feeds:
 
     def deposited(self, address: str, transfer: Transfer) -> None:
         """Queue the event for its feed."""
-        self._pending[Topic("userNonFundingLedgerUpdates", user=address)].append(account_json.deposit(transfer))
+        self._pending[Topic("userNonFundingLedgerUpdates", user=address)].append(account_json.ledger_update(transfer))
 
-    def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
+    def liquidated(self, address: str, start: LiquidationStart) -> None:
         """Queue the event for its feeds."""
         data = {
-            "lid": self._exchange.now,
+            "lid": start.time,
             "liquidator": "0x" + "0" * 40,
             "liquidated_user": address,
-            "liquidated_ntl_pos": account_json.rounded(notional),
-            "liquidated_account_value": account_json.rounded(account_value),
+            "liquidated_ntl_pos": account_json.rounded(start.notional),
+            "liquidated_account_value": account_json.rounded(start.account_value),
         }
         self._pending[Topic("userEvents", user=address)].append(("liquidation", data))
+        self._pending[Topic("userNonFundingLedgerUpdates", user=address)].append(account_json.ledger_update(start))
 
     def _events(self, topic: Topic, items: list[tuple[str, Any]]) -> None:
         """Publish user events: fills and cancels as lists, others one by one."""
@@ -180,8 +180,7 @@ class Feeds:
             fundings = [_funding(payment) for payment in account.funding[-500:]] if account else []
             return {"user": topic.user, "isSnapshot": True, "fundings": fundings}
         if topic.kind == "userNonFundingLedgerUpdates":
-            deposits = [one for one in account.transfers if one.kind == "deposit"] if account else []
-            updates = [account_json.deposit(one) for one in deposits[-500:]]
+            updates = [account_json.ledger_update(one) for one in account.ledger_updates[-500:]] if account else []
             return {"user": topic.user, "isSnapshot": True, "nonFundingLedgerUpdates": updates}
         fills = [account_json.fill(fill, topic.user) for fill in reversed(account.fills[-2000:])] if account else []
         return {"user": topic.user, "isSnapshot": True, "fills": fills}

@@ -202,8 +202,8 @@ class Info:
 
     def _ledger_updates(self, query: Query) -> object:
         start, end = _history_range(query)
-        found = [one for one in self._account(query).transfers if one.kind == "deposit" and start <= one.time <= end]
-        return [account_json.deposit(one) for one in found[:_MAX_ROWS]]
+        found = [one for one in self._account(query).ledger_updates if start <= one.time <= end]
+        return [account_json.ledger_update(one) for one in found[:_MAX_ROWS]]
 
     def _rate_limit(self, query: Query) -> object:
         account, quota = self._account(query), self._auth.quota

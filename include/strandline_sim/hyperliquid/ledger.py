@@ -11,6 +11,7 @@ from strandline_sim.hyperliquid.account import (
     FundingPayment,
     Leverage,
     Liquidation,
+    LiquidationStart,
     OrderUpdate,
     Transfer,
 )
@@ -37,7 +38,7 @@ class Listener(Protocol):
     def deposited(self, address: str, transfer: Transfer) -> None:
         """An account received a deposit."""
 
-    def liquidated(self, address: str, notional: Decimal, account_value: Decimal) -> None:
+    def liquidated(self, address: str, start: LiquidationStart) -> None:
         """A liquidation of the account began."""
 
 
@@ -169,6 +170,15 @@ class Ledger:
         )  # fmt: skip
         for listener in self.listeners:
             listener.funded(account.address, payment)
+
+    def start_liquidation(self, account: Account, coins: list[str], notional: Decimal, account_value: Decimal) -> None:
+        """Book the start of a liquidation of these positions, which are all cross or one isolated one."""
+        positions = {coin: account.positions[coin].size for coin in coins}
+        is_cross = account.positions[coins[0]].isolated is None
+        start = LiquidationStart(self.now, positions, notional, account_value, is_cross, self.new_hash())
+        account.liquidations.append(start)
+        for listener in self.listeners:
+            listener.liquidated(account.address, start)
 
     def new_tid(self) -> int:
         """Make a trade id of 50 bits, the same in every run."""

@@ -56,8 +56,7 @@ class Liquidator:
             "liquidation", account.address, coins=coins, accountValue=wire(value), maintenance=wire(maintenance),
             notional=wire(notional), method="backstop" if value < maintenance * _BACKSTOP else "market",
         )  # fmt: skip
-        for listener in self._ledger.listeners:
-            listener.liquidated(account.address, notional, value)
+        self._ledger.start_liquidation(account, coins, notional, value)
         isolated = account.positions[coins[0]].isolated is not None
         for order in list(account.open_orders.values()):
             if order.is_open and (order.coin in coins or not isolated):

@@ -10,10 +10,10 @@ from strandline_sim.clock import SteppedClock
 from strandline_sim.hyperliquid.limits import Limits
 from tests.docs.simulated_names import listed
 from tests.strandline_sim.contract.contract import Contract
-from tests.strandline_sim.contract.schemas.build import Schema
+from tests.strandline_sim.contract.schemas.hyperliquid import schemas
 from tests.strandline_sim.contract.schemas.hyperliquid_exchange import EXCHANGE
-from tests.strandline_sim.contract.schemas.hyperliquid_info import INFO, REFUSED_QUERY
-from tests.strandline_sim.contract.schemas.hyperliquid_stream import TOPICS, answers
+from tests.strandline_sim.contract.schemas.hyperliquid_info import INFO
+from tests.strandline_sim.contract.schemas.hyperliquid_stream import TOPICS
 from tests.strandline_sim.contract.trading_session import ask_everything, too_many, trade, trading_session
 from tests.strandline_sim.hyperliquid.sample_venue import START, make_venue
 
@@ -84,18 +84,6 @@ NOT_SIMULATED = {
     "info userFunding[].delta.nSamples|integer",
 }
 """The parts of answers that the venue has and the simulated one never shows."""
-
-
-def schemas() -> dict[str, Schema]:
-    """Return the schema of every answer, by what it answers."""
-    channels = {"userEvents": "user"}
-    return {
-        **{f"info {name}": schema for name, schema in INFO.items()},
-        "info refused": REFUSED_QUERY,
-        **{f"action {name}": schema for name, schema in EXCHANGE.items()},
-        **{f"frame {channels.get(name, name)}": schema for name, schema in TOPICS.items()},
-        **{f"frame {name}": schema for name, schema in answers(INFO, EXCHANGE).items()},
-    }
 
 
 @pytest.fixture(scope="module")

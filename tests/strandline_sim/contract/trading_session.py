@@ -198,7 +198,11 @@ async def trade(session: TradingSession) -> None:
         await account.subscribe(*({"type": kind, "user": user} for kind in kinds))
         await account.subscribe({"type": "activeAssetData", "user": user, "coin": "SOL"})
         await others.subscribe(
-            *({"type": kind, "user": one} for one in (bob, carol) for kind in ("userEvents", "clearinghouseState"))
+            *(
+                {"type": kind, "user": one}
+                for one in (bob, carol)
+                for kind in ("userEvents", "clearinghouseState", "userNonFundingLedgerUpdates")
+            )
         )
         await protocol(session, market)
         await refusals(session)

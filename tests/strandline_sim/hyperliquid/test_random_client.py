@@ -3,6 +3,7 @@
 HYPOTHESIS_PROFILE=long trades for longer.
 """
 
+import asyncio
 import json
 import os
 import random
@@ -22,6 +23,8 @@ from strandline_sim.hyperliquid.numbers import ZERO, to_size, to_tick, wire
 from strandline_sim.hyperliquid.venue import HyperliquidVenue
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
+from tests.strandline_sim.contract.contract import Contract
+from tests.strandline_sim.contract.schemas.hyperliquid import schemas
 from tests.strandline_sim.hyperliquid.invariants import TapeBalances, check
 from tests.strandline_sim.hyperliquid.sample_venue import START, make_market
 from tests.strandline_sim.set_clock import SetClock
@@ -64,6 +67,7 @@ class RandomClients:
         self.exchange = self.venue.exchange
         self.accounts = [self._open(wallet, 1_000 if number == 0 else 20_000) for number, wallet in enumerate(WALLETS)]
         self.outcomes: Counter[str] = Counter()
+        self.contract = Contract(schemas())
         self._nonce = START
 
     @property
@@ -110,12 +114,22 @@ class RandomClients:
         before, known = self.exchange.margins.available(account), len(account.fills)
         status, answer = self.venue.rest.exchange(body, "here")
         assert status == 200
+        self.contract.check(f"action {action['type']}", answer)
         self.outcomes.update(_statuses(answer))
         # Whatever was added was affordable at the mark; prices beside it, and fees, are paid besides.
         fills = account.fills[known:]
         paid = sum((abs(fill.px - self.exchange.mark(fill.coin)) * fill.size + fill.fee for fill in fills), ZERO)
         if action["type"] == "order" and not action["orders"][0]["r"]:
             assert self.exchange.margins.available(account) >= min(before, ZERO) - paid, (action, answer)
+
+    def ask(self) -> None:
+        """Ask for the state of all accounts."""
+        for account in self.accounts:
+            for kind in ("clearinghouseState", "frontendOpenOrders", "userNonFundingLedgerUpdates", "portfolio"):
+                query = json.dumps({"type": kind, "user": account.address}).encode()
+                status, answer = asyncio.run(self.venue.rest.info(query, "here"))
+                assert status == 200
+                self.contract.check(f"info {kind}", answer)
 
     def order(self, account: Account) -> dict[str, Any]:
         asset, is_buy = self._asset(), self.rng.random() < 0.5
@@ -212,6 +226,8 @@ def test_nothing_is_created_lost_or_lent(seed: int) -> None:
         balances.read()
         for account in clients.accounts:
             check(clients.exchange, balances, account)
+    clients.ask()
+    assert clients.contract.broken == {}
     kinds = Counter(entry.kind for entry in clients.tape.entries())
     assert {"fill", "funding", "liquidation", "trigger", "leverage", "isolated_margin", "cancel"} <= kinds.keys()
     refused = {"Insufficient margin to place order.", "Reduce only order would increase position."}

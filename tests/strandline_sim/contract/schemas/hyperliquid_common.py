@@ -164,7 +164,19 @@ FILL: Final = record(
 LEDGER_UPDATE: Final = record(
     time=MILLISECONDS,
     hash=HASH,
-    delta=record(type=literal("deposit"), usdc=UNSIGNED),
+    delta=either(
+        {"title": "deposit", **record(type=literal("deposit"), usdc=UNSIGNED)},
+        {
+            "title": "liquidation",
+            **record(
+                type=literal("liquidation"),
+                liquidatedNtlPos=UNSIGNED,
+                accountValue=DECIMAL,
+                leverageType=literal("Cross", "Isolated"),
+                liquidatedPositions=array(record(coin=COIN, szi=DECIMAL), least=1),
+            ),
+        },
+    ),
 )
 
 LEVERAGE: Final = either(
