@@ -64,7 +64,11 @@ class Feed(Protocol):
 
     @property
     def received_through(self) -> datetime | None:
-        """The feed's watermark: all that the venue sent up to this time is in the sink. None before anything came."""
+        """The feed's watermark: all that the venue sent up to this time is in the sink, as far as it can be received.
+
+        That a frame has come proves nothing, others may wait behind it: the answer to a request does, up to the time of
+        the request. None before anything is proved.
+        """
 
     @property
     def status(self) -> FeedStatus:

@@ -1,12 +1,14 @@
 """The feed on a scripted socket."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from strandline.venues.feed import FeedStatus
 from strandline.venues.hyperliquid import feed as feed_module
@@ -124,7 +126,7 @@ def test_after_an_outage_the_watermark_waits_for_the_replay() -> None:
 
 def test_a_pong_from_before_the_acknowledgement_does_not_end_the_replay(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the pong to the ping after the acknowledgements comes after the replay."""
-    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 60)
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 60)  # no ping but the one after the acknowledgement
 
     async def scenario(connected: ConnectedFeed) -> None:
         connected.server.responses = lambda message: [PONG] if message["method"] == "ping" else []
@@ -148,7 +150,7 @@ def test_a_pong_from_before_the_acknowledgement_does_not_end_the_replay(monkeypa
 
 
 def test_a_quiet_market_does_not_hold_the_watermark(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
 
     async def scenario(connected: ConnectedFeed) -> None:
         connected.feed.subscribe(BTC)
@@ -160,8 +162,96 @@ def test_a_quiet_market_does_not_hold_the_watermark(monkeypatch: pytest.MonkeyPa
     run(scenario)
 
 
+def test_a_frame_after_a_stall_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others wait behind it: only a pong comes after all of them, and proves no more than when its ping was sent."""
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        connected.server.responses = lambda _: []
+        answered = len(connected.server.messages)
+        await until(lambda: len(connected.server.messages) > answered)
+        late = connected.advance(9)
+        await connected.server.send(trades(1, 2))
+        await until(lambda: len(connected.sink.rows) == 2)
+        assert connected.feed.received_through == T0
+        answered = len(connected.server.messages)
+        await connected.server.send(PONG)
+        await until(lambda: len(connected.server.messages) > answered)
+        assert connected.feed.received_through == T0
+        await connected.server.send(PONG)
+        await until(lambda: connected.feed.received_through == late)
+
+    run(scenario)
+
+
+def test_a_busy_market_does_not_hold_the_watermark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        late = connected.advance(5)
+        for number in range(1000):
+            await connected.server.send(trades(number))
+            await asyncio.sleep(0.001)
+            if connected.feed.received_through == late:
+                return
+        pytest.fail("no pong among a thousand frames")
+
+    run(scenario)
+
+
+def test_a_venue_that_answers_no_ping_is_connected_to_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
+    monkeypatch.setattr(trade_socket, "_ANSWER_SECONDS", 0.2)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        connected.server.responses = lambda message: [] if message["method"] == "ping" else [acknowledged(message)]
+        number = 0
+        while len(connected.server.connections) == 1:
+            number += 1
+            with contextlib.suppress(ConnectionClosed):
+                await connected.server.send(trades(number))
+            await asyncio.sleep(0.005)
+            assert number < 2000
+
+    run(scenario)
+
+
+def test_nothing_is_proved_before_anybody_said_what_to_stream() -> None:
+    async def scenario(connected: ConnectedFeed) -> None:
+        await until(lambda: {"method": "ping"} in connected.server.messages)
+        await asyncio.sleep(0.05)
+        assert connected.feed.received_through is None
+        connected.feed.subscribe({})
+        await until(lambda: connected.feed.received_through == T0)
+
+    run(scenario)
+
+
+def test_a_confirmation_that_is_sent_twice_confirms_one_coin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trade_socket, "_ANSWER_SECONDS", 0.3)
+
+    def responses(message: dict[str, Any]) -> list[Any]:
+        if message["method"] == "ping":
+            return [PONG]
+        return [acknowledged(message)] * 2 if message["subscription"]["coin"] == "BTC" else []
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.server.responses = responses
+        connected.feed.subscribe(BTC | ETH)
+        await until(lambda: len(connected.server.connections) > 1)
+        assert connected.feed.received_through is None
+
+    run(scenario)
+
+
 def test_a_silent_connection_is_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trade_socket, "_QUIET_SECONDS", 0.02)
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
     monkeypatch.setattr(trade_socket, "_SILENT_SECONDS", 0.2)
 
     async def scenario(connected: ConnectedFeed) -> None:

@@ -10,6 +10,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from strandline.venues.backoff import pauses
+from strandline.venues.coverage import StreamCoverage
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT, FEED_LIMITS, MAX_SUBSCRIPTIONS
@@ -46,20 +47,24 @@ class HyperliquidFeed:
         self._rate_limiter = RateLimiter(FEED_LIMITS.rate)
         self._connection_limiter = RateLimiter(CONNECTION_LIMIT)
         self._socket: TradeSocket | None = None
-        self._received_through: datetime | None = None
+        self._coverage = StreamCoverage()
         self._messages = 0
         self._connections = 0
 
     @property
     def received_through(self) -> datetime | None:
-        """The watermark; from a disconnection on it waits until the venue has replayed what was missed."""
-        return self._received_through
+        """The watermark; from a disconnection on it waits until everything is subscribed to again."""
+        return self._coverage.through
 
     @property
     def status(self) -> FeedStatus:
         """Connected means that every subscription is confirmed and replayed."""
-        connected = self._socket is not None and self._socket.settled
-        return FeedStatus(connected, len(self._subscriptions.coins), self._messages, max(0, self._connections - 1))
+        connected = self._coverage.settled and not self._subscriptions.changed.is_set()
+        return FeedStatus(connected, self._subscribed, self._messages, max(0, self._connections - 1))
+
+    @property
+    def _subscribed(self) -> int:
+        return len(self._subscriptions.coins or ())
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:  # noqa: ARG002  the venue lists all at once
         """List all perpetuals."""
@@ -87,6 +92,8 @@ class HyperliquidFeed:
                 await self._stream_once()
             except* (OSError, WebSocketException) as group:
                 _log.warning("Hyperliquid's stream is down: %s", _first_error(group))
+            finally:
+                self._coverage.end()
             # A server that accepts connections and drops them at once is not well yet.
             if self._socket is not None and self._socket.was_settled:
                 waits = pauses()
@@ -105,8 +112,10 @@ class HyperliquidFeed:
             proxy=None,
         ) as socket:
             self._connections += 1
-            _log.info("Hyperliquid's stream is up: %d coins", len(self._subscriptions.coins))
-            self._socket = TradeSocket(socket, self._subscriptions, self._rate_limiter, self._on_message)
+            _log.info("Hyperliquid's stream is up: %d coins", self._subscribed)
+            self._socket = TradeSocket(
+                socket, self._subscriptions, self._coverage, self._rate_limiter, self._clock, self._on_message
+            )
             await self._socket.run()
 
     def _on_message(self, frame: bytes, message: Message) -> None:
@@ -117,8 +126,8 @@ class HyperliquidFeed:
             _log.warning("Hyperliquid refuses: %s", message.error)
         elif isinstance(message, OtherFrame) and message.reason is not None:
             self._quarantine(frame, message.reason)
-        if self._socket is not None and self._socket.settled:
-            self._received_through = self._clock()
+            if message.broken:
+                self._coverage.interrupt()
 
     def _add_trades(self, trades: Trades) -> None:
         try:
@@ -131,6 +140,7 @@ class HyperliquidFeed:
         self._sink.add_ticks(self.venue, rows)
         for payload, reason in trades.rejected:
             self._quarantine(payload, reason)
+            self._coverage.interrupt()
 
     def _row(self, trade: Trade) -> TickRow:
         number = self._numbers[trade.coin]

@@ -3,24 +3,26 @@
 import asyncio
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Final
 
 from websockets.asyncio.client import ClientConnection
 
-from strandline.venues.hyperliquid.wire import Message, Pong, SubscriptionReply, read_frame, subscription
+from strandline.venues.coverage import StreamCoverage
+from strandline.venues.hyperliquid.wire import Change, Message, Pong, SubscriptionReply, read_frame, subscription
 from strandline.venues.rate_limiter import RateLimiter
 
 _PING: Final = '{"method":"ping"}'
-_QUIET_SECONDS: Final = 1.0
+_PING_SECONDS: Final = 0.5
 _SILENT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 30.0
 
 
 class Subscriptions:
-    """The coins to subscribe to, which may change at any time."""
+    """The coins to subscribe to, which may change at any time; None before anybody has said."""
 
     def __init__(self) -> None:
-        self.coins: AbstractSet[str] = frozenset()
+        self.coins: AbstractSet[str] | None = None
         self.changed = asyncio.Event()
 
     def set(self, coins: AbstractSet[str]) -> None:
@@ -37,30 +39,28 @@ class TradeSocket:
         self,
         socket: ClientConnection,
         subscriptions: Subscriptions,
+        coverage: StreamCoverage,
         rate_limiter: RateLimiter,
+        clock: Callable[[], datetime],
         on_message: Callable[[bytes, Message], None],
     ) -> None:
         self._socket = socket
         self._subscriptions = subscriptions
+        self._coverage = coverage
         self._rate_limiter = rate_limiter
+        self._clock = clock
         self._on_message = on_message
-        self._unanswered = 0
+        self._unconfirmed: set[Change] = set()
+        self._refusals = 0
         self._answered = asyncio.Event()
-        self._settling = False
-        self._settled = asyncio.Event()
         self.was_settled = False
-        self._received_at = asyncio.get_running_loop().time()
-
-    @property
-    def settled(self) -> bool:
-        """Whether every subscription is confirmed and replayed, so that no trade is missing."""
-        return self._settled.is_set() and not self._subscriptions.changed.is_set()
+        self._received_at = self._pinged_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Run until the connection fails, and raise its error."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive())
-            tasks.create_task(self._keep_alive())
+            tasks.create_task(self._keep_pinging())
             tasks.create_task(self._follow_subscriptions())
 
     async def _receive(self) -> None:
@@ -69,52 +69,66 @@ class TradeSocket:
             frame = await self._socket.recv(decode=False)
             self._received_at = clock()
             message = read_frame(frame)
-            if isinstance(message, SubscriptionReply):
-                self._unanswered = max(0, self._unanswered - 1)
-                if not self._unanswered:
-                    self._answered.set()
-            elif isinstance(message, Pong) and self._settling:
-                self._settled.set()
-                self.was_settled = True
             self._on_message(frame, message)
+            if isinstance(message, SubscriptionReply):
+                self._confirm(message)
+            elif isinstance(message, Pong):
+                self._coverage.answered()
+                self.was_settled |= self._coverage.settled
 
-    async def _keep_alive(self) -> None:
-        """Ping a quiet connection: the pong proves that nothing is missing, and keeps the venue from closing it."""
+    async def _keep_pinging(self) -> None:
+        """Ping a busy connection too: nothing but the pong proves that nothing is missing."""
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(_QUIET_SECONDS)
-            silence = clock() - self._received_at
+            await asyncio.sleep(_PING_SECONDS)
+            silence, wait = clock() - self._received_at, clock() - self._pinged_at
             if silence > _SILENT_SECONDS:
                 raise TimeoutError(f"nothing received for {silence:.0f} seconds")
-            if silence > _QUIET_SECONDS:
-                await self._send(_PING)
+            if not self._coverage.waits_for_answer:
+                await self._ping()
+            elif wait > _ANSWER_SECONDS:
+                raise TimeoutError(f"a ping was not answered for {wait:.0f} seconds")
 
     async def _follow_subscriptions(self) -> None:
         current: frozenset[str] = frozenset()
         while True:
-            self._subscriptions.changed.clear()
-            wanted = frozenset(self._subscriptions.coins)
-            await self._change(current, wanted)
-            current = wanted
+            if self._subscriptions.coins is not None:
+                self._subscriptions.changed.clear()
+                current = await self._change(current, frozenset(self._subscriptions.coins))
             await self._subscriptions.changed.wait()
 
-    async def _change(self, current: frozenset[str], wanted: frozenset[str]) -> None:
-        """Send the differences, then a ping, whose pong follows all replayed trades."""
-        changes = [(coin, False) for coin in sorted(current - wanted)] + [
-            (coin, True) for coin in sorted(wanted - current)
+    async def _change(self, current: frozenset[str], wanted: frozenset[str]) -> frozenset[str]:
+        """Send the differences, then a ping, whose pong follows all replayed trades; returns what is subscribed to."""
+        changes = [Change("unsubscribe", coin) for coin in sorted(current - wanted)] + [
+            Change("subscribe", coin) for coin in sorted(wanted - current)
         ]
-        self._settled.clear()
+        self._coverage.unsettle(current & wanted)
+        self._unconfirmed, self._refusals = set(changes), 0
         self._answered.clear()
-        self._unanswered = len(changes)
-        for coin, is_wanted in changes:
-            await self._send(subscription(coin, wanted=is_wanted))
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            if changes:
+        for change in changes:
+            await self._send(subscription(change))
+        if changes:
+            async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._answered.wait()
-            self._settling = True
-            await self._send(_PING)
-            await self._settled.wait()
-        self._settling = False
+        subscribed = wanted - {change.coin for change in self._unconfirmed}
+        self._coverage.settle(subscribed)
+        await self._ping()
+        return subscribed
+
+    def _confirm(self, reply: SubscriptionReply) -> None:
+        """A refusal does not say what it refuses: what is unconfirmed when all are answered was refused."""
+        if reply.error is not None:
+            self._refusals += 1
+        elif reply.change is not None:
+            self._unconfirmed.discard(reply.change)
+        if len(self._unconfirmed) <= self._refusals:
+            self._answered.set()
+
+    async def _ping(self) -> None:
+        await self._rate_limiter.acquire()
+        self._coverage.pinged(self._clock())
+        self._pinged_at = asyncio.get_running_loop().time()
+        await self._socket.send(_PING)
 
     async def _send(self, message: str) -> None:
         await self._rate_limiter.acquire()

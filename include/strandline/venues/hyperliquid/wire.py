@@ -41,10 +41,18 @@ class Trades(NamedTuple):
     rejected: list[tuple[bytes, str]]
 
 
-class SubscriptionReply(NamedTuple):
-    """The response to a subscription; `error` says why it was refused."""
+class Change(NamedTuple):
+    """A change of a subscription: `subscribe` or `unsubscribe`, and the coin."""
 
-    error: str | None
+    method: str
+    coin: str
+
+
+class SubscriptionReply(NamedTuple):
+    """The response to a change: which one is confirmed, or why one was refused."""
+
+    change: Change | None
+    error: str | None = None
 
 
 class Pong(NamedTuple):
@@ -52,9 +60,10 @@ class Pong(NamedTuple):
 
 
 class OtherFrame(NamedTuple):
-    """Any other frame; `reason` says what is wrong with it, if anything."""
+    """Any other frame; `reason` says what is wrong with it, if anything, `broken` that it may have held trades."""
 
     reason: str | None
+    broken: bool = False
 
 
 Message: TypeAlias = Trades | SubscriptionReply | Pong | OtherFrame
@@ -63,6 +72,15 @@ Message: TypeAlias = Trades | SubscriptionReply | Pong | OtherFrame
 class _Envelope(msgspec.Struct, frozen=True):
     channel: str
     data: msgspec.Raw = msgspec.Raw()
+
+
+class _Subscription(msgspec.Struct, frozen=True):
+    coin: str
+
+
+class _Confirmation(msgspec.Struct, frozen=True):
+    method: str
+    subscription: _Subscription
 
 
 class _Asset(msgspec.Struct, frozen=True):
@@ -90,6 +108,7 @@ _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _TRADE: Final = msgspec.json.Decoder(Trade, strict=False)
 _TRADES: Final = msgspec.json.Decoder(list[Trade], strict=False)
 _RAW_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_CONFIRMATION: Final = msgspec.json.Decoder(_Confirmation)
 _TEXT: Final = msgspec.json.Decoder(str)
 _META: Final = msgspec.json.Decoder(_Meta)
 _CANDLES: Final = msgspec.json.Decoder(list[_Candle], strict=False)
@@ -106,18 +125,18 @@ def read_frame(frame: bytes) -> Message:
         if envelope.channel == "trades":
             return _trades(bytes(envelope.data))
         if envelope.channel == "error":
-            return SubscriptionReply(_TEXT.decode(envelope.data))
+            return SubscriptionReply(None, _TEXT.decode(envelope.data))
+        if envelope.channel == "subscriptionResponse":
+            confirmed = _CONFIRMATION.decode(envelope.data)
+            return SubscriptionReply(Change(confirmed.method, confirmed.subscription.coin))
     except _UNREADABLE as error:
-        return OtherFrame(str(error))
-    if envelope.channel == "subscriptionResponse":
-        return SubscriptionReply(None)
+        return OtherFrame(str(error), broken=True)
     return Pong() if envelope.channel == "pong" else OtherFrame(f"unknown channel {envelope.channel[:40]!r}")
 
 
-def subscription(coin: str, *, wanted: bool) -> str:
+def subscription(change: Change) -> str:
     """Encode the message that subscribes to the trades of a coin, or unsubscribes."""
-    method = "subscribe" if wanted else "unsubscribe"
-    message = {"method": method, "subscription": {"type": "trades", "coin": coin}}
+    message = {"method": change.method, "subscription": {"type": "trades", "coin": change.coin}}
     return msgspec.json.encode(message).decode()
 
 
