@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 from strandline.model.timeframe import Timeframe
@@ -23,19 +24,35 @@ def expected_bars(ticks: Iterable[Tick], candles: Iterable[Candle], until: datet
 
 def expected_minutes(ticks: Iterable[Tick], candles: Iterable[Candle]) -> dict[Key, Bar]:
     """Each minute from its best source."""
-    ranked: dict[Key, dict[int, list[Tick]]] = {}
+    sources: dict[Key, dict[int, list[Tick]]] = {}
     for tick in ticks:
         key = (tick.instrument_id, Timeframe.M1, Timeframe.M1.start_of(tick.ts))
-        rank = 4 if tick.kind == "p" else 2 if tick.source == "a" else 1
-        ranked.setdefault(key, {}).setdefault(rank, []).append(tick)
-    bars = {key: from_ticks(by_rank[min(by_rank)]) for key, by_rank in ranked.items()}
-    for candle in candles:
-        key = (candle.instrument_id, Timeframe.M1, candle.ts)
-        by_rank = ranked.get(key, {4: []})
-        received = len(by_rank[min(by_rank)]) if min(by_rank) < 3 else 0
-        if candle.volume > 0 and (min(by_rank) > 3 or (candle.trades or 0) > received):
-            bars[key] = Bar(*candle[2:6], candle.volume, None, None, candle.trades or 0, "r")
+        rank = 4 if tick.kind == "p" else 2 if tick.trade_id < 0 else 1
+        sources.setdefault(key, {}).setdefault(rank, []).append(tick)
+    at_venue = {(one.instrument_id, Timeframe.M1, one.ts): one for one in candles if one.volume > 0}
+    bars = {}
+    for key in sources.keys() | at_venue.keys():
+        candle = at_venue.get(key)
+        trades = candle.trades or 0 if candle else 0
+        found = [
+            (any(map(is_faulty, ticks)), rank < 3 and len(ticks) < trades, rank)
+            for rank, ticks in sources.get(key, {}).items()
+        ]
+        if candle:
+            found.append((False, False, 3))
+        _, _, best = min(found)
+        if best == 3 and candle:
+            bars[key] = Bar(*candle[2:6], candle.volume, None, None, trades, "r")
+        else:
+            bars[key] = from_ticks(sources[key][best])
     return bars
+
+
+def is_faulty(tick: Tick) -> bool:
+    """Whether it fails the checks of ticks."""
+    if not 0 < tick.price < inf:
+        return True
+    return tick.kind == "t" and (tick.side is None or tick.size is None or not 0 < tick.size < inf)
 
 
 def from_ticks(ticks: Iterable[Tick]) -> Bar:
@@ -74,7 +91,7 @@ def with_gaps(bars: Mapping[Key, Bar]) -> dict[Key, Bar]:
     result = dict(bars)
     for (before, bar), (after, next_bar) in pairwise(sorted(bars.items(), key=lambda item: item[0])):
         if before[:2] == after[:2] and before[2] + before[1].length < after[2]:
-            magnitude = (next_bar.open / bar.close - 1) * 100
+            magnitude = (next_bar.open / bar.close - 1) * 100 if min(next_bar.open, bar.close) > 0 else 0.0
             result[after] = next_bar._replace(gap_magnitude_pct=magnitude, gap_type="quiet")
     return result
 

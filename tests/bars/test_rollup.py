@@ -117,7 +117,7 @@ def test_dirty_minutes_without_changes_write_nothing(engine: Engine, admin: Conn
 def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: Connection, btc: int) -> None:
     until, seen = T0 + 5 * MINUTE, []
     polled = Tick(btc, T0, 1, price=100, size=None, side=None, kind="p", source="r")
-    archived, streamed = Tick(btc, T0, 2, price=102, source="a"), Tick(btc, T0, 3, price=103)
+    archived, streamed = Tick(btc, T0, -2, price=102, source="a"), Tick(btc, T0, 3, price=103)
     for step in (
         [polled],
         Candle(btc, T0, 100, 105, 99, 101, 7, 1),
@@ -135,6 +135,58 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
         seen.append((bar.close, bar.volume, bar.ticks, bar.source))
     assert seen == [(100, None, 1, "r"), (101, 7, 1, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
     assert [revision for revision, _ in history(admin, btc, M5, T0)] == [0, 1, 2, 3]
+
+
+def test_streamed_and_archived_trades_with_the_venues_ids_are_one_set(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    """An archive brings the trades that were not received."""
+    insert_ticks(admin, Tick(btc, T0, 1, price=101), Tick(btc, T0 + MINUTE / 2, 3, price=99))
+    insert_ticks(admin, Tick(btc, T0, 2, price=102, source="a"), Tick(btc, T0 + MINUTE / 2, 4, price=98, source="a"))
+    roll_up(engine, T0 + MINUTE)
+    bar = stored_bars(admin, [btc])[btc, M1, T0]
+    assert (bar.open, bar.high, bar.low, bar.close, bar.ticks) == (101, 102, 98, 98, 4)
+
+
+FAULTY = Tick(0, T0, 9, price=-1.0)
+CANDLE = Candle(0, T0, 100, 105, 99, 103, 7, 3)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "others", "candle", "close", "source"),
+    [
+        (FAULTY, [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=nan), [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=inf), [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=1.0, size=0.0), [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=1.0, size=nan), [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=1.0, size=None), [], CANDLE, 103, "r"),
+        (FAULTY._replace(price=1.0, side=None), [], CANDLE, 103, "r"),
+        (FAULTY, [Tick(0, T0, -1, price=50, source="a")], None, 50, "a"),
+        (FAULTY, [Tick(0, T0, 5, 60, None, None, "p", "r")], None, 60, "r"),
+        (FAULTY, [], None, -1, "s"),  # there is nothing better: the quality gate withholds it
+        (FAULTY._replace(kind="p", price=1.0, size=None, side=None), [], None, 1, "s"),  # polled prices have no size
+    ],
+)
+def test_a_source_with_a_faulty_tick_comes_after_all_others(
+    engine: Engine,
+    admin: Connection,
+    btc: int,
+    faulty: Tick,
+    others: list[Tick],
+    candle: Candle,
+    close: float,
+    source: str,
+) -> None:
+    good = Tick(btc, T0, 1) if faulty.kind == "t" else Tick(btc, T0, 1, 1.0, None, None, "p")
+    add_ticks(admin, [good, *(tick._replace(instrument_id=btc) for tick in (faulty, *others))])
+    if candle:
+        add_candles(admin, [candle._replace(instrument_id=btc)])
+    admin.commit()
+    roll_up(engine, T0 + 5 * MINUTE)
+    for frame in (M1, M5):
+        bar = stored_bars(admin, [btc])[btc, frame, T0]
+        assert (bar.close, bar.source) == (close, source)
 
 
 def test_the_venues_candle_replaces_a_minute_that_was_received_in_part(

@@ -46,11 +46,12 @@ def ticks(draw: st.DrawFn) -> Tick:
     """A trade of the stream, REST or an archive, or a polled price; of one of two instruments."""
     minute, offset = draw(MINUTES), draw(st.sampled_from([0, 1, 1, 30_000_000, 59_999_999]))
     kind = draw(st.sampled_from("tttp"))
+    is_faulty = draw(st.integers(0, 15)) == 0
     return Tick(
         instrument_id=draw(st.integers(0, 1)),
         ts=DAY + minute * MINUTE + timedelta(microseconds=offset),
-        trade_id=draw(st.integers(0, 5)),
-        price=draw(PRICES),
+        trade_id=draw(st.integers(-3 if kind == "t" else 0, 5)),
+        price=-1.0 if is_faulty else draw(PRICES),
         size=None if kind == "p" else draw(SIZES),
         side=None if kind == "p" else draw(st.sampled_from("bs")),
         kind=kind,

@@ -71,8 +71,8 @@ def finding_details(connection: Connection, check_name: str) -> list[Any]:
     )
 
 
-def add_tick(connection: Connection, engine: Engine, **values: object) -> None:
-    """Insert a tick of the faulty instrument into the cycle, and roll up."""
+def add_tick(connection: Connection, engine: Engine, *, candle: bool = False, **values: object) -> None:
+    """Insert a tick of the faulty instrument into the cycle, and roll up; by default its minute has no candle."""
     tick = {
         "ts": T - 2 * MINUTE,
         "trade_id": 1_000_000,
@@ -86,6 +86,14 @@ def add_tick(connection: Connection, engine: Engine, **values: object) -> None:
     connection.execute(
         text("INSERT INTO dirty_minutes VALUES (2, date_trunc('minute', CAST(:ts AS timestamptz)))"), tick
     )
+    if not candle:
+        connection.execute(
+            text("""
+                DELETE FROM venue_candles
+                WHERE instrument_id = 2 AND ts = date_trunc('minute', CAST(:ts AS timestamptz))
+            """),
+            tick,
+        )
     connection.commit()
     roll_up(engine, T)
 

@@ -111,6 +111,14 @@ def test_what_blocks_a_series(admin: Connection, engine: Engine) -> None:
     assert all(ts <= minute < ts + frame.length for _, frame, ts in blocked.withheld)
 
 
+def test_a_minute_that_was_rebuilt_from_the_venues_candle_is_not_withheld(admin: Connection, engine: Engine) -> None:
+    add_tick(admin, engine, candle=True, size=0.0)
+    run_checks(engine)
+    blocked = blocks(admin, T)
+    assert blocked.by_series[FAULTY, None] == ((ALL, "incomplete_trade"),)
+    assert blocked.withheld == frozenset()
+
+
 def test_a_warning_blocks_nothing(admin: Connection, engine: Engine) -> None:
     add_tick(admin, engine, ts=T + timedelta(seconds=14))
     assert run_checks(engine).findings == {Severity.WARN: 1}

@@ -24,9 +24,9 @@ _TAKE = text("""
 """)
 _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' AS last FROM staged_minutes")
 
-# A minute is built from its best source alone: 1 live trades, 2 archived trades, 3 the venue's candle,
-# 4 polled prices. A candle with more trades than we received comes before all: we were connected for a part of that
-# minute only.
+# A minute is built from one source alone: 1 trades with the venue's ids, streamed or archived, 2 archived trades with
+# derived ids, which are below zero, 3 the venue's candle, 4 polled prices. A source with a tick that fails its checks
+# comes after all others, and then one of which the venue has more trades: we received a part of that minute only.
 # Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
 # of other days out of the plan. A product that does not fit a double becomes NaN, which the quality gate finds, and
 # not an error, which would stop the rollup of all instruments.
@@ -35,33 +35,33 @@ _STAGE = text("""
     WITH grouped AS (
       SELECT minute, array_agg(instrument_id) AS instruments FROM staged_minutes GROUP BY minute
     ), from_ticks AS (
-      SELECT built.instrument_id, grouped.minute, built.best, prices[1] AS open, high, low, prices[ticks] AS close,
-             volume, quote_volume, quote_volume / NULLIF(volume, 0) AS vwap, ticks, built.source
+      SELECT built.instrument_id, grouped.minute, built.rank, prices[1] AS open, high, low, prices[ticks] AS close,
+             volume, quote_volume, quote_volume / NULLIF(volume, 0) AS vwap, ticks, built.source, built.faulty
       FROM grouped CROSS JOIN LATERAL (
-        SELECT instrument_id, best, array_agg(price ORDER BY ts, trade_id) AS prices, max(price) AS high,
+        SELECT instrument_id, rank, array_agg(price ORDER BY ts, trade_id) AS prices, max(price) AS high,
                min(price) AS low, sum(size ORDER BY ts, trade_id) AS volume,
                sum(quote_value ORDER BY ts, trade_id) AS quote_volume, count(*)::integer AS ticks,
-               CASE WHEN bool_or(source = 's') THEN 's'::"char" ELSE min(source::text)::"char" END AS source
+               CASE WHEN bool_or(source = 's') THEN 's'::"char" ELSE min(source::text)::"char" END AS source,
+               bool_or(faulty) AS faulty
         FROM (
-          SELECT *, min(rank) OVER (PARTITION BY instrument_id) AS best
-          FROM (
-            SELECT t.instrument_id, t.ts, t.trade_id, t.price, t.source,
-                   CASE WHEN t.size > 1e100 THEN 'NaN' ELSE t.size END AS size,
-                   CASE WHEN t.size = 0 THEN 0
-                        WHEN t.size > 1e100 OR abs(t.price) > 1e100 OR abs(t.price) < 1e-100 OR t.size < 1e-100
-                        THEN 'NaN' ELSE t.price * t.size END AS quote_value,
-                   CASE WHEN t.kind = 'p' THEN 4 WHEN t.source = 'a' THEN 2 ELSE 1 END AS rank
-            FROM ticks t
-            WHERE t.ts >= grouped.minute AND t.ts < grouped.minute + interval '1 minute'
-              AND t.ts >= :first AND t.ts < :last AND t.instrument_id = ANY (grouped.instruments)
-          ) AS ranked
-        ) AS best_ranked
-        WHERE rank = best
-        GROUP BY instrument_id, best
+          SELECT t.instrument_id, t.ts, t.trade_id, t.price, t.source,
+                 CASE WHEN t.size > 1e100 THEN 'NaN' ELSE t.size END AS size,
+                 CASE WHEN t.size = 0 THEN 0
+                      WHEN t.size > 1e100 OR abs(t.price) > 1e100 OR abs(t.price) < 1e-100 OR t.size < 1e-100
+                      THEN 'NaN' ELSE t.price * t.size END AS quote_value,
+                 CASE WHEN t.kind = 'p' THEN 4 WHEN t.trade_id < 0 THEN 2 ELSE 1 END AS rank,
+                 NOT (t.price > 0 AND t.price < 'Infinity'
+                      AND (t.kind = 'p' OR COALESCE(t.size > 0 AND t.size < 'Infinity' AND t.side IS NOT NULL, false))
+                     ) AS faulty
+          FROM ticks t
+          WHERE t.ts >= grouped.minute AND t.ts < grouped.minute + interval '1 minute'
+            AND t.ts >= :first AND t.ts < :last AND t.instrument_id = ANY (grouped.instruments)
+        ) AS ranked
+        GROUP BY instrument_id, rank
       ) AS built
     ), from_candles AS (
       SELECT m.instrument_id, m.minute, 3, c.open, c.high, c.low, c.close, c.volume, NULL::double precision,
-             NULL::double precision, COALESCE(c.trades, 0), 'r'::"char"
+             NULL::double precision, COALESCE(c.trades, 0), 'r'::"char", false
       FROM staged_minutes m CROSS JOIN LATERAL (
         SELECT * FROM venue_candles v
         WHERE v.instrument_id = m.instrument_id AND v.timeframe = '1m' AND v.ts = m.minute AND v.volume > 0 LIMIT 1
@@ -72,7 +72,7 @@ _STAGE = text("""
            built.volume, built.quote_volume, built.vwap, built.ticks, built.source,
            COALESCE(b.outage, false), COALESCE(b.dropped, 0), COALESCE(b.repaired, false)
     FROM (
-      SELECT *, best = 3 AND ticks > max(ticks) FILTER (WHERE best < 3) OVER minute AS partly_received
+      SELECT *, rank < 3 AND ticks < max(ticks) FILTER (WHERE rank = 3) OVER minute AS partly_received
       FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
       WINDOW minute AS (PARTITION BY instrument_id, minute)
     ) AS built
@@ -80,7 +80,7 @@ _STAGE = text("""
       SELECT outage, dropped, repaired FROM bars
       WHERE bars.instrument_id = built.instrument_id AND timeframe = '1m' AND ts = built.minute LIMIT 1
     ) AS b ON true
-    ORDER BY built.instrument_id, built.minute, built.partly_received IS TRUE DESC, built.best
+    ORDER BY built.instrument_id, built.minute, built.faulty, built.partly_received IS TRUE, built.rank
 """)
 
 

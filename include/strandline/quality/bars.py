@@ -42,11 +42,14 @@ _VOLUME = """
     WHERE NOT (COALESCE(volume >= 0 AND volume < 'Infinity', true)
                AND COALESCE(quote_volume >= 0 AND quote_volume < 'Infinity', true))
 """
+# A minute that was rebuilt from the venue's candle has nothing of its faulty ticks any more.
 _BAD_TICKS = """
     WITH faulty AS (
       SELECT f.instrument_id, f.ts FROM quality_runs r JOIN quality_findings f USING (quality_run_id)
       WHERE r.suite = 'ticks' AND f.severity = 'block_all' AND r.cycle_t > (SELECT min(ts) FROM {batch})
         AND r.cycle_t <= :cycle
+        AND NOT EXISTS (SELECT FROM bars m WHERE m.instrument_id = f.instrument_id AND m.timeframe = '1m'
+                          AND m.ts = date_trunc('minute', f.ts) AND m.source = 'r')
     )
     SELECT b.instrument_id, b.timeframe, b.ts, b.revision, min(f.ts) AS minute
     FROM {batch} AS b JOIN faulty AS f ON f.instrument_id = b.instrument_id AND f.ts >= b.ts AND f.ts < b.ends_at
