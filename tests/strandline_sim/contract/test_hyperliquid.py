@@ -1,21 +1,16 @@
 """Everything that the simulated Hyperliquid answers has the shape that the venue documents."""
 
 import asyncio
-from typing import Any
 
-import aiohttp
 import pytest
 
-from strandline_sim.clock import SteppedClock
-from strandline_sim.hyperliquid.limits import Limits
 from tests.docs.simulated_names import listed
 from tests.strandline_sim.contract.contract import Contract
 from tests.strandline_sim.contract.schemas.hyperliquid import schemas
 from tests.strandline_sim.contract.schemas.hyperliquid_exchange import EXCHANGE
 from tests.strandline_sim.contract.schemas.hyperliquid_info import INFO
 from tests.strandline_sim.contract.schemas.hyperliquid_stream import TOPICS
-from tests.strandline_sim.contract.trading_session import ask_everything, too_many, trade, trading_session
-from tests.strandline_sim.hyperliquid.sample_venue import START, make_venue
+from tests.strandline_sim.contract.trading_session import ask_everything, too_many, too_often, trade, trading_session
 
 ALWAYS_EMPTY = {
     "frame notification",
@@ -96,6 +91,7 @@ def contract() -> Contract:
             await trade(session)
             await ask_everything(session)
             await too_many(session)
+        await too_often(contract)
 
     asyncio.run(drive())
     return contract
@@ -117,27 +113,3 @@ def test_every_answer_has_been_seen_with_something_in_it(contract: Contract) -> 
 
 def test_every_part_of_an_answer_has_been_seen(contract: Contract) -> None:
     assert contract.unseen() == NOT_SIMULATED
-
-
-def test_too_many_requests_in_a_minute() -> None:
-    async def ask() -> tuple[int, object, Any]:
-        clock = SteppedClock(START)
-        venue, _ = make_venue(clock=clock, limits=Limits(weight_per_minute=1))
-        url = await venue.start()
-        query = {"type": "allMids"}
-        try:
-            async with aiohttp.ClientSession() as http, http.ws_connect(f"{url}/ws") as socket:
-                await http.post(f"{url}/info", json=query)
-                answer = await http.post(f"{url}/info", json=query)
-                request = {"type": "info", "payload": query}
-                await socket.send_json({"method": "post", "id": 1, "request": request})
-                return answer.status, await answer.json(), await socket.receive_json()
-        finally:
-            await venue.stop()
-
-    status, body, frame = asyncio.run(ask())
-    assert (status, body) == (429, None)
-    contract = Contract(schemas())
-    contract.check("frame post", frame)
-    assert contract.broken == {}
-    assert frame["data"]["response"]["type"] == "error"

@@ -22,7 +22,7 @@ from strandline_sim.hyperliquid.wire_actions import MAX_CANCELS, MAX_ORDERS
 from strandline_sim.market.regime import Leg, Regime
 from strandline_sim.tape import Tape
 from tests.strandline_sim.contract.contract import Contract
-from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, STRANGER, make_market
+from tests.strandline_sim.hyperliquid.sample_venue import ALICE, BOB, START, STRANGER, make_market, make_venue
 
 MINUTE = 60_000
 CAROL, DAVE, EVE, AGENT, OTHER_AGENT, LATE_AGENT, *MORE_AGENTS = (
@@ -438,3 +438,23 @@ async def too_many(session: TradingSession) -> None:
         await session.act({"type": "cancel", "cancels": [{"a": 1, "o": 1}] * MAX_CANCELS}, EVE)
     for _ in range(2):
         await session.act(orders(far), EVE)
+
+
+async def too_often(contract: Contract) -> None:
+    """Ask, subscribe and say more than one address may in a minute."""
+    limits = Limits(weight_per_minute=1, subscriptions=1, messages_per_minute=4)
+    venue, _ = make_venue(clock=SteppedClock(START), limits=limits)
+    url = await venue.start()
+    query = {"type": "allMids"}
+    try:
+        async with aiohttp.ClientSession() as http, http.ws_connect(f"{url}/ws") as socket:
+            answers = [await http.post(f"{url}/info", json=query) for _ in range(2)]
+            assert [(answer.status, await answer.text() == "null") for answer in answers] == [(200, False), (429, True)]
+            listener = Listener(contract, socket)
+            await listener.say({"method": "post", "id": 1, "request": {"type": "info", "payload": query}})
+            await listener.subscribe(query, {"type": "trades", "coin": "BTC"})
+            await listener.hear()
+            await listener.say({"method": "ping"})
+            contract.check("frame error", await socket.receive_json())
+    finally:
+        await venue.stop()

@@ -112,6 +112,9 @@ _SUBSCRIPTIONS: Final[Mapping[str, Schema]] = {
     },
 }
 _SUBSCRIPTION: Final = either(*({"title": name, **schema} for name, schema in _SUBSCRIPTIONS.items()))
+_POST_ERROR: Final = either(
+    sentence("422 Failed to deserialize the JSON body into the target type"), sentence("429 Too Many Requests")
+)
 _OBJECT: Final = r"\{.*\}"
 
 
@@ -125,7 +128,7 @@ def answers(info: Mapping[str, Schema], exchange: Mapping[str, Schema]) -> dict[
     response = either(
         {"title": "info", **record(type=literal("info"), payload=either(*queried))},
         {"title": "action", **record(type=literal("action"), payload=exchange["order"])},
-        {"title": "error", **record(type=literal("error"), payload=text("4[0-9]{2} [A-Z].+"))},
+        {"title": "error", **record(type=literal("error"), payload=_POST_ERROR)},
     )
     return {
         "subscriptionResponse": record(
@@ -140,6 +143,9 @@ def answers(info: Mapping[str, Schema], exchange: Mapping[str, Schema]) -> dict[
                 sentence("Invalid subscription {json}", json=_OBJECT),
                 sentence("Error parsing JSON into valid websocket request: {json}", json=".*"),
                 sentence("Cannot track more than {number} total users.", number="[0-9]+"),
+                # The venue's words for these two are not documented.
+                sentence("Cannot track more than {number} total subscriptions.", number="[0-9]+"),
+                sentence("Too many websocket messages sent to server."),
             ),
         ),
         "pong": record(channel=literal("pong")),
