@@ -32,7 +32,7 @@ def test_every_trade_of_the_market_is_stored(database: Database) -> None:
         await env.advance(90)
         await all_stored(env, START_MS)
         dirty_minutes = set(env.query("SELECT instrument_id, minute FROM dirty_minutes"))
-        assert dirty_minutes == set(env.query("SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks"))
+        assert dirty_minutes >= set(env.query("SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM ticks"))
         # So are the trades that the venue replays on subscribing.
         assert all(env.stored_ticks(coin, 0) <= env.market_trades(coin, START_MS - 86_400_000) for coin in MAJORS)
         kinds = env.query("SELECT DISTINCT kind::text, source::text FROM ticks ORDER BY 1")

@@ -16,7 +16,7 @@ from strandline.feeds.session import Session
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.subscriptions import SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
-from strandline.feeds.tick_writer import TickWriter
+from strandline.feeds.tick_writer import Received, TickWriter
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
@@ -37,6 +37,7 @@ class FeedAt:
     def __init__(self, venue: VenueKey, received_through: datetime | None) -> None:
         self.venue = venue
         self.received_through = received_through
+        self.streamed_since: Mapping[int, datetime] = {}
         self.subscriptions: Mapping[str, int] | None = None
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
@@ -135,7 +136,7 @@ def test_ticks_that_are_pending_when_the_writer_is_stopped_are_committed(databas
 
         buffer = TickBuffer()
         buffer.accept_days(START.date(), START.date())
-        writer = TickWriter(Session(open_connection), buffer, lambda: START, lambda: START, dict)
+        writer = TickWriter(Session(open_connection), buffer, lambda: START, lambda: Received(START, {}), dict)
         run = asyncio.create_task(writer.run())
         buffer.add_ticks(HYPERLIQUID_PERPS, [tick(1)])
         await opening.wait()

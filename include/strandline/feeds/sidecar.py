@@ -8,7 +8,7 @@ from typing import Any, Final
 from strandline.feeds.session import Session
 from strandline.feeds.subscriptions import OnNewInstruments, SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
-from strandline.feeds.tick_writer import TickWriter
+from strandline.feeds.tick_writer import Received, TickWriter
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import Feed
 
@@ -32,7 +32,7 @@ class Sidecar:
         """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
         self._subscriptions = SubscriptionManager(Session(open_connection), feeds, buffer, clock, on_new_instruments)
-        self._writer = TickWriter(Session(open_connection), buffer, clock, self._watermark, self._feed_status)
+        self._writer = TickWriter(Session(open_connection), buffer, clock, self._received, self._feed_status)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed."""
@@ -49,11 +49,15 @@ class Sidecar:
             writer.cancel()
         return self._writer.uncommitted
 
-    def _watermark(self) -> datetime | None:
-        """Return the watermark of the slowest feed, less the delivery delay; None until every feed has one."""
+    def _received(self) -> Received:
+        """The watermark of the slowest feed, and what is streamed; both allow for the delivery delay."""
         received = [feed.received_through for feed in self._feeds]
         known = [moment for moment in received if moment is not None]
-        return min(known) - _DELIVERY_DELAY if known and len(known) == len(received) else None
+        streamed = {number: since for feed in self._feeds for number, since in feed.streamed_since.items()}
+        return Received(
+            min(known) - _DELIVERY_DELAY if known and len(known) == len(received) else None,
+            {number: since + _DELIVERY_DELAY for number, since in streamed.items()},
+        )
 
     def _feed_status(self) -> dict[str, Any]:
         return {str(feed.venue): feed.status._asdict() for feed in self._feeds}

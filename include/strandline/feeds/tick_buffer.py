@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
@@ -25,6 +25,8 @@ class Batch(NamedTuple):
 
     rows: list[TickRow]
     quarantined: list[QuarantinedMessage]
+    dropped: Mapping[tuple[int, datetime], int]
+    """How many ticks were dropped, by instrument and minute."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class TickBuffer:
         self._max_quarantined = max_quarantined
         self._rows: list[TickRow] = []
         self._quarantined: list[QuarantinedMessage] = []
+        self._dropped: Counter[tuple[int, datetime]] = Counter()
         self._seen = DuplicateFilter()
         self._begin = self._end = datetime.max.replace(tzinfo=UTC)
         self._full = asyncio.Event()
@@ -73,7 +76,7 @@ class TickBuffer:
                 reason = "its time lies outside of the days that are stored"
                 self.quarantine(QuarantinedMessage(venue, "time", reason, msgspec.json.encode(row), row[1]))
             elif len(self._rows) >= self._max_rows:
-                self.counts.dropped[row[1]] += 1
+                self._drop(row)
             else:
                 self._seen.add(key)
                 self._rows.append(row)
@@ -89,6 +92,11 @@ class TickBuffer:
         else:
             self.counts.quarantine_overflow += 1
 
+    def _drop(self, row: TickRow) -> None:
+        """Count the tick, and its minute as incomplete."""
+        self.counts.dropped[row[1]] += 1
+        self._dropped[row[1], row[0].replace(second=0, microsecond=0)] += 1
+
     async def wait_for_batch(self, seconds: float) -> None:
         """Wait for a full batch, at most this long."""
         with contextlib.suppress(TimeoutError):
@@ -97,8 +105,8 @@ class TickBuffer:
 
     def drain(self, now: datetime) -> Batch:
         """Take out everything."""
-        batch = Batch(self._rows, self._quarantined)
-        self._rows, self._quarantined = [], []
+        batch = Batch(self._rows, self._quarantined, self._dropped)
+        self._rows, self._quarantined, self._dropped = [], [], Counter()
         self._full.clear()
         self._seen.expire(now)
         return batch

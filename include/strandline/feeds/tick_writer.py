@@ -5,9 +5,10 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from strandline.feeds.heartbeat import write_heartbeat
+from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.session import Session
 from strandline.feeds.tick_buffer import BATCH_ROWS, TickBuffer
 from strandline.feeds.tick_store import insert_quarantined, insert_ticks
@@ -19,24 +20,35 @@ _FLUSH_SECONDS: Final = 0.25
 _HEARTBEAT_SECONDS: Final = 0.5
 
 
+class Received(NamedTuple):
+    """What has reached the buffer: everything up to an instant, and since when without an interruption.
+
+    `through` is None until every feed has proved something.
+    """
+
+    through: datetime | None
+    streamed_since: Mapping[int, datetime]
+
+
 class TickWriter:
-    """Flushes by size or age: each batch is committed with its dirty minutes, then the watermark advances."""
+    """Flushes by size or age: outages are committed, then the ticks with their dirty minutes, then the watermark."""
 
     def __init__(
         self,
         session: Session,
         buffer: TickBuffer,
         clock: Callable[[], datetime],
-        watermark: Callable[[], datetime | None],
+        received: Callable[[], Received],
         feed_status: Callable[[], Mapping[str, Any]],
     ) -> None:
-        """`watermark` returns the time up to which ticks are in the buffer, `feed_status` the feeds' own counters."""
+        """`received` says what is in the buffer, `feed_status` returns the feeds' own counters."""
         self._session = session
         self._buffer = buffer
         self._clock = clock
-        self._buffered_through = watermark
+        self._received = received
         self._feed_status = feed_status
         self._started_at = clock()
+        self._outages = Outages()
         self._watermark: datetime | None = None
         self._in_flight = 0
         self._stored = 0
@@ -64,18 +76,27 @@ class TickWriter:
                 next_heartbeat = loop.time() + _HEARTBEAT_SECONDS
                 await self._send_heartbeat()
         await self._send_heartbeat()
+        await self._record_outages({})
         await self._session.close()
 
     async def _flush(self) -> None:
-        """Commit what is buffered. The watermark is read before the buffer is drained, so that it covers no more."""
-        watermark = self._buffered_through()
+        """Commit what is buffered. What is covered is read before the buffer is drained, so that it covers no more."""
+        through, streamed_since = self._received()
         batch = self._buffer.drain(self._clock())
         self._in_flight = len(batch.rows)
+        self._outages.saw(batch.rows)
+        if self._outages.has_changed(streamed_since):
+            await self._record_outages(streamed_since)
+        if batch.dropped:
+            await self._session.run(lambda connection: record_dropped(connection, batch.dropped))
         for first in range(0, len(batch.rows), BATCH_ROWS):
             await self._session.run(partial(self._store_ticks, batch.rows[first : first + BATCH_ROWS]))
         if batch.quarantined:
             await self._session.run(partial(self._store_quarantined, batch.quarantined))
-        self._watermark = watermark
+        self._watermark = through
+
+    async def _record_outages(self, streamed_since: Mapping[int, datetime]) -> None:
+        await self._session.run(lambda connection: self._outages.record(connection, streamed_since))
 
     async def _store_ticks(self, rows: list[TickRow], connection: Connection) -> None:
         now = self._clock()
@@ -106,6 +127,7 @@ class TickWriter:
             "lag_seconds": self._lag,
             "feeds": self._feed_status(),
         }
+        await self._outages.close(connection)
         await write_heartbeat(
             connection,
             now=self._clock(),

@@ -40,6 +40,8 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "instruments": {"feeds": frozenset({INSERT, UPDATE})},
     "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
     "dirty_minutes": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "bars": frozenset({DELETE})},
+    "outages": {"feeds": frozenset({INSERT, UPDATE})},
+    "dropped_ticks": {"feeds": frozenset({INSERT, UPDATE})},
     "quarantined_messages": {"feeds": frozenset({INSERT})},
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
     "venue_candles": {"history": frozenset({INSERT, UPDATE})},

@@ -71,6 +71,13 @@ class Feed(Protocol):
         """
 
     @property
+    def streamed_since(self) -> Mapping[int, datetime]:
+        """Since when each instrument's trades have come without an interruption, as far as it is proved.
+
+        Instruments that are interrupted now are left out, and so are those whose prices are polled.
+        """
+
+    @property
     def status(self) -> FeedStatus:
         """The feed's status, for the heartbeat."""
 

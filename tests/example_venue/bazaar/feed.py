@@ -36,6 +36,11 @@ class BazaarFeed:
         return self._clock()
 
     @property
+    def streamed_since(self) -> Mapping[int, datetime]:
+        """Its prices are polled, not streamed."""
+        return {}
+
+    @property
     def status(self) -> FeedStatus:
         """For the heartbeat."""
         return FeedStatus(connected=self._polls > 0, subscribed=len(self._tokens), messages=self._polls, reconnects=0)

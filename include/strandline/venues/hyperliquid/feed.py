@@ -57,6 +57,11 @@ class HyperliquidFeed:
         return self._coverage.through
 
     @property
+    def streamed_since(self) -> Mapping[int, datetime]:
+        """From the first ping that was sent after the subscription was confirmed, and answered."""
+        return {self._numbers[coin]: since for coin, since in self._coverage.since.items()}
+
+    @property
     def status(self) -> FeedStatus:
         """Connected means that every subscription is confirmed and replayed."""
         connected = self._coverage.settled and not self._subscriptions.changed.is_set()

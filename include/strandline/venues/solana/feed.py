@@ -54,6 +54,11 @@ class JupiterFeed:
         return self._clock()
 
     @property
+    def streamed_since(self) -> Mapping[int, datetime]:
+        """Nothing is streamed: a poll that failed misses no trades."""
+        return {}
+
+    @property
     def status(self) -> FeedStatus:
         """Connected means that the last poll succeeded; a failure counts as a reconnect."""
         return FeedStatus(self._connected, len(self._tokens), self._messages, self._failures)
