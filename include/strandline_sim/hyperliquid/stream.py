@@ -11,7 +11,7 @@ from strandline_sim.clock import Clock
 from strandline_sim.hyperliquid.broadcaster import Broadcaster, frame_of
 from strandline_sim.hyperliquid.feeds import Feeds
 from strandline_sim.hyperliquid.limits import Limits, SlidingWindow
-from strandline_sim.hyperliquid.rest import MALFORMED_TEXT, Rest
+from strandline_sim.hyperliquid.rest import Rest
 from strandline_sim.hyperliquid.sockets import Socket
 from strandline_sim.hyperliquid.topics import USER_TOPICS, Topic, topic_of
 from strandline_sim.web import MalformedJsonError, decode_json, json_response
@@ -78,10 +78,12 @@ class Stream:
         elif method in ("subscribe", "unsubscribe"):
             self._subscription(socket, method, message.get("subscription"))
         elif method == "post" and _is_id(message.get("id")) and isinstance(message.get("request"), dict):
-            await self._post(socket, message["id"], message["request"], remote)
+            response = await self._post(message["request"], remote)
+            socket.send(
+                _unparsable(text) if response is None else frame_of("post", {"id": message["id"], "response": response})
+            )
         else:
-            written = text if isinstance(text, str) else text.decode(errors="replace")
-            socket.send(frame_of("error", f"Error parsing JSON into valid websocket request: {written}"))
+            socket.send(_unparsable(text))
 
     def _subscription(self, socket: Socket, method: str, subscription: object) -> None:
         topic = topic_of(subscription, self._coins)
@@ -116,20 +118,27 @@ class Stream:
     def _acknowledge(self, socket: Socket, method: str, topic: Topic) -> None:
         socket.send(frame_of("subscriptionResponse", {"method": method, "subscription": topic.echo()}))
 
-    async def _post(self, socket: Socket, number: int, request: dict[str, Any], remote: str) -> None:
-        """Handle a request as the REST endpoints do."""
+    async def _post(self, request: dict[str, Any], remote: str) -> dict[str, Any] | None:
+        """Handle a request as the REST endpoints do; None if it is malformed, as any other message may be."""
         kind, payload = request.get("type"), request.get("payload")
         body = msgspec.json.encode(payload)
         if kind == "info" and isinstance(payload, dict):
             status, found = await self._rest.info(body, remote)
-            answer: Any = {"type": payload.get("type"), "data": found} if status == 200 else found
+            answer: Any = {"type": payload.get("type"), "data": found} if status == HTTPStatus.OK else found
         elif kind == "action":
             status, answer = self._rest.exchange(body, remote)
         else:
-            status, answer = 422, MALFORMED_TEXT
-        if status != 200:
+            return None
+        if status == HTTPStatus.UNPROCESSABLE_ENTITY:
+            return None
+        if status != HTTPStatus.OK:
             kind, answer = "error", f"{status} {answer or HTTPStatus(status).phrase}"
-        socket.send(frame_of("post", {"id": number, "response": {"type": kind, "payload": answer}}))
+        return {"type": kind, "payload": answer}
+
+
+def _unparsable(text: str | bytes) -> bytes:
+    written = text if isinstance(text, str) else text.decode(errors="replace")
+    return frame_of("error", f"Error parsing JSON into valid websocket request: {written}")
 
 
 def _reached(count: int, limit: int | None) -> bool:

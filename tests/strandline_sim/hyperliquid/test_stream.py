@@ -141,10 +141,22 @@ async def test_post(connection: Connection) -> None:
     answer = (await connection.receive())["data"]
     assert (answer["id"], answer["response"]["type"], answer["response"]["payload"]["type"]) == (7, "info", "allMids")
     assert "BTC" in answer["response"]["payload"]["data"]
-    await connection.send({"method": "post", "id": 8, "request": {"type": "action", "payload": {"action": {}}}})
-    answer = (await connection.receive())["data"]
-    assert (answer["id"], answer["response"]["type"]) == (8, "error")
-    assert answer["response"]["payload"].startswith("422 ")
+
+
+@with_connection()
+async def test_a_malformed_post_is_echoed_on_the_channel_of_errors(connection: Connection) -> None:
+    for request in (
+        {"type": "action", "payload": {"action": {}}},
+        {"type": "info", "payload": {"type": "unheardOf"}},
+        {"type": "info", "payload": None},
+        {"type": "other", "payload": {}},
+    ):
+        sent = {"method": "post", "id": 8, "request": request}
+        await connection.send(sent)
+        answer = await connection.receive()
+        assert answer["channel"] == "error"
+        message, _, echo = answer["data"].partition(": ")
+        assert (message, json.loads(echo)) == ("Error parsing JSON into valid websocket request", sent)
 
 
 @with_connection(Limits(idle_ms=60_000))

@@ -112,9 +112,7 @@ _SUBSCRIPTIONS: Final[Mapping[str, Schema]] = {
     },
 }
 _SUBSCRIPTION: Final = either(*({"title": name, **schema} for name, schema in _SUBSCRIPTIONS.items()))
-_POST_ERROR: Final = either(
-    sentence("422 Failed to deserialize the JSON body into the target type"), sentence("429 Too Many Requests")
-)
+_POST_ERROR: Final = sentence("429 Too Many Requests")
 _OBJECT: Final = r"\{.*\}"
 
 
