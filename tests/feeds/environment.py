@@ -39,6 +39,10 @@ class Environment:
     buffer: TickBuffer
     new_instruments: list[tuple[VenueKey, Mapping[str, int]]]
 
+    def now(self) -> datetime:
+        """The venues' time."""
+        return instant(self.world.clock.now())
+
     def query(self, statement: str, **values: object) -> list[Any]:
         """Run a statement as the superuser, in a transaction that commits."""
         engine = create_engine(self.url, poolclass=NullPool)
@@ -117,7 +121,7 @@ async def simulated_venues(url: URL, clock: Clock | None = None, **options: Any)
     world = World(clock or SteppedClock(START_MS), seed=3, **({"limited": False, "real_time": False} | options))
     endpoints = await world.start()
     try:
-        yield Environment(world, endpoints, url, TickBuffer(), [])
+        yield Environment(world, endpoints, url, TickBuffer(lambda: instant(world.clock.now())), [])
     finally:
         await world.stop()
 
@@ -127,16 +131,13 @@ async def running_sidecar(env: Environment, buffer: TickBuffer | None = None) ->
     """Run the sidecar until the block ends; then every tick that was received must have been written."""
     buffer = env.buffer if buffer is None else buffer
 
-    def clock() -> datetime:
-        return instant(env.world.clock.now())
-
     feeds: list[HyperliquidFeed | JupiterFeed] = [
-        HyperliquidFeed(env.endpoints.hyperliquid, buffer, clock),
-        JupiterFeed(env.endpoints.jupiter, buffer, clock),
+        HyperliquidFeed(env.endpoints.hyperliquid, buffer, env.now),
+        JupiterFeed(env.endpoints.jupiter, buffer, env.now),
     ]
     open_connection = partial(connect_async, env.url, Role.INGEST)
     stop = asyncio.Event()
-    sidecar = Sidecar(open_connection, buffer, feeds, clock, lambda *new: env.new_instruments.append(new))
+    sidecar = Sidecar(open_connection, buffer, feeds, env.now, lambda *new: env.new_instruments.append(new))
     run = asyncio.create_task(sidecar.run(stop))
     crash = asyncio.create_task(_cancel_when_done(run, asyncio.current_task()))
     try:

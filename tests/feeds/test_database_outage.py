@@ -144,7 +144,7 @@ def test_a_duplicate_does_not_lose_the_rest_of_its_batch(database: Database) -> 
     asyncio.run(inside())
 
 
-def test_a_batch_that_violates_a_constraint_is_quarantined_and_the_next_is_stored(database: Database) -> None:
+def test_a_tick_that_violates_a_constraint_is_quarantined_and_the_others_are_stored(database: Database) -> None:
     bad: TickRow = (START, 1, 1, 1.5, -1.0, b"b", b"t", b"s")
 
     async def inside() -> None:
@@ -153,11 +153,11 @@ def test_a_batch_that_violates_a_constraint_is_quarantined_and_the_next_is_store
             "INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)"
             " VALUES ('hyperliquid', 'perps', 'BTC', 'BTC', 1, 1)"
         )
+        assert await insert_ticks(connection, [*rows(5, 6), bad, *rows(7, 8)], START) == 4
         assert await insert_ticks(connection, [*rows(5), bad], START) == 0
-        assert await insert_ticks(connection, [*rows(5), bad], START) == 0
-        assert await insert_ticks(connection, rows(6), START) == 1
+        assert await insert_ticks(connection, rows(9), START) == 1
         found = await connection.fetch("SELECT token_chain, instrument_id, reason FROM quarantined_messages")
-        assert len(found) == 4
+        assert len(found) == 2
         assert all(row["token_chain"] == "hyperliquid" and "size" in row["reason"] for row in found)
         await connection.close()
 

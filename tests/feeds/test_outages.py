@@ -162,17 +162,14 @@ class KillableSidecar:
     """A sidecar that can be ended without a word."""
 
     def __init__(self, env: Environment, buffer: TickBuffer) -> None:
-        def clock() -> datetime:
-            return instant(env.world.clock.now())
-
-        feed = HyperliquidFeed(env.endpoints.hyperliquid, buffer, clock)
+        feed = HyperliquidFeed(env.endpoints.hyperliquid, buffer, env.now)
         self._connections: list[Any] = []
 
         async def open_connection() -> Any:
             self._connections.append(await connect_async(env.url, Role.INGEST))
             return self._connections[-1]
 
-        sidecar = Sidecar(open_connection, buffer, [feed], clock, lambda *_: None)
+        sidecar = Sidecar(open_connection, buffer, [feed], env.now, lambda *_: None)
         self._run = asyncio.create_task(sidecar.run(asyncio.Event()))
 
     async def kill(self) -> None:
@@ -189,7 +186,7 @@ def test_every_missing_trade_under_the_watermark_is_in_a_minute_that_is_marked(d
 
     async def scenario(env: Environment) -> None:
         since = env.world.clock.now()
-        sidecar = KillableSidecar(env, TickBuffer())
+        sidecar = KillableSidecar(env, TickBuffer(env.now))
         await proved(env)
         await env.advance(70)
         await proved(env)
@@ -204,12 +201,12 @@ def test_every_missing_trade_under_the_watermark_is_in_a_minute_that_is_marked(d
         await proved(env)
         await sidecar.kill()
         await env.advance(200)
-        sidecar = KillableSidecar(env, TickBuffer())
+        sidecar = KillableSidecar(env, TickBuffer(env.now))
         await proved(env)
         await env.advance(70)
         await proved(env)
         await sidecar.kill()
-        sidecar = KillableSidecar(env, TickBuffer(max_rows=40))
+        sidecar = KillableSidecar(env, TickBuffer(env.now, max_rows=40))
         await proved(env)
         for _ in range(20):
             await env.advance(20, step_ms=20_000)

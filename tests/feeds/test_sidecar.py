@@ -173,7 +173,7 @@ def test_a_venue_that_is_down_is_retried(database: Database, monkeypatch: pytest
 def test_two_sidecars_write_everything_once(database: Database) -> None:
     async def scenario(env: Environment) -> None:
         await env.wait_for_subscriptions()
-        async with running_sidecar(env, other := TickBuffer()):
+        async with running_sidecar(env, other := TickBuffer(env.now)):
             await until(lambda: env.world.hyperliquid._broadcaster.subscriptions == 2 * len(MAJORS))
             since = env.world.clock.now()
             await env.advance(60)

@@ -1,8 +1,10 @@
 """Each tick is accepted once, quarantined or dropped, and counted; the buffer stays within its bounds."""
 
 import asyncio
+import math
 from datetime import date, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def tick(day: int, instrument: int, trade: int) -> TickRow:
 
 def small_buffer(max_rows: int = 10, max_quarantined: int = 5) -> TickBuffer:
     """A buffer with these bounds."""
-    buffer = TickBuffer(max_rows, max_quarantined)
+    buffer = TickBuffer(lambda: START + 2 * DAY, max_rows, max_quarantined)
     buffer.accept_days(TODAY, TODAY + DAY)
     return buffer
 
@@ -74,7 +76,7 @@ def test_of_a_flood_of_unreadable_messages_only_some_are_kept() -> None:
 
 
 def test_no_tick_is_accepted_before_there_are_partitions() -> None:
-    buffer = TickBuffer()
+    buffer = TickBuffer(lambda: START)
     buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 1)])
     (message,) = buffer.drain(START).quarantined
     assert (message.instrument_id, message.venue) == (1, HYPERLIQUID_PERPS)
@@ -86,7 +88,7 @@ def test_no_tick_is_accepted_before_there_are_partitions() -> None:
 
 def test_a_full_batch_is_written_at_once() -> None:
     async def inside() -> None:
-        buffer = TickBuffer()
+        buffer = TickBuffer(lambda: START)
         buffer.accept_days(TODAY, TODAY)
         waiting = asyncio.create_task(buffer.wait_for_batch(60))
         buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, number) for number in range(BATCH_ROWS)])
@@ -98,6 +100,38 @@ def test_a_full_batch_is_written_at_once() -> None:
         assert asyncio.get_running_loop().time() - began >= 0.04
 
     asyncio.run(inside())
+
+
+FAULTS = {
+    "price": (START, 1, 1, 0.0, 1.0),
+    "price ": (START, 1, 1, -1.0, 1.0),
+    " price": (START, 1, 1, math.nan, 1.0),
+    " price ": (START, 1, 1, math.inf, 1.0),
+    "size": (START, 1, 1, 1.0, 0.0),
+    "size ": (START, 1, 1, 1.0, -1.0),
+    " size": (START, 1, 1, 1.0, math.nan),
+    " size ": (START, 1, 1, 1.0, math.inf),
+    "id": (START, 1, -1, 1.0, 1.0),
+    "ahead": (START + timedelta(seconds=6), 1, 1, 1.0, 1.0),
+    "outside": (START + 8 * DAY, 1, 1, 1.0, 1.0),
+    " outside": (START - DAY, 1, 1, 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_an_impossible_tick_is_quarantined_with_the_reason_and_the_others_are_kept(fault: str) -> None:
+    buffer = TickBuffer(lambda: START)
+    buffer.accept_days(TODAY, TODAY + 7 * DAY)
+    bad: TickRow = (*FAULTS[fault], b"b", b"t", b"s")
+    soon: TickRow = (START + timedelta(seconds=4), 1, 9, 1.0, 1.0, b"b", b"t", b"s")
+    polled: TickRow = (START, 1, 10, 1.0, None, None, b"p", b"r")
+    buffer.add_ticks(HYPERLIQUID_PERPS, [tick(0, 1, 8), bad, soon, polled])
+    batch = buffer.drain(START)
+    assert batch.rows == [tick(0, 1, 8), soon, polled]
+    (message,) = batch.quarantined
+    assert fault.strip() in message.reason
+    assert message.instrument_id == 1
+    assert dict(batch.dropped) == {(1, START): 1}
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 120)), max_size=60))

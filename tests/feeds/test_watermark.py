@@ -93,7 +93,11 @@ def test_the_slowest_feed_holds_the_watermark(database: Database, monkeypatch: p
             return beats[max(beats)]
 
         sidecar = Sidecar(
-            connecting(database), TickBuffer(), [fast, slow], lambda: START + next(ticking) * SECOND, lambda *_: None
+            connecting(database),
+            TickBuffer(lambda: START),
+            [fast, slow],
+            lambda: START + next(ticking) * SECOND,
+            lambda *_: None,
         )
         run = asyncio.create_task(sidecar.run(stop))
         watermarks = [await watermark()]
@@ -134,7 +138,7 @@ def test_ticks_that_are_pending_when_the_writer_is_stopped_are_committed(databas
             await reachable.wait()
             return await connecting(database)()
 
-        buffer = TickBuffer()
+        buffer = TickBuffer(lambda: START)
         buffer.accept_days(START.date(), START.date())
         writer = TickWriter(Session(open_connection), buffer, lambda: START, lambda: Received(START, {}), dict)
         run = asyncio.create_task(writer.run())
@@ -156,7 +160,7 @@ def test_ticks_that_are_pending_when_the_writer_is_stopped_are_committed(databas
 def test_the_sidecar_commits_what_it_received_before_it_ends(database: Database) -> None:
     async def inside() -> None:
         stop = asyncio.Event()
-        buffer = TickBuffer()
+        buffer = TickBuffer(lambda: START)
         feed = FeedAt(HYPERLIQUID_PERPS, START)
         sidecar = Sidecar(connecting(database), buffer, [feed], lambda: START, lambda *_: None)
         run = asyncio.create_task(sidecar.run(stop))
@@ -175,7 +179,7 @@ def test_ticks_of_the_new_day_are_accepted_after_midnight(database: Database, mo
 
     async def inside() -> None:
         now = START
-        buffer = TickBuffer()
+        buffer = TickBuffer(lambda: now)
         manager = SubscriptionManager(Session(connecting(database)), [], buffer, lambda: now, lambda *_: None)
         run = asyncio.create_task(manager.run())
         connection = await connecting(database)()

@@ -27,7 +27,7 @@ class StreamOfTrades:
         self.random = random
         self.now = START
         self.coverage = StreamCoverage()
-        self.buffer = TickBuffer()
+        self.buffer = TickBuffer(lambda: self.now)
         self.buffer.accept_days(START.date(), START.date())
         self.trades: list[tuple[str, datetime, int]] = []  # token, time, id
         self.received: set[int] = set()

@@ -50,7 +50,7 @@ async def _stream(settings: "Settings") -> int:
     from strandline.store.roles import Role
 
     clock = partial(datetime.now, UTC)
-    buffer = TickBuffer()
+    buffer = TickBuffer(clock)
     feeds, histories = _venue_clients(settings, buffer, clock)
     open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)

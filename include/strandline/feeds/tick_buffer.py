@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, NamedTuple
@@ -18,6 +19,8 @@ BATCH_ROWS: Final = 5_000
 """A full batch, which is written without further delay."""
 _MAX_ROWS: Final = 200_000
 _MAX_QUARANTINED: Final = 1_000
+# The clocks of a venue and of this machine differ by less. A tick that is further ahead would enter a bar to come.
+_MAX_AHEAD: Final = timedelta(seconds=5)
 
 
 class Batch(NamedTuple):
@@ -26,7 +29,7 @@ class Batch(NamedTuple):
     rows: list[TickRow]
     quarantined: list[QuarantinedMessage]
     dropped: Mapping[tuple[int, datetime], int]
-    """How many ticks were dropped, by instrument and minute."""
+    """How many ticks were dropped or quarantined, by instrument and minute."""
 
 
 @dataclass
@@ -39,14 +42,17 @@ class Counts:
     quarantine_overflow: int = 0
     """Quarantined messages that were only counted, because there were too many to store."""
     dropped: Counter[int] = field(default_factory=Counter)
-    """Dropped ticks by instrument."""
+    """Ticks by instrument for which there was no room."""
 
 
 class TickBuffer:
     """A `Sink` of bounded size. When it is full, ticks are dropped and counted; it never blocks a socket."""
 
-    def __init__(self, max_rows: int = _MAX_ROWS, max_quarantined: int = _MAX_QUARANTINED) -> None:
+    def __init__(
+        self, clock: Callable[[], datetime], max_rows: int = _MAX_ROWS, max_quarantined: int = _MAX_QUARANTINED
+    ) -> None:
         self.counts = Counts()
+        self._clock = clock
         self._max_rows = max_rows
         self._max_quarantined = max_quarantined
         self._rows: list[TickRow] = []
@@ -67,16 +73,23 @@ class TickBuffer:
         self._end = datetime.combine(last, time(), UTC) + timedelta(days=1)
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
-        """Add each tick that is new, can be stored, and has room."""
+        """Add each tick that is new, can be, and has room."""
+        begin, end = self._begin, min(self._end, self._clock() + _MAX_AHEAD)
         for row in rows:
             key = row[:3]
             if key in self._seen:
                 self.counts.duplicates += 1
-            elif not self._begin <= row[0] < self._end:
-                reason = "its time lies outside of the days that are stored"
-                self.quarantine(QuarantinedMessage(venue, "time", reason, msgspec.json.encode(row), row[1]))
+            elif not (
+                begin <= row[0] < end
+                and 0 < row[3] < math.inf
+                and (row[4] is None or 0 < row[4] < math.inf)
+                and row[2] >= 0
+            ):
+                reason = self._fault(row)
+                self.quarantine(QuarantinedMessage(venue, "tick", reason, msgspec.json.encode(row), row[1], row[0]))
             elif len(self._rows) >= self._max_rows:
-                self._drop(row)
+                self.counts.dropped[row[1]] += 1
+                self._miss(row[1], row[0])
             else:
                 self._seen.add(key)
                 self._rows.append(row)
@@ -85,17 +98,34 @@ class TickBuffer:
             self._full.set()
 
     def quarantine(self, message: QuarantinedMessage) -> None:
-        """Count the message, and keep it unless there are too many."""
+        """Count the message, and keep it unless there are too many; the minute of a trade is incomplete."""
         self.counts.quarantined += 1
+        if message.instrument_id is not None and message.ts is not None:
+            self._miss(message.instrument_id, message.ts)
         if len(self._quarantined) < self._max_quarantined:
             self._quarantined.append(message)
         else:
             self.counts.quarantine_overflow += 1
 
-    def _drop(self, row: TickRow) -> None:
-        """Count the tick, and its minute as incomplete."""
-        self.counts.dropped[row[1]] += 1
-        self._dropped[row[1], row[0].replace(second=0, microsecond=0)] += 1
+    def _fault(self, row: TickRow) -> str:
+        """What is wrong with a tick that cannot be."""
+        ts, _, _, price, size, *_ = row
+        ahead = ts - self._clock()
+        if not self._begin <= ts < self._end:
+            return "its time lies outside of the days that are stored"
+        if ahead >= _MAX_AHEAD:
+            return f"its time is {ahead.total_seconds():.1f} seconds ahead of this machine's clock"
+        if not 0 < price < math.inf:
+            return "its price is not a positive number"
+        if size is not None and not 0 < size < math.inf:
+            return "its size is not a positive number"
+        return "its id is negative"
+
+    def _miss(self, instrument_id: int, ts: datetime) -> None:
+        """Count a tick of this minute as missing; a time that cannot be says nothing, and stands for now."""
+        now = self._clock()
+        moment = ts if self._begin <= ts < now + _MAX_AHEAD else now
+        self._dropped[instrument_id, moment.replace(second=0, microsecond=0)] += 1
 
     async def wait_for_batch(self, seconds: float) -> None:
         """Wait for a full batch, at most this long."""

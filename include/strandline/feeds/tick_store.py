@@ -1,5 +1,6 @@
 """Inserts ticks and quarantined messages into the database."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
@@ -10,6 +11,7 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
     UniqueViolationError,
 )
 
+from strandline.feeds.outages import record_dropped
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
@@ -21,7 +23,7 @@ async def insert_ticks(connection: Connection, rows: Sequence[TickRow], received
     """Commit the ticks together with the minutes that they make dirty; returns how many ticks were new.
 
     COPY is fast and fails on a duplicate; such a batch is then inserted without its duplicates. A batch that violates
-    another constraint is quarantined, so that it does not hold up the next.
+    another constraint is halved until the tick that does is found and quarantined: it holds up no other.
     """
     try:
         try:
@@ -29,6 +31,10 @@ async def insert_ticks(connection: Connection, rows: Sequence[TickRow], received
         except UniqueViolationError:
             return await _insert_new(connection, rows)
     except (IntegrityConstraintViolationError, DataError) as error:
+        if len(rows) > 1:
+            middle = len(rows) // 2
+            stored = await insert_ticks(connection, rows[:middle], received_at)
+            return stored + await insert_ticks(connection, rows[middle:], received_at)
         return await _quarantine(connection, rows, received_at, str(error))
 
 
@@ -78,6 +84,7 @@ async def _quarantine(connection: Connection, rows: Sequence[TickRow], received_
             received_at,
             reason,
         )
+        await record_dropped(connection, Counter((row[1], row[0].replace(second=0, microsecond=0)) for row in rows))
     return 0
 
 

@@ -23,13 +23,17 @@ class Listing(NamedTuple):
 
 
 class QuarantinedMessage(NamedTuple):
-    """A message, or the part of one, that could not be read: the bytes as received, and why."""
+    """A message, or the part of one, that could not be read: the bytes as received, and why.
+
+    If it was a trade of which so much is clear, `instrument_id` and `ts` say what and when.
+    """
 
     venue: VenueKey
     source: str
     reason: str
     payload: bytes
     instrument_id: int | None = None
+    ts: datetime | None = None
 
 
 class FeedStatus(NamedTuple):

@@ -358,6 +358,8 @@ def test_an_invalid_trade_does_not_reject_the_others() -> None:
         await until(lambda: len(connected.sink.refused) == 5)
         assert [row[2] for row in connected.sink.rows] == [1, 4]
         assert all(refused.reason and refused.payload for refused in connected.sink.refused)
+        known = [(refused.instrument_id, refused.ts) for refused in connected.sink.refused if refused.ts]
+        assert known == [(1, datetime(2026, 3, 1, tzinfo=UTC))]
         await connected.server.send(trades(6))
         await until(lambda: len(connected.sink.rows) == 3)
         assert len(connected.server.connections) == 1

@@ -25,7 +25,7 @@ def check(frame: bytes) -> None:
             assert math.isfinite(trade.px)
             assert 0 <= trade.sz < math.inf
             assert -(2**63) <= trade.tid < 2**63
-        assert all(payload and reason for payload, reason in message.rejected)
+        assert all(rejected.payload and rejected.reason for rejected in message.rejected)
     elif isinstance(message, OtherFrame):
         assert message.reason or frame == b"Websocket connection established."
     else:

@@ -143,16 +143,19 @@ class HyperliquidFeed:
                 if trade.coin not in self._numbers:
                     self._quarantine(repr(trade).encode(), "a coin that is not subscribed to")
         self._sink.add_ticks(self.venue, rows)
-        for payload, reason in trades.rejected:
-            self._quarantine(payload, reason)
-            self._coverage.interrupt()
+        for payload, reason, coin, time in trades.rejected:
+            if coin is None or time is None:
+                self._quarantine(payload, reason)
+                self._coverage.interrupt()
+            else:
+                self._quarantine(payload, reason, self._numbers.get(coin), instant(time))
 
     def _row(self, trade: Trade) -> TickRow:
         number = self._numbers[trade.coin]
         return (instant(trade.time), number, trade.tid, trade.px, trade.sz, _SIDES[trade.side], b"t", b"s")
 
-    def _quarantine(self, payload: bytes, reason: str) -> None:
-        self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload))
+    def _quarantine(self, payload: bytes, reason: str, number: int | None = None, ts: datetime | None = None) -> None:
+        self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload, number, ts))
 
 
 def _first_error(group: BaseExceptionGroup[Exception]) -> str:

@@ -34,11 +34,25 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     tid: _Id
 
 
+class RejectedTrade(NamedTuple):
+    """A trade that could not be parsed, and why; coin and time if those could."""
+
+    payload: bytes
+    reason: str
+    coin: str | None = None
+    time: int | None = None
+
+
 class Trades(NamedTuple):
-    """A frame of trades, and those in it that could not be parsed, each with the reason."""
+    """A frame of trades, and those in it that could not be parsed."""
 
     parsed: list[Trade]
-    rejected: list[tuple[bytes, str]]
+    rejected: list[RejectedTrade]
+
+
+class _Occurrence(msgspec.Struct, frozen=True):
+    coin: str
+    time: _Milliseconds
 
 
 class Change(NamedTuple):
@@ -107,6 +121,7 @@ class _Candle(msgspec.Struct, frozen=True, gc=False):
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _TRADE: Final = msgspec.json.Decoder(Trade, strict=False)
 _TRADES: Final = msgspec.json.Decoder(list[Trade], strict=False)
+_OCCURRENCE: Final = msgspec.json.Decoder(_Occurrence)
 _RAW_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _CONFIRMATION: Final = msgspec.json.Decoder(_Confirmation)
 _TEXT: Final = msgspec.json.Decoder(str)
@@ -180,5 +195,13 @@ def _trades(data: bytes) -> Trades:
             try:
                 found.parsed.append(_TRADE.decode(piece))
             except _UNREADABLE as error:
-                found.rejected.append((bytes(piece), str(error)))
+                found.rejected.append(_rejected(bytes(piece), str(error)))
         return found
+
+
+def _rejected(piece: bytes, reason: str) -> RejectedTrade:
+    try:
+        occurrence = _OCCURRENCE.decode(piece)
+    except _UNREADABLE:
+        return RejectedTrade(piece, reason)
+    return RejectedTrade(piece, reason, occurrence.coin, occurrence.time)
