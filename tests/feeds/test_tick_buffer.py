@@ -66,13 +66,26 @@ def test_a_dropped_tick_is_accepted_when_it_is_sent_again() -> None:
 
 
 def test_of_a_flood_of_unreadable_messages_only_some_are_kept() -> None:
-    buffer = small_buffer(max_quarantined=3)
+    now = START
+    buffer = TickBuffer(lambda: now, max_quarantined=3)
     for number in range(10):
         buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "unreadable", bytes([number])))
     assert [message.payload for message in buffer.drain(START).quarantined] == [b"\x00", b"\x01", b"\x02"]
     assert (buffer.counts.quarantined, buffer.counts.quarantine_overflow) == (10, 7)
-    buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "unreadable", b"next batch"))
-    assert [message.payload for message in buffer.drain(START).quarantined] == [b"next batch"]
+    now += timedelta(seconds=1)
+    for payload in (b"a second later", b"at once"):
+        buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "unreadable", payload))
+    assert [message.payload for message in buffer.drain(START).quarantined] == [b"a second later"]
+    assert (buffer.counts.quarantined, buffer.counts.quarantine_overflow) == (12, 8)
+
+
+def test_of_large_unreadable_messages_only_the_beginnings_are_kept() -> None:
+    buffer = TickBuffer(lambda: START)
+    for _ in range(20):
+        buffer.quarantine(QuarantinedMessage(HYPERLIQUID_PERPS, "stream", "x" * 2**20, b"y" * 2**20))
+    kept = buffer.drain(START).quarantined
+    assert len(kept) == 20
+    assert sum(len(message.payload) + len(message.reason) for message in kept) < 20 * 4096
 
 
 def test_no_tick_is_accepted_before_there_are_partitions() -> None:

@@ -47,7 +47,6 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
         "fills",
         "quality_findings",
         "quality_runs",
-        "quarantined_messages",
         "strands",
         "ticks",
     ]

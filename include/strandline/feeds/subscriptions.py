@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from strandline.feeds.instruments import listed_instruments, upsert_instruments
+from strandline.feeds.quarantine import delete_old_messages
 from strandline.feeds.session import Session
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.watch_set import always_watched, traded_tokens
@@ -59,7 +60,7 @@ class SubscriptionManager:
         connection.add_termination_listener(self._notified)
         while True:
             self._changed.clear()
-            await self._prepare_days(connection)
+            await self._begin_day(connection)
             complete = await self._refresh(connection)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_REFRESH_SECONDS if complete else _RETRY_SECONDS):
@@ -68,12 +69,15 @@ class SubscriptionManager:
     def _notified(self, *_: Any) -> None:  # noqa: ANN401  asyncpg passes what changed, which is read again anyway
         self._changed.set()
 
-    async def _prepare_days(self, connection: Connection) -> None:
-        today = self._clock().date()
+    async def _begin_day(self, connection: Connection) -> None:
+        """Make partitions, and delete what is not kept any longer."""
+        now = self._clock()
+        today = now.date()
         if today != self._day:
             first, last = days_around(today)
             await connection.execute("SELECT ensure_tick_partitions($1, $2)", first, last)
             self._buffer.accept_days(first, last)
+            await delete_old_messages(connection, now)
             self._day = today
 
     async def _refresh(self, connection: Connection) -> bool:

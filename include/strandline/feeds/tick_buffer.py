@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from strandline.feeds.dedup import DuplicateFilter
+from strandline.feeds.quarantine import Quarantine
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
@@ -54,9 +55,8 @@ class TickBuffer:
         self.counts = Counts()
         self._clock = clock
         self._max_rows = max_rows
-        self._max_quarantined = max_quarantined
         self._rows: list[TickRow] = []
-        self._quarantined: list[QuarantinedMessage] = []
+        self._quarantine = Quarantine(clock, max_quarantined)
         self._dropped: Counter[tuple[int, datetime]] = Counter()
         self._seen = DuplicateFilter()
         self._begin = self._end = datetime.max.replace(tzinfo=UTC)
@@ -102,9 +102,7 @@ class TickBuffer:
         self.counts.quarantined += 1
         if message.instrument_id is not None and message.ts is not None:
             self._miss(message.instrument_id, message.ts)
-        if len(self._quarantined) < self._max_quarantined:
-            self._quarantined.append(message)
-        else:
+        if not self._quarantine.add(message):
             self.counts.quarantine_overflow += 1
 
     def _fault(self, row: TickRow) -> str:
@@ -135,8 +133,8 @@ class TickBuffer:
 
     def drain(self, now: datetime) -> Batch:
         """Take out everything."""
-        batch = Batch(self._rows, self._quarantined, self._dropped)
-        self._rows, self._quarantined, self._dropped = [], [], Counter()
+        batch = Batch(self._rows, self._quarantine.drain(), self._dropped)
+        self._rows, self._dropped = [], Counter()
         self._full.clear()
         self._seen.expire(now)
         return batch

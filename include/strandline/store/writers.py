@@ -42,7 +42,7 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "dirty_minutes": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "bars": frozenset({DELETE})},
     "outages": {"feeds": frozenset({INSERT, UPDATE})},
     "dropped_ticks": {"feeds": frozenset({INSERT, UPDATE})},
-    "quarantined_messages": {"feeds": frozenset({INSERT})},
+    "quarantined_messages": {"feeds": frozenset({INSERT, DELETE})},
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
     "venue_candles": {"history": frozenset({INSERT, UPDATE})},
     "commit_counter": {"bars": frozenset({UPDATE})},

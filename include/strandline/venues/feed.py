@@ -37,12 +37,16 @@ class QuarantinedMessage(NamedTuple):
 
 
 class FeedStatus(NamedTuple):
-    """Whether a feed is connected, how many instruments it streams, and its totals since it started."""
+    """Whether a feed is connected, how many instruments it streams, and its totals since it started.
+
+    `oversized` counts the messages that were refused unread because they were too large.
+    """
 
     connected: bool
     subscribed: int
     messages: int
     reconnects: int
+    oversized: int = 0
 
 
 class FeedError(Exception):

@@ -250,6 +250,23 @@ def test_a_confirmation_that_is_sent_twice_confirms_one_coin(monkeypatch: pytest
     run(scenario)
 
 
+def test_a_frame_that_is_too_large_is_refused_unread_and_counted() -> None:
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(BTC)
+        await until(lambda: connected.feed.status.connected)
+        before = connected.feed.streamed_since[1]
+        connected.advance(1)
+        await connected.server.send(trades(1, hash="0" * 2**21))
+        await until(lambda: len(connected.server.connections) == 2)
+        await until(lambda: connected.feed.status.connected)
+        assert connected.feed.status.oversized == 1
+        assert connected.feed.streamed_since[1] > before
+        assert connected.sink.rows == []
+        assert connected.sink.refused == []
+
+    run(scenario)
+
+
 def test_a_silent_connection_is_reopened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
     monkeypatch.setattr(trade_socket, "_SILENT_SECONDS", 0.2)

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
 
 from strandline.venues.backoff import pauses
 from strandline.venues.coverage import StreamCoverage
@@ -31,6 +32,10 @@ _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
 _OPENING_SECONDS: Final = 10
 _CLOSING_SECONDS: Final = 1
+# The venue documents no largest frame. This one has room for four thousand trades, and its queue is bounded with it.
+_LARGEST_FRAME: Final = 2**20
+_QUEUED_FRAMES: Final = 16
+_LONGEST_LOGGED: Final = 300
 
 
 class HyperliquidFeed:
@@ -50,6 +55,7 @@ class HyperliquidFeed:
         self._coverage = StreamCoverage()
         self._messages = 0
         self._connections = 0
+        self._oversized = 0
 
     @property
     def received_through(self) -> datetime | None:
@@ -65,7 +71,8 @@ class HyperliquidFeed:
     def status(self) -> FeedStatus:
         """Connected means that every subscription is confirmed and replayed."""
         connected = self._coverage.settled and not self._subscriptions.changed.is_set()
-        return FeedStatus(connected, self._subscribed, self._messages, max(0, self._connections - 1))
+        reconnects = max(0, self._connections - 1)
+        return FeedStatus(connected, self._subscribed, self._messages, reconnects, self._oversized)
 
     @property
     def _subscribed(self) -> int:
@@ -96,7 +103,10 @@ class HyperliquidFeed:
             try:
                 await self._stream_once()
             except* (OSError, WebSocketException) as group:
-                _log.warning("Hyperliquid's stream is down: %s", _first_error(group))
+                error = _first_error(group)
+                _log.warning("Hyperliquid's stream is down: %s", str(error) or type(error).__name__)
+                if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                    self._oversized += 1
             finally:
                 self._coverage.end()
             # A server that accepts connections and drops them at once is not well yet.
@@ -107,11 +117,12 @@ class HyperliquidFeed:
 
     async def _stream_once(self) -> None:
         socket_url = f"ws{self._url.removeprefix('http')}/ws"
-        # TradeSocket sends pings of the kind that the venue answers; the venue documents no maximum frame size.
+        # TradeSocket sends pings of the kind that the venue answers.
         async with connect(
             socket_url,
             ping_interval=None,
-            max_size=None,
+            max_size=_LARGEST_FRAME,
+            max_queue=_QUEUED_FRAMES,
             open_timeout=_OPENING_SECONDS,
             close_timeout=_CLOSING_SECONDS,
             proxy=None,
@@ -128,7 +139,7 @@ class HyperliquidFeed:
         if isinstance(message, Trades):
             self._add_trades(message)
         elif isinstance(message, SubscriptionReply) and message.error is not None:
-            _log.warning("Hyperliquid refuses: %s", message.error)
+            _log.warning("Hyperliquid refuses: %s", message.error[:_LONGEST_LOGGED])
         elif isinstance(message, OtherFrame) and message.reason is not None:
             self._quarantine(frame, message.reason)
             if message.broken:
@@ -158,9 +169,9 @@ class HyperliquidFeed:
         self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload, number, ts))
 
 
-def _first_error(group: BaseExceptionGroup[Exception]) -> str:
-    """The text of the first error of a group."""
+def _first_error(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """The first error of a group, which may be of groups."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    return error

@@ -6,6 +6,7 @@ from typing import Any, Final
 import aiohttp
 
 from strandline.venues.feed import FeedError
+from strandline.venues.http_body import read_body
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
 
@@ -17,7 +18,7 @@ async def request(url: str, query: Mapping[str, Any]) -> bytes:
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
             session.post(f"{url.rstrip('/')}/info", json=query) as response,
         ):
-            body = await response.read()
+            body = await read_body(response)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise FeedError(f"Hyperliquid cannot be reached for {query['type']}: {error!r}") from error
     if response.status != 200:

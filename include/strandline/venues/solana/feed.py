@@ -11,6 +11,7 @@ import aiohttp
 
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
+from strandline.venues.http_body import read_body
 from strandline.venues.limits import FeedLimits
 from strandline.venues.rate_limiter import RateLimiter
 from strandline.venues.solana.key import SOLANA_ONCHAIN
@@ -121,7 +122,7 @@ class JupiterFeed:
         await self._rate_limiter.acquire()
         try:
             async with session.get(self._url + path, params=query) as response:
-                body = await response.read()
+                body = await read_body(response)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise FeedError(f"Jupiter cannot be reached for {path}: {error!r}") from error
         if response.status != 200:
