@@ -203,6 +203,64 @@ def test_the_venues_candle_replaces_a_minute_that_was_received_in_part(
     assert (bar.open, bar.high, bar.low, bar.close, bar.ticks, bar.source) == (100, 105, 99, 103, 5, "r")
 
 
+def add_hour_candle(
+    admin: Connection, instrument_id: int, ts: datetime, *, volume: float = 50, trades: int = 60
+) -> None:
+    """Commit the venue's candle of an hour, with its last minute dirty as the history does."""
+    values = {"id": instrument_id, "ts": ts, "volume": volume, "trades": trades}
+    admin.execute(
+        text("""
+            INSERT INTO venue_candles
+              (instrument_id, timeframe, ts, open, high, low, close, volume, trades, fetched_at)
+            VALUES (:id, '1h', :ts, 90, 110, 80, 105, :volume, :trades, now());
+            INSERT INTO dirty_minutes VALUES (:id, CAST(:ts AS timestamptz) + interval '59 minutes');
+        """),
+        values,
+    )
+    admin.commit()
+
+
+def test_a_candle_of_its_own_length_stands_in_for_a_bar_without_minutes(
+    engine: Engine, admin: Connection, btc: int
+) -> None:
+    add_hour_candle(admin, btc, T0)
+    add_hour_candle(admin, btc, T0 + H1.length, volume=0)  # without trades there is no bar
+    assert roll_up(engine, T0 + H1.length - timedelta(microseconds=1)).new == {}
+    assert roll_up(engine, T0 + 3 * H1.length).new == {H1: 1}
+    bar = stored_bars(admin, [btc])[btc, H1, T0]
+    assert (bar.open, bar.high, bar.low, bar.close, bar.volume, bar.ticks, bar.source) == (
+        90,
+        110,
+        80,
+        105,
+        50,
+        60,
+        "r",
+    )
+    assert roll_up(engine, T0 + 3 * H1.length) == (0, {}, {}, 0, 1)
+
+
+@pytest.mark.parametrize(("trades", "close"), [(3, 101), (2, 101), (4, 105)])
+def test_it_comes_first_where_the_minutes_do_not_cover_the_bar(
+    engine: Engine, admin: Connection, btc: int, trades: int, close: float
+) -> None:
+    add_hour_candle(admin, btc, T0, trades=trades)
+    insert_ticks(admin, *(Tick(btc, T0 + (20 + number) * MINUTE, number, price=101) for number in range(3)))
+    roll_up(engine, T0 + H1.length)
+    bars = stored_bars(admin, [btc])
+    assert bars[btc, H1, T0].close == close
+    assert bars[btc, M15, T0 + 15 * MINUTE].close == 101
+
+
+def test_minutes_that_arrive_later_replace_it(engine: Engine, admin: Connection, btc: int) -> None:
+    add_hour_candle(admin, btc, T0, trades=3)
+    insert_ticks(admin, Tick(btc, T0 + 20 * MINUTE, 1, price=101))
+    roll_up(engine, T0 + H1.length)
+    insert_ticks(admin, *(Tick(btc, T0 + 30 * MINUTE, number, price=102, source="a") for number in (2, 3)))
+    assert roll_up(engine, T0 + H1.length).revised == {H1: 1}
+    assert history(admin, btc, H1, T0) == [(0, 105), (1, 102)]
+
+
 def test_a_candle_without_trades_is_no_bar(engine: Engine, admin: Connection, btc: int) -> None:
     add_candles(admin, [Candle(btc, T0, 100, 100, 100, 100, 0, 0)])
     admin.commit()
