@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from strandline.history import initial_backfill
-from strandline.history.candles import load_candles, without_history
+from strandline.history.candles import SeriesKey, find_short_series, load_candles
 from strandline.history.initial_backfill import InitialBackfill
 from strandline.history.prices import load_prices
 from strandline.model.timeframe import Timeframe
@@ -32,6 +33,7 @@ from tests.venues.hyperliquid.scripted_socket import until
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+BTC_MINUTES = SeriesKey(1, Timeframe.M1)
 
 
 class FixedHistory:
@@ -73,11 +75,11 @@ def rows(database: Database, statement: str) -> list[tuple[Any, ...]]:
 def test_candles_are_stored_and_changed_minutes_become_dirty(database: Database) -> None:
     async def work(connection: Any) -> None:
         history = FixedHistory(candle(0), candle(1))
-        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
-        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
+        assert await load_candles(connection, history, "BTC", BTC_MINUTES, T0, T0) == 2
+        assert await load_candles(connection, history, "BTC", BTC_MINUTES, T0, T0) == 2
         history.stored_candles = [candle(1, close=2.5), candle(2)]
-        assert await load_candles(connection, history, "BTC", 1, T0, T0) == 2
-        assert await load_candles(connection, FixedHistory(), "BTC", 1, T0, T0) == 0
+        assert await load_candles(connection, history, "BTC", BTC_MINUTES, T0, T0) == 2
+        assert await load_candles(connection, FixedHistory(), "BTC", BTC_MINUTES, T0, T0) == 0
 
     with_btc(database, work)
     found = rows(database, "SELECT ts, close, timeframe::text, trades FROM venue_candles ORDER BY ts")
@@ -86,18 +88,41 @@ def test_candles_are_stored_and_changed_minutes_become_dirty(database: Database)
     assert dirty_minutes == [(1, T0), (1, T0 + MINUTE), (1, T0 + MINUTE), (1, T0 + 2 * MINUTE)]
 
 
-def test_instruments_with_candles_or_enough_bars_have_history(database: Database) -> None:
+def test_candles_of_an_hour_mark_its_last_minute(database: Database) -> None:
     async def work(connection: Any) -> None:
-        all_instruments = {"BTC": 1, "ETH": 2, "SOL": 3}
+        assert await load_candles(connection, FixedHistory(candle(0)), "BTC", SeriesKey(1, Timeframe.H1), T0, T0) == 1
+
+    with_btc(database, work)
+    assert rows(database, "SELECT timeframe::text, ts FROM venue_candles") == [("1h", T0)]
+    assert rows(database, "SELECT minute FROM dirty_minutes") == [(T0 + 59 * MINUTE,)]
+
+
+def test_series_with_candles_or_enough_bars_are_not_short(database: Database) -> None:
+    btc, eth, sol = (SeriesKey(number, Timeframe.M1) for number in (1, 2, 3))
+
+    async def work(connection: Any) -> None:
         with database.session() as session:
             insert(session, "instruments", token_contract="ETH")
             insert(session, "instruments", token_contract="SOL")
-        assert await without_history(connection, all_instruments) == all_instruments
-        await load_candles(connection, FixedHistory(candle(0)), "BTC", 1, T0, T0)
+        assert await find_short_series(connection, [1, 2, 3]) == [btc, eth, sol]
+        await load_candles(connection, FixedHistory(candle(0)), "BTC", btc, T0, T0)
         _bars(database, 2, 665)
-        assert await without_history(connection, all_instruments) == {"ETH": 2, "SOL": 3}
+        assert await find_short_series(connection, [1, 2, 3]) == [eth, sol]
         _bars(database, 3, 666)
-        assert await without_history(connection, all_instruments) == {"ETH": 2}
+        assert await find_short_series(connection, [1, 2, 3]) == [eth]
+        assert await find_short_series(connection, [3]) == []
+        assert await find_short_series(connection, []) == []
+
+    with_btc(database, work)
+
+
+def test_each_row_needs_bars_of_its_own_length(database: Database) -> None:
+    async def work(connection: Any) -> None:
+        with database.session() as session:
+            insert(session, "positions", timeframe="1h", desired_status="paused")
+            insert(session, "positions", position_id=uuid4(), timeframe="1d", desired_status="archived")
+        _bars(database, 1, 666)
+        assert await find_short_series(connection, [1]) == [SeriesKey(1, Timeframe.H1)]
 
     with_btc(database, work)
 
@@ -125,6 +150,7 @@ def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_ad
     with database.session() as session:
         insert(session, "instruments")
         insert(session, "instruments", token_contract="ETH")
+        insert(session, "positions", token_contract="ETH", timeframe="1h")
 
     async def main() -> None:
         clock = SteppedClock(start - 700)
@@ -138,10 +164,14 @@ def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_ad
         backfill.add(SOLANA_ONCHAIN, {"mint": 9})
         backfill.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
         try:
-            await until(lambda: len(_newest(database)) == 2)
+            await until(
+                lambda: rows(database, "SELECT count(DISTINCT (instrument_id, timeframe)) FROM venue_candles") == [(3,)]
+            )
             # All but the minute that is not over yet.
             assert _newest(database)[1] == _instant(start) - 2 * MINUTE
-            assert rows(database, "SELECT count(*) > 7900 FROM venue_candles") == [(True,)]
+            counts = rows(database, "SELECT instrument_id, timeframe::text, count(*) FROM venue_candles GROUP BY 1, 2")
+            assert all(700 <= count <= 800 for _, _, count in counts)
+            assert {row[:2] for row in counts} == {(1, "1m"), (2, "1m"), (2, "1h")}
             await clock.step(10_000)
             await until(lambda: _newest(database)[1] == _instant(start) - MINUTE)
         finally:
@@ -157,7 +187,7 @@ def _instant(milliseconds: int) -> datetime:
 
 
 def _newest(database: Database) -> dict[int, datetime]:
-    return dict(rows(database, "SELECT instrument_id, max(ts) FROM venue_candles GROUP BY 1"))
+    return dict(rows(database, "SELECT instrument_id, max(ts) FROM venue_candles WHERE timeframe = '1m' GROUP BY 1"))
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])

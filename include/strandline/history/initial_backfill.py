@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
-from strandline.history.candles import load_candles, without_history
+from strandline.history.candles import SeriesKey, find_short_series, load_candles
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import DATABASE_ERRORS, Connection
@@ -16,8 +16,11 @@ from strandline.venues.feed import FeedError
 from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
-_LENGTH: Final = timedelta(minutes=4_000)
-"""Enough for 666 bars of five minutes, and little enough for nine coins at once within the venue's rate limits."""
+_BARS: Final = 800
+"""What is loaded of each series: 666 bars, and some more as those without trades do not exist."""
+
+_RECHECK_SECONDS: Final = 60.0
+"""A row may be added to an instrument that is subscribed to already."""
 
 _CANDLE_DELAY: Final = timedelta(seconds=5)
 _OVERLAP: Final = timedelta(minutes=10)
@@ -40,34 +43,52 @@ class InitialBackfill:
         self._open = open_connection
         self._histories = {history.venue: history for history in histories}
         self._clock = clock
-        self._queue: asyncio.Queue[tuple[History, Mapping[str, int]]] = asyncio.Queue()
+        self._tokens: dict[VenueKey, dict[int, str]] = {history.venue: {} for history in histories}
+        self._loaded: set[SeriesKey] = set()
+        self._added = asyncio.Event()
 
     def add(self, venue: VenueKey, instruments: Mapping[str, int]) -> None:
-        """Queue instruments; those that have history, or whose venue keeps none, are skipped."""
-        if venue in self._histories:
-            self._queue.put_nowait((self._histories[venue], instruments))
+        """Add instruments; those that have history, or whose venue keeps none, are skipped."""
+        if venue in self._tokens:
+            self._tokens[venue] |= {number: token for token, number in instruments.items()}
+            self._added.set()
 
     async def run(self) -> None:
-        """Load what is queued, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        """Load what is lacking, until cancelled."""
+        async with asyncio.TaskGroup() as completing:
             while True:
-                tasks.create_task(self._backfill(*await self._queue.get()))
+                self._added.clear()
+                async with asyncio.TaskGroup() as loading:
+                    for venue, history in self._histories.items():
+                        loading.create_task(self._backfill(history, dict(self._tokens[venue]), completing))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._added.wait(), _RECHECK_SECONDS)
 
-    async def _backfill(self, history: History, instruments: Mapping[str, int]) -> None:
+    async def _backfill(self, history: History, tokens: Mapping[int, str], completing: asyncio.TaskGroup) -> None:
         started = self._clock()
-        missing = await self._retry(lambda connection: without_history(connection, instruments))
-        for token, number in missing.items():
-            loaded = await self._load(history, token, number, started - _LENGTH)
-            _log.info("loaded %d candles of %s", loaded, token)
-        if missing:
-            complete_at = Timeframe.M1.end_of(started + _CANDLE_DELAY) + _CANDLE_DELAY
-            await asyncio.sleep((complete_at - self._clock()).total_seconds())
-            for token, number in missing.items():
-                await self._load(history, token, number, started - _OVERLAP)
+        short = await self._retry(lambda connection: find_short_series(connection, tokens))
+        new = [series for series in short if series not in self._loaded]
+        for series in _with_minutes(new):
+            loaded = await self._load(history, tokens, series, _since(series, new, started))
+            _log.info("loaded %d candles of %s of %s", loaded, series.timeframe, tokens[series.instrument_id])
+        self._loaded.update(new)
+        begun = [series for series in new if series.timeframe is Timeframe.M1]
+        if begun:
+            completing.create_task(self._complete(history, tokens, begun, started))
 
-    async def _load(self, history: History, token: str, number: int, since: datetime) -> int:
+    async def _complete(
+        self, history: History, tokens: Mapping[int, str], begun: Collection[SeriesKey], started: datetime
+    ) -> None:
+        """Load the minute in which the streams began."""
+        complete_at = Timeframe.M1.end_of(started + _CANDLE_DELAY) + _CANDLE_DELAY
+        await asyncio.sleep((complete_at - self._clock()).total_seconds())
+        for series in begun:
+            await self._load(history, tokens, series, started - _OVERLAP)
+
+    async def _load(self, history: History, tokens: Mapping[int, str], series: SeriesKey, since: datetime) -> int:
+        token = tokens[series.instrument_id]
         return await self._retry(
-            lambda connection: load_candles(connection, history, token, number, since, self._clock())
+            lambda connection: load_candles(connection, history, token, series, since, self._clock())
         )
 
     async def _retry(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
@@ -90,3 +111,17 @@ class InitialBackfill:
         finally:
             with contextlib.suppress(*DATABASE_ERRORS):
                 await connection.close(timeout=_CLOSE_TIMEOUT)
+
+
+def _with_minutes(new: Collection[SeriesKey]) -> list[SeriesKey]:
+    """Add the minutes to longer series, whose bars that are not over they must cover; the shortest come first."""
+    minutes = {SeriesKey(series.instrument_id, Timeframe.M1) for series in new}
+    return sorted({*new, *minutes}, key=lambda series: (series.timeframe.length, series.instrument_id))
+
+
+def _since(series: SeriesKey, new: Collection[SeriesKey], now: datetime) -> datetime:
+    """Return where the candles of a series begin."""
+    if series.timeframe is not Timeframe.M1:
+        return now - _BARS * series.timeframe.length
+    forming = [one.timeframe.start_of(now) for one in new if one.instrument_id == series.instrument_id]
+    return min(*forming, now - _BARS * series.timeframe.length if series in new else now)

@@ -33,7 +33,8 @@ from strandline_sim.world import market_of
 
 STRATEGY: Final = load_strategy(Settings())
 SCENE: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-HISTORY: Final = timedelta(minutes=4_900)
+LOADED_BARS: Final = 800
+RECORDED: Final = timedelta(minutes=4_900)
 CYCLES: Final = 6
 SLOWEST: Final = timedelta(minutes=22)
 """Between the start of the demo and the data of every row."""
@@ -155,7 +156,7 @@ def _minutes(key: PositionKey, until: datetime, polled_since: datetime, phase: f
     """Candles of a perp; of a token the bars of its recorded prices, and then of its polled ones."""
     symbol = _symbol(key)
     if key.venue == HYPERLIQUID_PERPS:
-        for candle in market().candles(symbol, 60_000, _ms(SCENE - HISTORY), _ms(until)):
+        for candle in market().candles(symbol, 60_000, _ms(SCENE - LOADED_BARS * key.timeframe.length), _ms(until)):
             opened, high, low, close = map(float, (candle.open, candle.high, candle.low, candle.close))
             yield candle.time * 1000, opened, high, low, close, float(candle.volume)
         return
@@ -167,7 +168,7 @@ def _minutes(key: PositionKey, until: datetime, polled_since: datetime, phase: f
         polled = float(market().price(symbol, _ms(at)))
         known.setdefault(at.replace(second=0, microsecond=0), []).append(polled)
         at += timedelta(seconds=5)
-    for minute in sorted(minute for minute in known if minute >= SCENE - HISTORY):
+    for minute in sorted(minute for minute in known if minute >= SCENE - RECORDED):
         prices = known[minute]
         yield _ms(minute) * 1000, prices[0], max(prices), min(prices), prices[-1], None
 

@@ -14,7 +14,7 @@ from strandline.model.order import SignedOrder
 from strandline.model.result import OrderStatus, StillUnknown
 from strandline.venues.hyperliquid.executor import HyperliquidExecutor
 from strandline.venues.hyperliquid.responses import Market, Status
-from strandline.venues.hyperliquid.rest import HyperliquidError, Rest
+from strandline.venues.hyperliquid.rest import HyperliquidError, RateLimitedError, Rest
 from strandline.venues.hyperliquid.timeouts import Timeouts
 from tests.venues.hyperliquid.simulated_hyperliquid import SimulatedHyperliquid
 
@@ -79,6 +79,17 @@ def test_an_invalid_response_is_one_error(fixed_server: FixedServer, status: int
             rest.request(Status, type="exchangeStatus")
         with pytest.raises(HyperliquidError):
             rest.send(b"{}")
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_used_up_rate_limit_has_its_own_error(fixed_server: FixedServer, status: int) -> None:
+    """Its name is the reason of a skipped entry."""
+    fixed_server.status, fixed_server.body = status, b"null"
+    with asking(fixed_server.url) as rest:
+        for ask in (lambda: rest.request(Status, type="exchangeStatus"), lambda: rest.send(b"{}")):
+            with pytest.raises(HyperliquidError) as raised:
+                ask()
+            assert (raised.type is RateLimitedError) == (status == 429)
 
 
 @pytest.mark.parametrize("status", [200, 307, 308, 429, 503])

@@ -40,7 +40,8 @@ _EVERY_ROW_HAS_DATA: Final = """
     SELECT count(*) = (SELECT count(*) FROM positions)
     FROM positions JOIN instruments i USING (token_chain, book_id, token_contract)
     WHERE EXISTS (SELECT FROM ticks WHERE instrument_id = i.instrument_id AND source <> 'a')
-      AND (book_id <> 'perps' OR EXISTS (SELECT FROM venue_candles WHERE instrument_id = i.instrument_id))
+      AND (book_id <> 'perps' OR EXISTS (
+        SELECT FROM venue_candles c WHERE (c.instrument_id, c.timeframe) = (i.instrument_id, positions.timeframe)))
 """
 
 
@@ -63,8 +64,6 @@ def demo_session() -> Iterator["Session"]:
             f"--seed={market.SEED}",
             f"--scenario={market.SCENARIO}",
             f"--scenario-start={start:%Y-%m-%dT%H:%M:%S}",
-            # Loading every row's history takes most of a minute's weight, which the first cycle's orders need.
-            "--unlimited",
         ],
         environment={"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "True"},
         prepare=partial(seed_rows, settings),

@@ -9,5 +9,5 @@ MAX_SUBSCRIPTIONS: Final = 1000
 FEED_LIMITS: Final = FeedLimits(RateLimit(burst=1000, per_second=12), subscriptions=MAX_SUBSCRIPTIONS)
 # Of new connections the venue takes 30 from an address each minute.
 CONNECTION_LIMIT: Final = RateLimit(burst=6, per_second=0.4)
-# Weight: of the 1200 that the venue allows an address each minute, this leaves 220 to trading.
-HISTORY_LIMITS: Final = HistoryLimits(RateLimit(burst=800, per_second=3), candles=5000)
+# Weight: of the 1200 that the venue allows an address each minute, this leaves 450 to trading at any time.
+HISTORY_LIMITS: Final = HistoryLimits(RateLimit(burst=150, per_second=10), candles=5000)

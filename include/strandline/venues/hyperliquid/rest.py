@@ -6,7 +6,8 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 from hyperliquid.api import API  # type: ignore[import-untyped]
-from hyperliquid.utils.error import Error as SdkError  # type: ignore[import-untyped]
+from hyperliquid.utils.error import ClientError  # type: ignore[import-untyped]
+from hyperliquid.utils.error import Error as SdkError
 
 from strandline.venues.hyperliquid.responses import Reply
 from strandline.venues.hyperliquid.timeouts import Timeouts
@@ -26,6 +27,10 @@ _NO_RESPONSE: Final = (
 
 class HyperliquidError(Exception):
     """The venue could not be reached, or its response is invalid."""
+
+
+class RateLimitedError(HyperliquidError):
+    """The venue's limit of this minute is used up."""
 
 
 class _Timed(Protocol):
@@ -52,7 +57,8 @@ class Rest:
                 return msgspec.convert(self._api.post("/info", query), kind)
             except _NO_RESPONSE as error:
                 if not attempts_left:
-                    raise HyperliquidError(f"no response to {query['type']}: {type(error).__name__}") from error
+                    kind_of_error = RateLimitedError if _is_rate_limited(error) else HyperliquidError
+                    raise kind_of_error(f"no response to {query['type']}: {type(error).__name__}") from error
                 self._timeouts.sleep(self._timeouts.pause)
         raise AssertionError("unreachable")
 
@@ -77,6 +83,8 @@ class Rest:
             )
         except requests.RequestException as error:
             raise HyperliquidError(f"no response to the action: {type(error).__name__}") from error
+        if response.status_code == requests.codes.too_many_requests:
+            raise RateLimitedError("the action was answered with 429")
         if response.status_code != requests.codes.ok:
             raise HyperliquidError(f"the action was answered with {response.status_code}")
         try:
@@ -88,3 +96,7 @@ class Rest:
     def close(self) -> None:
         """Close connections."""
         self._api.session.close()
+
+
+def _is_rate_limited(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.status_code == requests.codes.too_many_requests
