@@ -310,7 +310,8 @@ def test_an_order_that_arrives_during_recovery(simulated: SimulatedHyperliquid, 
 
 def test_another_key_trades_for_the_account(simulated: SimulatedHyperliquid) -> None:
     owner, agent = simulated.wallet(), simulated.wallet(None)
-    assert simulated.venue._auth.agents.approve(owner.address.lower(), agent.address.lower(), "", 0) is None
+    agents, now = simulated.venue._auth.agents, simulated.venue.exchange.now
+    assert agents.approve(owner.address.lower(), agent.address.lower(), "", now) is None
     with simulated.executor(agent, address=owner.address) as executor:
         assert executor.address == owner.address
         order = simulated.signed_order(executor, simulated.buy())
