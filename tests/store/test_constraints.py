@@ -17,6 +17,7 @@ from strandline.model.position import DesiredStatus, PositionStatus
 from strandline.model.result import OrderStatus
 from strandline.model.side import Side
 from strandline.model.signal import EngineState
+from strandline.model.source import HistorySource
 from strandline.model.strand import StrandKind
 from strandline.model.timeframe import Timeframe
 from strandline.quality.severity import Severity
@@ -54,6 +55,7 @@ BUY_AGAIN = {"intent_id": "66666666-6666-5666-8666-666666666666"}
         ("fill_cause", FillCause),
         ("cash_cause", CashCause),
         ("strand_kind", StrandKind),
+        ("history_source", HistorySource),
     ],
 )
 def test_enums_of_the_database_and_the_types_are_equal(database: Database, name: str, kind: type[StrEnum]) -> None:
@@ -104,6 +106,10 @@ def refused(database: Database, table: str, match: str, **special: Any) -> None:
         ("ticks", {"trade_id": 8, "kind": "p", "side": None}),
         ("ticks", {"trade_id": 8, "kind": "p", "size": None}),
         ("venue_candles", {"ts": "2026-01-01 00:01:00+00", "volume": -1}),
+        ("history_loads", {"unit": "x", "ends_at": "2026-01-01 00:00:00+00"}),
+        ("history_loads", {"unit": "x", "stored": 4}),
+        ("history_loads", {"unit": "x", "changed": 2}),
+        ("history_loads", {"unit": "x", "content_hash": "abc"}),
         ("bars", {"ts": "2026-01-01 00:01:00+00", "revision": -1}),
         ("bars", {"ts": "2026-01-01 00:01:00+00", "dropped": -1}),
         ("bars", {"ts": "2026-01-01 00:01:00+00", "gap_detected": True}),

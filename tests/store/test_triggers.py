@@ -45,6 +45,7 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
         "cash_events",
         "features",
         "fills",
+        "history_loads",
         "quality_findings",
         "quality_runs",
         "strands",

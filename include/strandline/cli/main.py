@@ -5,6 +5,8 @@ import sys
 import typer
 
 from strandline.cli import config, cycles, db, pg
+from strandline.cli.backfill import HELP as BACKFILL_HELP
+from strandline.cli.backfill import backfill
 from strandline.cli.demo.command import demo
 from strandline.cli.ingest import ingest
 from strandline.cli.sim import sim
@@ -25,6 +27,7 @@ app.add_typer(cycles.app, name="cycles")
 app.command()(demo)
 app.command()(up)
 app.command()(ingest)
+app.command(help=BACKFILL_HELP)(backfill)
 app.command()(sim)
 
 

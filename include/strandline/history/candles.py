@@ -1,15 +1,20 @@
 """Loads the venue's own candles for the time before we received its trades."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
+from strandline.history.units import Loaded
 from strandline.model.timeframe import Timeframe
 from strandline.store.connect_async import Connection
-from strandline.venues.history import Candle, History
+from strandline.venues.history import History
 
 ENOUGH_BARS: Final = 666
 """An instrument with fewer bars may not be bought."""
+
+CandleRow: TypeAlias = tuple[int, datetime, float, float, float, float, float, int | None]
+"""The instrument, and the fields of its candle."""
 
 
 class SeriesKey(NamedTuple):
@@ -60,38 +65,67 @@ async def load_candles(
     """
     candles = await history.candles(token, series.timeframe, since, as_of)
     if candles:
-        await _store(connection, series, candles, as_of)
+        rows = [(series.instrument_id, *candle) for candle in candles]
+        await store_candles(connection, series.timeframe, rows, as_of, replace=True)
     return len(candles)
 
 
-async def _store(connection: Connection, series: SeriesKey, candles: Sequence[Candle], fetched_at: datetime) -> None:
+async def store_candles(
+    connection: Connection, timeframe: Timeframe, rows: Sequence[CandleRow], fetched_at: datetime, *, replace: bool
+) -> Mapping[int, Loaded]:
+    """Store them and mark the minutes that changed; returns counts by instrument.
+
+    One that is stored with other numbers is replaced, or else refused.
+    """
     async with connection.transaction():
         await connection.execute(
             """
             CREATE TEMP TABLE staged_candles (
-              ts timestamptz, open double precision, high double precision, low double precision,
-              close double precision, volume double precision, trades integer
+              instrument_id integer, ts timestamptz, open double precision, high double precision,
+              low double precision, close double precision, volume double precision, trades integer
             ) ON COMMIT DROP
             """
         )
-        await connection.copy_records_to_table("staged_candles", records=candles)
-        await connection.execute(
+        await connection.copy_records_to_table("staged_candles", records=rows)
+        counted = await connection.fetch(
             """
-            WITH changed AS (
+            WITH once AS (
+              SELECT DISTINCT ON (instrument_id, ts) * FROM staged_candles
+              ORDER BY instrument_id, ts, open, high, low, close, volume, trades
+            ), differing AS (
+              SELECT once.instrument_id, once.ts FROM once JOIN venue_candles old USING (instrument_id, ts)
+              WHERE old.timeframe = $1::timeframe
+                AND (old.open, old.high, old.low, old.close, old.volume, old.trades) IS DISTINCT FROM
+                  (once.open, once.high, once.low, once.close, once.volume, once.trades)
+            ), written AS (
               INSERT INTO venue_candles AS old
                 (instrument_id, timeframe, ts, open, high, low, close, volume, trades, fetched_at)
-              SELECT $1, $2::timeframe, ts, open, high, low, close, volume, trades, $3 FROM staged_candles
+              SELECT instrument_id, $1::timeframe, ts, open, high, low, close, volume, trades, $3 FROM once
               ON CONFLICT (instrument_id, timeframe, ts) DO UPDATE SET
                 open = excluded.open, high = excluded.high, low = excluded.low, close = excluded.close,
                 volume = excluded.volume, trades = excluded.trades, fetched_at = excluded.fetched_at
-              WHERE (old.open, old.high, old.low, old.close, old.volume, old.trades) IS DISTINCT FROM
+              WHERE $4 AND (old.open, old.high, old.low, old.close, old.volume, old.trades) IS DISTINCT FROM
                 (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume, excluded.trades)
-              RETURNING ts
+              RETURNING instrument_id, ts
+            ), marked AS (
+              INSERT INTO dirty_minutes SELECT instrument_id, ts + $2 - interval '1 minute' FROM written
             )
-            INSERT INTO dirty_minutes SELECT $1, ts + $4 - interval '1 minute' FROM changed
+            SELECT instrument_id, count(*)::integer AS found, count(w)::integer AS written,
+                   count(d)::integer AS differing
+            FROM once LEFT JOIN written w USING (instrument_id, ts) LEFT JOIN differing d USING (instrument_id, ts)
+            GROUP BY instrument_id
             """,
-            series.instrument_id,
-            str(series.timeframe),
+            timeframe.value,
+            timeframe.length,
             fetched_at,
-            series.timeframe.length,
+            replace,
         )
+    return {row["instrument_id"]: _counts(row, replace=replace) for row in counted}
+
+
+def _counts(row: Mapping[str, int], *, replace: bool) -> Loaded:
+    differing = row["differing"]
+    if replace:
+        return Loaded(row["found"], row["written"] - differing, differing)
+    refused = Counter({"another candle is stored": differing} if differing else {})
+    return Loaded(row["found"] - differing, row["written"], 0, refused)

@@ -9,3 +9,11 @@ class Source(StrEnum):
     STREAM = "s"
     REST = "r"
     ARCHIVE = "a"
+
+
+class HistorySource(StrEnum):
+    """Where a backfill reads from."""
+
+    ARCHIVE = "archive"
+    REST = "rest"
+    FILE = "file"

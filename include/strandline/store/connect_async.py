@@ -7,7 +7,7 @@ from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresErro
 from sqlalchemy import URL
 
 from strandline.store.roles import Role
-from strandline.store.timeouts import OF_ROLE
+from strandline.store.timeouts import OF_ROLE, Timeouts
 
 Connection = Any
 """asyncpg's, which has no types."""
@@ -18,7 +18,7 @@ DATABASE_ERRORS: Final = (OSError, InterfaceError, InternalClientError, Postgres
 """What is raised when the database is away or refuses; who waits for it opens a new connection and tries again."""
 
 
-async def connect_async(url: URL, role: Role) -> Connection:
+async def connect_async(url: URL, role: Role, timeouts: Timeouts | None = None) -> Connection:
     """Open a session that holds this role's privileges and no others."""
     # asyncpg prefers the host in the address to the socket's directory behind it, libpq the other way round.
     return await asyncpg.connect(
@@ -29,6 +29,6 @@ async def connect_async(url: URL, role: Role) -> Connection:
             "role": role.value,
             "timezone": "UTC",
             "application_name": role.value,
-            **OF_ROLE[role].parameters,
+            **(timeouts or OF_ROLE[role]).parameters,
         },
     )

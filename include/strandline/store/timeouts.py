@@ -41,6 +41,11 @@ COMPUTING: Final = Timeouts(
 )
 """Steps that work through data between two statements of one transaction."""
 
+LOADING: Final = Timeouts(
+    lock=timedelta(minutes=5), statement=timedelta(minutes=10), idle_in_transaction=timedelta(seconds=20)
+)
+"""Backfills: an hour of a whole market is one statement, and they store one after the other."""
+
 OF_ROLE: Final[Mapping[Role, Timeouts]] = {
     Role.APP: COMPUTING,
     Role.INGEST: Timeouts(

@@ -45,6 +45,7 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "quarantined_messages": {"feeds": frozenset({INSERT, DELETE})},
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
     "venue_candles": {"history": frozenset({INSERT, UPDATE})},
+    "history_loads": {"history": frozenset({INSERT})},
     "commit_counter": {"bars": frozenset({UPDATE})},
     "bars": {"bars": frozenset({INSERT, UPDATE})},
     "bar_revisions": {"bars": frozenset({INSERT})},

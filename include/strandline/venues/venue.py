@@ -12,6 +12,7 @@ from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.simulated_account import SimulatedAccount
 
 if TYPE_CHECKING:
+    from strandline.venues.archive import Archive
     from strandline.venues.executor import Executor, Observer
     from strandline.venues.feed import Feed, Sink
     from strandline.venues.history import History
@@ -32,6 +33,8 @@ class Venue:
     feed: Callable[[VenueConfig, "Sink"], "Feed"]
     history: Callable[[VenueConfig], "History"] | None = None
     """None where the venue serves no candles: its instruments start without history."""
+    archive: Callable[[], "Archive"] | None = None
+    """None where the venue publishes no files of its trades."""
     feed_limits: FeedLimits
     history_limits: HistoryLimits | None = None
     preload: Callable[[], None]

@@ -12,6 +12,7 @@ from strandline.venues.paper.costs import PaperCosts
 from strandline.venues.venue import Venue
 
 if TYPE_CHECKING:
+    from strandline.venues.archive import Archive
     from strandline.venues.executor import Executor, Observer
     from strandline.venues.feed import Feed, Sink
     from strandline.venues.history import History
@@ -41,6 +42,12 @@ def _history(config: VenueConfig) -> "History":
     return HyperliquidHistory(config.require(settings.URL.name))
 
 
+def _archive() -> "Archive":
+    from strandline.venues.hyperliquid.archive import HyperliquidArchive
+
+    return HyperliquidArchive()
+
+
 def _preload() -> None:
     import strandline.venues.hyperliquid.executor
     import strandline.venues.hyperliquid.observer  # noqa: F401
@@ -53,6 +60,7 @@ HYPERLIQUID: Final = Venue(
     observer=_observer,
     feed=_feed,
     history=_history,
+    archive=_archive,
     feed_limits=FEED_LIMITS,
     history_limits=HISTORY_LIMITS,
     preload=_preload,

@@ -1,0 +1,52 @@
+"""Makes ticks of the columns of a CSV file."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import repeat
+from typing import Any, Final
+
+from strandline.history.ticks import HistoricTick
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class TickReader:
+    """Reads the pieces of one file in their order.
+
+    The id of a trade that has none is derived from its fields; of equal trades at the same time, which stand together,
+    each gets another. The id of a price is its time in milliseconds, as if it had been polled then.
+    """
+
+    def __init__(self) -> None:
+        self._at: datetime | None = None
+        self._seen: Counter[Hashable] = Counter()
+
+    def trades(self, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
+        """Make trades of the lines whose instrument is asked for."""
+        ids = columns.get("trade_id", repeat(None))
+        lines = zip(columns["ts"], numbers, ids, columns["price"], columns["size"], columns["side"])  # noqa: B905
+        return [
+            HistoricTick(ts, number, self._derived(ts, number, price, size, side) if own is None else own, price, size,
+                         side, b"t")
+            for ts, number, own, price, size, side in lines
+            if number is not None
+        ]  # fmt: skip
+
+    def prices(self, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
+        """Make polled prices of them."""
+        return [
+            HistoricTick(ts, number, (ts - _EPOCH) // timedelta(milliseconds=1), price, None, None, b"p")
+            for ts, number, price in zip(columns["ts"], numbers, columns["price"], strict=True)
+            if number is not None
+        ]
+
+    def _derived(self, ts: datetime, *fields: Any) -> int:  # noqa: ANN401  whatever the fields are
+        if ts != self._at:
+            self._at = ts
+            self._seen.clear()
+        self._seen[fields] += 1
+        _, *told = fields
+        text = "\n".join(map(str, (ts.isoformat(), *told, self._seen[fields])))
+        return int.from_bytes(sha256(text.encode()).digest()[:8], "big") >> 1

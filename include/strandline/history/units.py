@@ -1,0 +1,54 @@
+"""Units of history: what is loaded in one transaction, and what one has brought."""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from strandline.model.source import HistorySource
+from strandline.store.connect_async import Connection
+
+
+@dataclass
+class Loaded:
+    """Counts of rows. `stored` were new, `changed` were there with other numbers; the rest of `found` was there."""
+
+    found: int = 0
+    stored: int = 0
+    changed: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Loaded") -> None:
+        """Add the counts of another."""
+        self.found += other.found
+        self.stored += other.stored
+        self.changed += other.changed
+        self.refused += other.refused
+
+
+@dataclass(frozen=True)
+class UnitKey:
+    """What a unit is known by when it is asked whether it was loaded; without a hash its content does not matter."""
+
+    source: HistorySource
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    content_hash: str | None = None
+    hour: datetime | None = None
+    derived_ids: bool = False
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One hour of an archive, one day of candles, or some lines of a file.
+
+    `key` reads the content, if it must be known; `load` stores it for the given instruments. No unit that comes after
+    this one has anything of before `complete_until`.
+    """
+
+    name: str
+    instruments: Mapping[str, int]
+    key: Callable[[], UnitKey]
+    load: Callable[[Connection, UnitKey, Mapping[str, int]], Awaitable[Mapping[int, Loaded]]]
+    complete_until: datetime
