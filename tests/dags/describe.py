@@ -47,10 +47,11 @@ descriptions = {
     dag_id: {
         "timetable": dag["timetable"],
         "max_active_runs": dag["max_active_runs"],
-        "dagrun_timeout": dag["dagrun_timeout"],
+        "dagrun_timeout": dag.get("dagrun_timeout"),
         "catchup": dag["catchup"],
+        "paused": dag.get("is_paused_upon_creation", False),
         "form": forms[dag_id],
-        "allowed_run_types": sorted(dag["allowed_run_types"]),
+        "allowed_run_types": sorted(dag.get("allowed_run_types") or ()),
         "same_again": dag == second[dag_id],
         "tasks": tasks[dag_id],
         "bodies": bodies[dag_id],

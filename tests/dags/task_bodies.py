@@ -49,8 +49,9 @@ def _asked(task: Any) -> dict[str, Any]:
     )  # fmt: skip
     steps = _Steps()
     names = task.python_callable.__globals__
-    kept = {name: names[name] for name in ("steps", "get_current_context")}
-    names |= {"steps": steps, "get_current_context": lambda: {"dag_run": RUN, "ti": ti, "params": FORM}}
+    library = "steps" if "steps" in names else "backfill_task"
+    kept = {name: names[name] for name in (library, "get_current_context")}
+    names |= {library: steps, "get_current_context": lambda: {"dag_run": RUN, "ti": ti, "params": FORM}}
     try:
         returned = task.python_callable()
     finally:
@@ -58,7 +59,7 @@ def _asked(task: Any) -> dict[str, Any]:
     step, (run, *others) = steps.last
     return {
         "step": step,
-        "run": {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
+        "run": run.run_id if run is RUN else {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
         "others": [other("x") if callable(other) else other for other in others],
         "returned": returned,
     }
