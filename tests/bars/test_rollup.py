@@ -367,12 +367,74 @@ def test_a_bar_inside_a_gap_splits_it(engine: Engine, admin: Connection, btc: in
     assert bars[btc, M1, T0 + 4 * MINUTE].gap_magnitude_pct == (104 / 101 - 1) * 100
 
 
-def test_outage_flags_survive_a_revision_and_reach_the_higher_bars(engine: Engine, admin: Connection, btc: int) -> None:
+def add_missed(
+    admin: Connection, instrument_id: int, *rows: tuple[float, float, int, bool], dirty: bool = True
+) -> None:
+    """Commit outages from one minute to another, or a number of dropped ticks of the first; repaired or not."""
+    for first, end, dropped, repaired in rows:
+        values = {
+            "id": instrument_id,
+            "first": T0 + first * MINUTE,
+            "end": T0 + end * MINUTE if end < inf else "infinity",
+            "dropped": dropped,
+            "repaired_at": T0 if repaired else None,
+        }
+        admin.execute(
+            text(
+                "INSERT INTO dropped_ticks VALUES (:id, :first, :dropped, :repaired_at)"
+                if dropped
+                else "INSERT INTO outages VALUES (:id, :first, :end, :repaired_at)"
+            ),
+            values,
+        )
+    if dirty:
+        admin.execute(MARK_DIRTY, {"instrument_id": instrument_id, "ts": T0})
+    admin.commit()
+
+
+@pytest.mark.parametrize(
+    ("missed", "candle", "flags"),
+    [
+        ([], False, (False, 0, False)),
+        ([], True, (False, 0, False)),
+        ([(0, 1, 0, False)], False, (True, 0, False)),
+        ([(-5, 5, 0, False)], False, (True, 0, False)),
+        ([(-5, inf, 0, False)], False, (True, 0, False)),
+        ([(-5, 0, 0, False), (1, 2, 0, False), (1, 1, 4, False)], False, (False, 0, False)),
+        ([(0, 0, 4, False)], False, (False, 4, False)),
+        ([(0, 1, 0, False), (0, 0, 4, False)], False, (True, 4, False)),
+        ([(0, 1, 0, False)], True, (True, 0, True)),
+        ([(0, 0, 4, False)], True, (False, 4, True)),
+        ([(0, 1, 0, True)], False, (True, 0, True)),
+        ([(-2, 1, 0, True), (0, 1, 0, False)], False, (True, 0, False)),
+        ([(0, 1, 0, True), (0, 0, 4, False)], False, (True, 4, False)),
+        ([(0, 1, 0, True), (0, 0, 4, True)], False, (True, 4, True)),
+    ],
+)
+def test_a_bar_says_what_was_missed_and_whether_it_was_repaired(
+    engine: Engine,
+    admin: Connection,
+    btc: int,
+    missed: list[tuple[float, float, int, bool]],
+    candle: bool,
+    flags: tuple[bool, int, bool],
+) -> None:
+    (other,) = add_instruments(admin, 1)
+    add_missed(admin, other, (-5, 5, 0, False))
     insert_ticks(admin, Tick(btc, T0, 1))
     roll_up(engine, T0 + MINUTE)
-    admin.execute(text("UPDATE bars SET outage = true, dropped = 3, revision = 1, known_seq = known_seq + 1"))
-    admin.execute(text("SELECT next_known_seq()"))
-    insert_ticks(admin, Tick(btc, T0, 2), Tick(btc, T0 + 3 * MINUTE, 3))
+    add_missed(admin, btc, *missed)
+    if candle:
+        add_candles(admin, [Candle(btc, T0, 100, 100, 100, 100, 1, 1)])
+        admin.commit()
+    roll_up(engine, T0 + 5 * MINUTE)
+    rows = admin.execute(text("SELECT outage, dropped, repaired FROM bars WHERE timeframe IN ('1m', '5m')"))
+    assert [tuple(row) for row in rows] == [flags, flags]
+
+
+def test_what_was_missed_reaches_the_higher_bars_and_the_gaps(engine: Engine, admin: Connection, btc: int) -> None:
+    insert_ticks(admin, Tick(btc, T0, 1), Tick(btc, T0 + 3 * MINUTE, 3))
+    add_missed(admin, btc, (0, 1, 0, False), (0, 0, 3, True))
     roll_up(engine, T0 + 5 * MINUTE)
     rows = admin.execute(text("SELECT timeframe, outage, dropped, repaired, gap_type FROM bars ORDER BY timeframe, ts"))
     assert [tuple(row) for row in rows] == [

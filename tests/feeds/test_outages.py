@@ -147,11 +147,31 @@ def test_what_another_sidecar_left_open_is_closed_by_the_one_that_streams_it(dat
     run(database, scenario)
 
 
+def test_what_is_missed_again_is_no_longer_repaired(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.record({1: at(0.2)})
+        await record_dropped(bench.connection, {(1, at(2)): 1, (2, at(2)): 1})
+        for table in ("outages", "dropped_ticks"):
+            await bench.connection.execute(f"UPDATE {table} SET repaired_at = now()")
+        await bench.beat(at(0.4))
+        await bench.record({1: at(0.6)})
+        await record_dropped(bench.connection, {(1, at(2)): 1})
+        repaired = await bench.connection.fetch(
+            "SELECT repaired_at IS NOT NULL AS is FROM outages"
+            " UNION ALL (SELECT repaired_at IS NOT NULL FROM dropped_ticks ORDER BY instrument_id)"
+        )
+        assert [row["is"] for row in repaired] == [False, False, True]
+
+    run(database, scenario)
+
+
 def test_dropped_ticks_are_counted_by_minute(database: Database) -> None:
     async def scenario(bench: Bench) -> None:
         await record_dropped(bench.connection, {(1, at(0)): 3, (1, at(2)): 1, (2, at(0)): 5})
         await record_dropped(bench.connection, {(1, at(2)): 4})
-        found = await bench.connection.fetch("SELECT * FROM dropped_ticks ORDER BY instrument_id, minute")
+        found = await bench.connection.fetch(
+            "SELECT instrument_id, minute, dropped FROM dropped_ticks ORDER BY instrument_id, minute"
+        )
         assert [tuple(row) for row in found] == [(1, at(0), 3), (1, at(2), 5), (2, at(0), 5)]
         assert await bench.take_dirty() == {0, 2}
 

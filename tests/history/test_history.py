@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from strandline.history import initial_backfill
+from strandline.history import initial_backfill, retry
 from strandline.history.candles import SeriesKey, find_short_series, load_candles
 from strandline.history.initial_backfill import InitialBackfill
 from strandline.history.prices import load_prices
@@ -144,7 +144,7 @@ def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_ad
 ) -> None:
     """And a request that fails is repeated."""
     monkeypatch.setattr(initial_backfill, "_CANDLE_DELAY", timedelta(seconds=0.5))
-    monkeypatch.setattr(initial_backfill, "pauses", lambda: repeat(0.01))
+    monkeypatch.setattr(retry, "pauses", lambda: repeat(0.01))
     start = 1_790_000_040_000
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
     with database.session() as session:

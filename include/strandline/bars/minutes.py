@@ -27,12 +27,19 @@ _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' A
 # A minute is built from one source alone: 1 trades with the venue's ids, streamed or archived, 2 archived trades with
 # derived ids, which are below zero, 3 the venue's candle, 4 polled prices. A source with a tick that fails its checks
 # comes after all others, and then one of which the venue has more trades: we received a part of that minute only.
+# What was missed in it is repaired if its candles were loaded; that there is one proves the minute as well.
 # Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
 # of other days out of the plan. A product that does not fit a double becomes NaN, which the quality gate finds, and
 # not an error, which would stop the rollup of all instruments.
 _STAGE = text("""
     INSERT INTO staged_bars
-    WITH grouped AS (
+    WITH missed AS MATERIALIZED (
+      SELECT instrument_id, starts_at, ends_at, 0 AS dropped, repaired_at FROM outages
+      WHERE ends_at > :first AND starts_at < :last
+      UNION ALL
+      SELECT instrument_id, minute, minute + interval '1 minute', dropped, repaired_at FROM dropped_ticks
+      WHERE minute >= :first AND minute < :last
+    ), grouped AS (
       SELECT minute, array_agg(instrument_id) AS instruments FROM staged_minutes GROUP BY minute
     ), from_ticks AS (
       SELECT built.instrument_id, grouped.minute, built.rank, prices[1] AS open, high, low, prices[ticks] AS close,
@@ -70,16 +77,21 @@ _STAGE = text("""
     SELECT DISTINCT ON (built.instrument_id, built.minute)
            built.instrument_id, '1m'::timeframe, built.minute, built.open, built.high, built.low, built.close,
            built.volume, built.quote_volume, built.vwap, built.ticks, built.source,
-           COALESCE(b.outage, false), COALESCE(b.dropped, 0), COALESCE(b.repaired, false)
+           COALESCE(missed.outage, false), COALESCE(missed.dropped, 0),
+           COALESCE(missed.repaired OR (missed.outage IS NOT NULL AND built.has_candle), false)
     FROM (
-      SELECT *, rank < 3 AND ticks < max(ticks) FILTER (WHERE rank = 3) OVER minute AS partly_received
+      SELECT *, rank < 3 AND ticks < max(ticks) FILTER (WHERE rank = 3) OVER minute AS partly_received,
+             bool_or(rank = 3) OVER minute AS has_candle
       FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
       WINDOW minute AS (PARTITION BY instrument_id, minute)
     ) AS built
     LEFT JOIN LATERAL (
-      SELECT outage, dropped, repaired FROM bars
-      WHERE bars.instrument_id = built.instrument_id AND timeframe = '1m' AND ts = built.minute LIMIT 1
-    ) AS b ON true
+      SELECT bool_or(dropped = 0) AS outage, sum(dropped)::integer AS dropped,
+             bool_and(repaired_at IS NOT NULL) AS repaired
+      FROM missed m
+      WHERE m.instrument_id = built.instrument_id AND m.starts_at <= built.minute AND m.ends_at > built.minute
+      HAVING count(*) > 0
+    ) AS missed ON true
     ORDER BY built.instrument_id, built.minute, built.faulty, built.partly_received IS TRUE, built.rank
 """)
 

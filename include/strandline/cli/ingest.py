@@ -45,6 +45,7 @@ async def _stream(settings: "Settings") -> int:
     from strandline.feeds.sidecar import Sidecar
     from strandline.feeds.tick_buffer import TickBuffer
     from strandline.history.initial_backfill import InitialBackfill
+    from strandline.history.outage_repair import OutageRepair
     from strandline.store.connect import database_url
     from strandline.store.connect_async import connect_async
     from strandline.store.roles import Role
@@ -54,14 +55,16 @@ async def _stream(settings: "Settings") -> int:
     feeds, histories = _venue_clients(settings, buffer, clock)
     open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)
+    repair = OutageRepair(open_connection, histories, clock)
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
-        history = tasks.create_task(backfill.run())
+        loads = [tasks.create_task(backfill.run()), tasks.create_task(repair.run())]
         unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(stop)
-        history.cancel()
+        for load in loads:
+            load.cancel()
     return unwritten
 
 

@@ -88,7 +88,8 @@ async def record_dropped(connection: Connection, dropped: Mapping[tuple[int, dat
         WITH counted AS (
           INSERT INTO dropped_ticks AS old (instrument_id, minute, dropped)
           SELECT * FROM unnest($1::integer[], $2::timestamptz[], $3::integer[])
-          ON CONFLICT (instrument_id, minute) DO UPDATE SET dropped = old.dropped + excluded.dropped
+          ON CONFLICT (instrument_id, minute)
+            DO UPDATE SET dropped = old.dropped + excluded.dropped, repaired_at = NULL
           RETURNING instrument_id, minute
         )
         INSERT INTO dirty_minutes SELECT * FROM counted
@@ -118,7 +119,7 @@ async def _open(connection: Connection, instruments: Collection[int] | None) -> 
           INSERT INTO outages (instrument_id, starts_at, ends_at)
           SELECT instrument_id, CASE WHEN proved > ends_at THEN proved ELSE starts_at END, 'infinity'
           FROM newest LEFT JOIN beat ON true WHERE ends_at < 'infinity'
-          ON CONFLICT (instrument_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at
+          ON CONFLICT (instrument_id, starts_at) DO UPDATE SET ends_at = excluded.ends_at, repaired_at = NULL
           RETURNING instrument_id, starts_at
         )
         INSERT INTO dirty_minutes

@@ -3,16 +3,14 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final
 
 from strandline.history.candles import SeriesKey, find_short_series, load_candles
+from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
-from strandline.store.connect_async import DATABASE_ERRORS, Connection
-from strandline.venues.backoff import pauses
-from strandline.venues.feed import FeedError
 from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
@@ -24,8 +22,6 @@ _RECHECK_SECONDS: Final = 60.0
 
 _CANDLE_DELAY: Final = timedelta(seconds=5)
 _OVERLAP: Final = timedelta(minutes=10)
-_CLOSE_TIMEOUT: Final = 2.0
-_Result = TypeVar("_Result")
 
 
 class InitialBackfill:
@@ -36,7 +32,7 @@ class InitialBackfill:
 
     def __init__(
         self,
-        open_connection: Callable[[], Awaitable[Connection]],
+        open_connection: OpenConnection,
         histories: Collection[History],
         clock: Callable[[], datetime],
     ) -> None:
@@ -66,7 +62,7 @@ class InitialBackfill:
 
     async def _backfill(self, history: History, tokens: Mapping[int, str], completing: asyncio.TaskGroup) -> None:
         started = self._clock()
-        short = await self._retry(lambda connection: find_short_series(connection, tokens))
+        short = await retry(self._open, lambda connection: find_short_series(connection, tokens))
         new = [series for series in short if series not in self._loaded]
         for series in _with_minutes(new):
             loaded = await self._load(history, tokens, series, _since(series, new, started))
@@ -87,30 +83,9 @@ class InitialBackfill:
 
     async def _load(self, history: History, tokens: Mapping[int, str], series: SeriesKey, since: datetime) -> int:
         token = tokens[series.instrument_id]
-        return await self._retry(
-            lambda connection: load_candles(connection, history, token, series, since, self._clock())
+        return await retry(
+            self._open, lambda connection: load_candles(connection, history, token, series, since, self._clock())
         )
-
-    async def _retry(self, work: Callable[[Connection], Awaitable[_Result]]) -> _Result:
-        """Repeat the work until venue and database succeed; doing it twice is harmless."""
-        for pause in pauses():
-            try:
-                async with self._connected() as connection:
-                    return await work(connection)
-            except (FeedError, *DATABASE_ERRORS) as error:
-                _log.warning("history cannot be loaded now: %r", error)
-                await asyncio.sleep(pause)
-        raise AssertionError("the pauses never end")
-
-    @contextlib.asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        """Open a connection and close it; that it was lost before it was closed changes nothing."""
-        connection = await self._open()
-        try:
-            yield connection
-        finally:
-            with contextlib.suppress(*DATABASE_ERRORS):
-                await connection.close(timeout=_CLOSE_TIMEOUT)
 
 
 def _with_minutes(new: Collection[SeriesKey]) -> list[SeriesKey]:

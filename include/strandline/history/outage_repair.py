@@ -1,0 +1,131 @@
+"""Loads the venue's candles of the minutes that the stream missed."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from strandline.history.candles import store_candles
+from strandline.history.retry import OpenConnection, retry
+from strandline.model.timeframe import Timeframe
+from strandline.model.venue import VenueKey
+from strandline.store.connect_async import Connection
+from strandline.venues.history import History
+
+_log = logging.getLogger(__name__)
+_INTERVAL_SECONDS: Final = 5.0
+_CANDLE_DELAY: Final = timedelta(seconds=5)
+"""A candle may still change for so long after its end."""
+
+_SETTLED: Final = timedelta(seconds=2)
+"""Asked for as of so long after its end, a candle is final."""
+
+_SERVED: Final = timedelta(minutes=4_990)
+"""How far back a venue serves candles of one minute, less the time that a request may take."""
+
+
+class Missed(NamedTuple):
+    """An instrument, and the time from the first to the last minute that it missed."""
+
+    instrument_id: int
+    venue: VenueKey
+    token: str
+    since: datetime
+    until: datetime
+
+
+class OutageRepair:
+    """Repairs what is over; the rollup finds the candles and says in its bars that they are repaired.
+
+    What is older than a venue serves is left to archives; as much of it as there is is loaded once.
+    """
+
+    def __init__(
+        self, open_connection: OpenConnection, histories: Collection[History], clock: Callable[[], datetime]
+    ) -> None:
+        self._open = open_connection
+        self._histories = {history.venue: history for history in histories}
+        self._clock = clock
+        self._tried: set[Missed] = set()
+
+    async def run(self) -> None:
+        """Repair until cancelled."""
+        while True:
+            for missed in await retry(self._open, self._find):
+                await self._repair(self._histories[missed.venue], missed)
+            await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def _find(self, connection: Connection) -> list[Missed]:
+        found = await find_missed(connection, self._clock() - _CANDLE_DELAY)
+        return [missed for missed in found if missed.venue in self._histories and missed not in self._tried]
+
+    async def _repair(self, history: History, missed: Missed) -> None:
+        now = self._clock()
+        since = max(missed.since, now - _SERVED)
+
+        async def load(connection: Connection) -> int:
+            candles = await history.candles(missed.token, Timeframe.M1, since, missed.until + _SETTLED)
+            async with connection.transaction():
+                rows = [(missed.instrument_id, *candle) for candle in candles]
+                await store_candles(connection, Timeframe.M1, rows, now, replace=True)
+                await _mark_repaired(connection, missed._replace(since=since), now)
+            return len(candles)
+
+        loaded = await retry(self._open, load)
+        _log.info("loaded %d candles of %s, which missed trades from %s on", loaded, missed.token, missed.since)
+        if since > missed.since:
+            self._tried.add(missed)
+            _log.warning("the venue no longer has the candles of %s from %s on", missed.token, missed.since)
+
+
+async def find_missed(connection: Connection, before: datetime) -> list[Missed]:
+    """Find what was missed before this time and is not repaired, the newest first: new bars wait for it."""
+    rows = await connection.fetch(
+        """
+        SELECT instrument_id, token_chain, book_id, token_contract, min(starts_at) AS since, max(ends_at) AS until
+        FROM (
+          SELECT instrument_id, starts_at, ends_at FROM outages WHERE repaired_at IS NULL AND ends_at <= $1
+          UNION ALL
+          SELECT instrument_id, minute, minute + interval '1 minute' FROM dropped_ticks
+          WHERE repaired_at IS NULL AND minute <= $1 - interval '1 minute'
+        ) AS missed JOIN instruments USING (instrument_id)
+        GROUP BY 1, 2, 3, 4 ORDER BY until DESC, instrument_id
+        """,
+        before,
+    )
+    return [
+        Missed(
+            row["instrument_id"],
+            VenueKey(token_chain=row["token_chain"], book_id=row["book_id"]),
+            row["token_contract"],
+            row["since"],
+            row["until"],
+        )
+        for row in rows
+    ]
+
+
+async def _mark_repaired(connection: Connection, missed: Missed, now: datetime) -> None:
+    """Mark all that lies within the time, and their minutes dirty: their bars are no longer incomplete."""
+    await connection.execute(
+        """
+        WITH outage AS (
+          UPDATE outages SET repaired_at = $4
+          WHERE instrument_id = $1 AND repaired_at IS NULL AND starts_at >= $2 AND ends_at <= $3
+          RETURNING starts_at, ends_at
+        ), dropped AS (
+          UPDATE dropped_ticks SET repaired_at = $4
+          WHERE instrument_id = $1 AND repaired_at IS NULL AND minute >= $2 AND minute < $3
+          RETURNING minute
+        )
+        INSERT INTO dirty_minutes
+        SELECT $1, generate_series(starts_at, ends_at - interval '1 minute', interval '1 minute') FROM outage
+        UNION
+        SELECT $1, minute FROM dropped
+        """,
+        missed.instrument_id,
+        missed.since,
+        missed.until,
+        now,
+    )
