@@ -10,6 +10,18 @@ from strandline.store.roles import Role
 from tests.conftest import Database
 
 
+def test_the_address_may_be_a_text_and_a_password_anything(database: Database) -> None:
+    async def inside() -> None:
+        url = database.url.set(password="p#a?s/s@w%o:rd")
+        for address in (url, url.render_as_string(hide_password=False)):
+            connection = await connect_async(address, Role.INGEST)
+            assert await connection.fetchval("SELECT current_database()") == url.database
+            assert connection._params.password == url.password
+            await connection.close()
+
+    asyncio.run(inside())
+
+
 @pytest.mark.parametrize("role", Role)
 def test_a_session_has_its_roles_privileges_and_cannot_change_them(database: Database, role: Role) -> None:
     async def inside() -> None:

@@ -46,14 +46,14 @@ async def _stream(settings: "Settings") -> int:
     from strandline.feeds.tick_buffer import TickBuffer
     from strandline.history.initial_backfill import InitialBackfill
     from strandline.history.outage_repair import OutageRepair
-    from strandline.store.connect import database_url
+    from strandline.store.address import database_address
     from strandline.store.connect_async import connect_async
     from strandline.store.roles import Role
 
     clock = partial(datetime.now, UTC)
     buffer = TickBuffer(clock)
     feeds, histories = _venue_clients(settings, buffer, clock)
-    open_connection = partial(connect_async, database_url(settings, Role.INGEST), Role.INGEST)
+    open_connection = partial(connect_async, database_address(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)
     repair = OutageRepair(open_connection, histories, clock)
 

@@ -96,18 +96,21 @@ class SubscriptionManager:
         return complete
 
     async def _subscribe(self, connection: Connection, feed: Feed, wanted: frozenset[str]) -> None:
-        """Subscribe one feed; known instruments are streamed even while the venue's listing cannot be fetched."""
+        """Subscribe one feed: first to what is known, which needs no answer of the venue, then to what it lists."""
         known = await listed_instruments(connection, feed.venue)
-        try:
-            if feed.venue not in self._listed or not wanted <= known.keys():
-                await upsert_instruments(connection, feed.venue, await feed.listings(wanted))
-                self._listed.add(feed.venue)
-                known = await listed_instruments(connection, feed.venue)
-                self._report_unknown(feed.venue, wanted - known.keys())
-        finally:
-            subscribed = {token: known[token] for token in sorted(wanted & known.keys())}
-            feed.subscribe(subscribed)
-            self._announce_new(feed.venue, subscribed)
+        if known or not wanted:
+            self._subscribe_known(feed, wanted, known)
+        if feed.venue not in self._listed or not wanted <= known.keys():
+            await upsert_instruments(connection, feed.venue, await feed.listings(wanted))
+            self._listed.add(feed.venue)
+            known = await listed_instruments(connection, feed.venue)
+            self._report_unknown(feed.venue, wanted - known.keys())
+            self._subscribe_known(feed, wanted, known)
+
+    def _subscribe_known(self, feed: Feed, wanted: frozenset[str], known: Mapping[str, int]) -> None:
+        subscribed = {token: known[token] for token in sorted(wanted & known.keys())}
+        feed.subscribe(subscribed)
+        self._announce_new(feed.venue, subscribed)
 
     def _announce_new(self, venue: VenueKey, subscribed: Mapping[str, int]) -> None:
         new = {token: number for token, number in subscribed.items() if number not in self._subscribed}

@@ -12,7 +12,7 @@ from sqlalchemy.pool import NullPool
 
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
-from strandline.store.postgres.server import EmbeddedPostgres
+from strandline.store.address import database_address
 from strandline.store.roles import Role
 from strandline.store.timeouts import OF_ROLE, Timeouts
 
@@ -26,15 +26,8 @@ _KEEPALIVE: Final = {
 
 
 def database_url(settings: Settings, role: Role) -> URL:
-    """The role's own login where one is set, else the common one, else the embedded server's socket."""
-    own = {
-        Role.OWNER: settings.database_url_owner,
-        Role.APP: settings.database_url_app,
-        Role.INGEST: settings.database_url_ingest,
-        Role.UI: settings.database_url_ui,
-    }[role]
-    chosen = own or settings.database_url
-    return make_url(chosen.get_secret_value() if chosen else EmbeddedPostgres(settings.home / "postgres").url())
+    """The role's address, for an engine."""
+    return make_url(database_address(settings, role))
 
 
 def connect(url: URL, role: Role, *, pool_size: int = 2, timeouts: Timeouts | None = None) -> Engine:

@@ -1,13 +1,16 @@
 """Connections for the event loop, with the same role and time limits as those of `connect`."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError  # type: ignore[import-untyped]
-from sqlalchemy import URL
 
 from strandline.store.roles import Role
 from strandline.store.timeouts import OF_ROLE, Timeouts
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
 
 Connection = Any
 """asyncpg's, which has no types."""
@@ -18,12 +21,14 @@ DATABASE_ERRORS: Final = (OSError, InterfaceError, InternalClientError, Postgres
 """What is raised when the database is away or refuses; who waits for it opens a new connection and tries again."""
 
 
-async def connect_async(url: URL, role: Role, timeouts: Timeouts | None = None) -> Connection:
+async def connect_async(url: "URL | str", role: Role, timeouts: Timeouts | None = None) -> Connection:
     """Open a session that holds this role's privileges and no others."""
+    address = url if isinstance(url, str) else url.render_as_string(hide_password=False)
+    parts = urlsplit(address)  # such as postgresql+psycopg2://…
     # asyncpg prefers the host in the address to the socket's directory behind it, libpq the other way round.
     return await asyncpg.connect(
-        dsn=url.set(drivername="postgresql").render_as_string(hide_password=False),
-        host=url.query.get("host"),
+        dsn=address.replace(parts.scheme, "postgresql", 1),
+        host=parse_qs(parts.query).get("host"),
         timeout=10,
         server_settings={
             "role": role.value,

@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from strandline.model.errors import StrandlineError
-from strandline.store.roles import Role, ensure_roles
+from strandline.store.role_creation import ensure_roles
+from strandline.store.roles import Role
 
 VERSION_TABLE: Final = "strandline_migrations"
 """Not Alembic's usual name: Airflow's migrations may be in the same database."""

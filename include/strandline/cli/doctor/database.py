@@ -9,7 +9,8 @@ from strandline.cli.doctor.check import Check, failed, fine
 from strandline.settings import Settings
 from strandline.store.connect import connect, database_url, owner_engine, unreachable
 from strandline.store.migrate import OLDEST_POSTGRES, current_step, latest_step
-from strandline.store.roles import Role, missing_roles
+from strandline.store.role_creation import missing_roles
+from strandline.store.roles import Role
 
 
 def database(settings: Settings) -> Iterator[Check]:

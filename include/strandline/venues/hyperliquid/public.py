@@ -3,19 +3,21 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-import aiohttp
-
 from strandline.venues.feed import FeedError
 from strandline.venues.http_body import read_body
+from strandline.venues.http_client import load_http_client
 
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=20)
+_TIMEOUT_SECONDS: Final = 20
 
 
 async def request(url: str, query: Mapping[str, Any]) -> bytes:
     """Return the response as received; raise `FeedError`."""
+    await load_http_client()
+    import aiohttp
+
     try:
         async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS)) as session,
             session.post(f"{url.rstrip('/')}/info", json=query) as response,
         ):
             body = await read_body(response)

@@ -5,22 +5,24 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
-
-import aiohttp
+from typing import TYPE_CHECKING, Final
 
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.http_body import read_body
+from strandline.venues.http_client import load_http_client
 from strandline.venues.limits import FeedLimits
 from strandline.venues.rate_limiter import RateLimiter
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from strandline.venues.solana.limits import FEED_LIMITS
 from strandline.venues.solana.prices import Price, read_prices, read_tokens
 
+if TYPE_CHECKING:
+    import aiohttp
+
 _log = logging.getLogger(__name__)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMEOUT: Final = aiohttp.ClientTimeout(total=10)
+_TIMEOUT_SECONDS: Final = 10
 _IDS_PER_CALL: Final = 50
 _SECONDS_PER_POLL: Final = 5.0
 
@@ -67,7 +69,7 @@ class JupiterFeed:
     async def listings(self, tokens: Collection[str]) -> list[Listing]:
         """List those of these mints that Jupiter knows."""
         found: list[Listing] = []
-        async with self._session() as session:
+        async with await self._session() as session:
             for mints in _batches(sorted(tokens)):
                 body = await self._get(session, "/tokens/v2/search", {"query": ",".join(mints)})
                 try:
@@ -86,7 +88,8 @@ class JupiterFeed:
     async def run(self) -> None:
         """Poll within the rate limit, until cancelled."""
         waits = pauses(_SECONDS_PER_POLL)
-        async with self._session() as session:
+        await self._changed.wait()
+        async with await self._session() as session:
             while True:
                 self._changed.clear()
                 try:
@@ -105,7 +108,7 @@ class JupiterFeed:
             async with asyncio.timeout(_SECONDS_PER_POLL):
                 await self._changed.wait()
 
-    async def _poll(self, session: aiohttp.ClientSession) -> None:
+    async def _poll(self, session: "aiohttp.ClientSession") -> None:
         tokens = self._tokens
         for mints in _batches(list(tokens)):
             body = await self._get(session, "/price/v3", {"ids": ",".join(mints)})
@@ -118,8 +121,10 @@ class JupiterFeed:
             for payload, reason in prices.rejected:
                 self._sink.quarantine(QuarantinedMessage(self.venue, "price", reason, payload))
 
-    async def _get(self, session: aiohttp.ClientSession, path: str, query: Mapping[str, str]) -> bytes:
+    async def _get(self, session: "aiohttp.ClientSession", path: str, query: Mapping[str, str]) -> bytes:
         await self._rate_limiter.acquire()
+        import aiohttp
+
         try:
             async with session.get(self._url + path, params=query) as response:
                 body = await read_body(response)
@@ -129,8 +134,11 @@ class JupiterFeed:
             raise FeedError(f"Jupiter answers {response.status} to {path}")
         return body
 
-    def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(timeout=_TIMEOUT, headers=self._headers)
+    async def _session(self) -> "aiohttp.ClientSession":
+        await load_http_client()
+        import aiohttp
+
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS), headers=self._headers)
 
 
 def _row(received_at: datetime, number: int, price: Price) -> TickRow:
