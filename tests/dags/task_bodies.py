@@ -50,16 +50,19 @@ def _asked(task: Any) -> dict[str, Any]:
     steps = _Steps()
     names = task.python_callable.__globals__
     library = "steps" if "steps" in names else "backfill_task"
-    kept = {name: names[name] for name in (library, "get_current_context")}
+    kept = {name: names[name] for name in (library, "get_current_context") if name in names}
     names |= {library: steps, "get_current_context": lambda: {"dag_run": RUN, "ti": ti, "params": FORM}}
     try:
         returned = task.python_callable()
     finally:
         names |= kept
-    step, (run, *others) = steps.last
+    step, arguments = steps.last
+    run, *others = arguments or (None,)
     return {
         "step": step,
-        "run": run.run_id if run is RUN else {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
+        "run": run.run_id
+        if run is RUN
+        else run and {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
         "others": [other("x") if callable(other) else other for other in others],
         "returned": returned,
     }

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from tests.conftest import Database
 
 
-def at_once(action: Callable[[], None], times: int) -> list[BaseException]:
+def at_once(action: Callable[[], object], times: int) -> list[BaseException]:
     """Run the action in so many threads at once; returns the exceptions."""
     errors: list[BaseException] = []
 

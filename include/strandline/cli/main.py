@@ -4,11 +4,12 @@ import sys
 
 import typer
 
-from strandline.cli import config, cycles, db, pg
+from strandline.cli import config, cycles, data, db, pg
 from strandline.cli.backfill import HELP as BACKFILL_HELP
 from strandline.cli.backfill import backfill
 from strandline.cli.demo.command import demo
 from strandline.cli.ingest import ingest
+from strandline.cli.maintenance import maintenance
 from strandline.cli.sim import sim
 from strandline.cli.up.command import up
 from strandline.model.errors import StrandlineError
@@ -24,10 +25,12 @@ app.add_typer(pg.app, name="pg")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(cycles.app, name="cycles")
+app.add_typer(data.app, name="data")
 app.command()(demo)
 app.command()(up)
 app.command()(ingest)
 app.command(help=BACKFILL_HELP)(backfill)
+app.command()(maintenance)
 app.command()(sim)
 
 

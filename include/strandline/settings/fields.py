@@ -18,6 +18,7 @@ from strandline.settings.constants import CONTAINER_SECRETS, LogLevel
 
 GENERAL: Final = "General"
 DATABASE: Final = "Database"
+RETENTION: Final = "Retention"
 PORTFOLIO: Final = "Portfolio"
 TRADING: Final = "Trading"
 
@@ -170,6 +171,25 @@ class Settings:
         ),
     ] = None
 
+    tick_retention_days: Annotated[
+        int,
+        Declared(
+            RETENTION,
+            "The days that ticks stay in the database; `strandline maintenance` moves older ones to Parquet files.",
+            formats.DAYS,
+            default="90",
+        ),
+    ] = 90
+    archive_dir: Annotated[
+        Path | None,
+        Declared(
+            RETENTION,
+            "The directory of the Parquet files and their manifest. It belongs into your backups.",
+            formats.DIRECTORY_TO_BE,
+            default="`archive` in the home directory",
+        ),
+    ] = None
+
     initial_portfolio_value: Annotated[
         Decimal,
         Declared(
@@ -237,6 +257,11 @@ class Settings:
     """The values of their settings that were given, by name."""
     given: frozenset[str] = field(default=frozenset(), repr=False)
     """The names of all settings that were given."""
+
+    @property
+    def archive(self) -> Path:
+        """The directory of archived ticks."""
+        return self.archive_dir or self.home / "archive"
 
     def venue_enabled(self, venue: VenueSettings) -> bool:
         """Whether the venue is on; by default only where no real order can be sent."""

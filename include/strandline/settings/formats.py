@@ -129,6 +129,7 @@ AMOUNT_OR_ZERO = ValueFormat(
 )
 PERCENTAGE = ValueFormat("a number above 0, at most 100", "5", _number(lambda percentage: 0 < percentage <= 100))
 COUNT = ValueFormat("a whole number, at least 1", "5", _whole_number(1))
+DAYS = ValueFormat("a whole number of days, at least 7", "90", _whole_number(7))
 PORT = ValueFormat("a whole number from 1 to 65535", "8080", _whole_number(1, 65535))
 DIRECTORY_TO_BE = ValueFormat(
     "a directory, there already or to be made", "~/.strandline", directory_to_be, names_a_path=True

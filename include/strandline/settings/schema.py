@@ -7,7 +7,7 @@ from typing import get_type_hints
 
 from strandline.model.setting import Setting
 from strandline.model.venue_settings import VenueSettings
-from strandline.settings.fields import DATABASE, GENERAL, PORTFOLIO, TRADING, Settings
+from strandline.settings.fields import DATABASE, GENERAL, PORTFOLIO, RETENTION, TRADING, Settings
 from strandline.settings.formats import AMOUNT_OR_ZERO, SWITCH
 
 
@@ -32,7 +32,7 @@ class Schema:
         """All settings, in the order of the documentation."""
         shares = [_share(venue) for venue in self.venues]
         own = [setting for venue in self.venues for setting in (_switch(venue), *venue.fields)]
-        groups = [GENERAL, DATABASE, PORTFOLIO, *(venue.title for venue in self.venues), TRADING]
+        groups = [GENERAL, DATABASE, RETENTION, PORTFOLIO, *(venue.title for venue in self.venues), TRADING]
         return tuple(sorted((*_CORE, *shares, *own), key=lambda setting: groups.index(setting.group)))
 
     @cached_property

@@ -46,6 +46,11 @@ LOADING: Final = Timeouts(
 )
 """Backfills: an hour of a whole market is one statement, and they store one after the other."""
 
+MAINTENANCE: Final = Timeouts(
+    lock=timedelta(seconds=10), statement=timedelta(minutes=15), idle_in_transaction=timedelta(minutes=1)
+)
+"""Keeping house: a day of ticks is read or stored in one go, and nothing waits for it."""
+
 OF_ROLE: Final[Mapping[Role, Timeouts]] = {
     Role.APP: COMPUTING,
     Role.INGEST: Timeouts(

@@ -13,6 +13,7 @@ ROLE_OF: Final[Mapping[str, Role]] = {
     "history": Role.INGEST,
     "bars": Role.APP,
     "quality": Role.APP,
+    "retention": Role.INGEST,
     "engine_step": Role.APP,
     "cycle": Role.APP,
     "execution": Role.APP,
@@ -26,6 +27,7 @@ HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "history": ("history",),
     "bars": ("bars",),
     "quality": ("quality",),
+    "retention": ("retention",),
     "engine_step": ("cycle",),
     "cycle": ("cycle",),
     "execution": ("execution",),
@@ -38,8 +40,13 @@ INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
 WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "instruments": {"feeds": frozenset({INSERT, UPDATE})},
-    "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT})},
-    "dirty_minutes": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "bars": frozenset({DELETE})},
+    "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "retention": frozenset({INSERT})},
+    "dirty_minutes": {
+        "feeds": frozenset({INSERT}),
+        "history": frozenset({INSERT}),
+        "retention": frozenset({INSERT}),
+        "bars": frozenset({DELETE}),
+    },
     "outages": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({UPDATE})},
     "dropped_ticks": {"feeds": frozenset({INSERT, UPDATE}), "history": frozenset({UPDATE})},
     "quarantined_messages": {"feeds": frozenset({INSERT, DELETE})},

@@ -1,0 +1,1 @@
+"""How long ticks are kept: old days go to Parquet files, and can be brought back."""
