@@ -103,6 +103,7 @@ def test_a_csv_file_is_loaded_whole_without_a_time(command: Command, database: D
         ((*ARCHIVE, "--symbols", "BTC"), "the source archive needs a path; say where its files are: --path"),
         ((*ARCHIVE, "--symbols", "BTC", "--path", "/nowhere"), "/nowhere is no folder; give the folder"),
         ((*ARCHIVE, "--symbols", "BTC", "--path", "."), ". has no archive of 2025-08-01 00:00 to 2025-08-02 00:00 UTC"),
+        ((*ARCHIVE, "--timeframe", "1h"), "the source archive has no bars of 1h; leave the timeframe out"),
         (("--source", "file", "--symbols", "BTC", "--path", "."), ". is no file; give the path of a CSV file"),
     ],
 )
@@ -124,11 +125,20 @@ def test_a_symbol_that_is_not_registered_is_asked_of_the_venue(
     assert "start strandline ingest once" in ended.err
 
 
+def test_a_database_that_is_not_migrated_is_refused(
+    strandline: Command, empty_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRANDLINE_DATABASE_URL", url(empty_database))
+    ended = strandline("backfill", "--source", "file", "--path", "x.csv")
+    assert ended.code == 1
+    assert "run: strandline db migrate" in ended.err
+
+
 def test_the_help_teaches_by_examples(strandline: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     ended = strandline("backfill", "--help")
     assert ended.code == 0
-    assert ended.out.count("Example: strandline backfill") == 3
+    assert ended.out.count("Example: strandline backfill") == 4
     assert "docs/backfill.md" in ended.out
 
 

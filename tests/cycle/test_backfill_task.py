@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from strandline.cycle.backfill import run_backfill
 from strandline.cycle.backfill_form import FIELDS, read_form
 from strandline.cycle.backfill_task import load_history
 from strandline.model.errors import StrandlineError
@@ -89,6 +90,25 @@ def test_each_day_is_loaded_once_whatever_the_order(
     whole = form(source="archive", path=str(archive), symbols=["BTC"], **{"from": "2025-08-02", "to": "2025-08-04"})
     assert load_history(dag_run("manual"), whole)["stored"] == 0
     assert contents(database) == before
+
+
+def test_a_session_that_is_cut_off_is_told_in_words_and_harms_nothing(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    isolate(monkeypatch, tmp_path)
+    monkeypatch.setenv("STRANDLINE_DATABASE_URL", database.url.render_as_string(hide_password=False))
+    register(database)
+    write_trades(tmp_path, "node_fills", {DAY + hour * HOUR: [Trade(DAY + hour * HOUR, hour)] for hour in range(4)})
+    request = read_form(dag_run(), form(source="archive", path=str(tmp_path), symbols=["BTC"]))
+
+    def cut_off(*_: object) -> None:
+        rows(database, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%ingest'")
+
+    with pytest.raises(StrandlineError, match="the database cannot be reached"):
+        run_backfill(request, cut_off)
+    assert rows(database, "SELECT count(*) FROM ticks") == [(1,)]
+    assert run_backfill(request, lambda *_: None)["units"] == {"loaded before": 1, "loaded": 3}
+    assert rows(database, "SELECT count(*) FROM ticks") == [(4,)]
 
 
 def test_a_bad_file_fails_the_task_and_keeps_the_rest(

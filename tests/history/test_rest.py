@@ -10,6 +10,7 @@ import pytest
 from strandline.history import rest
 from strandline.history.backfill import Outcome
 from strandline.history.rest import rest_units
+from strandline.model.timeframe import Timeframe
 from strandline.venues.hyperliquid import history
 from strandline.venues.hyperliquid.history import HyperliquidHistory
 from strandline.venues.hyperliquid.limits import HISTORY_LIMITS
@@ -52,7 +53,7 @@ def test_the_venue_s_candles_are_stored_as_far_back_as_they_go(database: Databas
     register(database)
 
     async def scenario(world: World, candles: HyperliquidHistory) -> None:
-        units = list(rest_units(candles, INSTRUMENTS, NOW - 5 * DAY, NOW + DAY, NOW))
+        units = list(rest_units(candles, Timeframe.M1, INSTRUMENTS, NOW - 5 * DAY, NOW + DAY, NOW))
         done = await load_in_loop(database, units)
         assert done.failures == []
         kept = {
@@ -81,14 +82,35 @@ def test_the_venue_s_candles_are_stored_as_far_back_as_they_go(database: Databas
     run(scenario, Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=429, times=3))
 
 
+def test_longer_candles_go_further_back(database: Database) -> None:
+    """They stand in for bars where there is nothing finer."""
+    register(database)
+
+    async def scenario(world: World, candles: HyperliquidHistory) -> None:
+        first = Timeframe.H1.start_of(NOW) - 70 * DAY
+        units = list(rest_units(candles, Timeframe.H1, {"BTC": 1}, first, NOW, NOW))
+        done = await load_in_loop(database, units, bars=True)
+        expected = [(first + n * timedelta(hours=1),) for n in range(70 * 24)]
+        assert rows(database, "SELECT ts FROM venue_candles WHERE timeframe = '1h' ORDER BY ts") == expected
+        assert done.rows.stored == len(expected)
+        assert len(units) < 4
+        bars = rows(database, "SELECT ts FROM bars WHERE timeframe = '1h' AND source = 'r' ORDER BY ts")
+        assert bars == expected
+        # Candles of one minute are another unit.
+        minutes = list(rest_units(candles, Timeframe.M1, {"BTC": 1}, NOW - timedelta(hours=2), NOW, NOW))
+        assert (await load_in_loop(database, minutes)).rows.stored > 100
+
+    run(scenario)
+
+
 def test_a_day_that_was_not_over_is_loaded_again(database: Database) -> None:
     register(database)
 
     async def scenario(world: World, candles: HyperliquidHistory) -> None:
         hour = timedelta(hours=1)
-        await load_in_loop(database, rest_units(candles, {"BTC": 1}, NOW - hour, NOW + DAY, NOW - MINUTE))
+        await load_in_loop(database, rest_units(candles, Timeframe.M1, {"BTC": 1}, NOW - hour, NOW + DAY, NOW - MINUTE))
         (before,) = rows(database, "SELECT max(ts) FROM venue_candles")
-        done = await load_in_loop(database, rest_units(candles, {"BTC": 1}, NOW - hour, NOW + DAY, NOW))
+        done = await load_in_loop(database, rest_units(candles, Timeframe.M1, {"BTC": 1}, NOW - hour, NOW + DAY, NOW))
         assert (done.rows.stored, done.units[Outcome.LOADED]) == (1, 1)
         assert rows(database, "SELECT max(ts) FROM venue_candles") == [(before[0] + MINUTE,)]
 
@@ -99,7 +121,7 @@ def test_a_candle_with_other_numbers_is_replaced_and_counted(database: Database)
     register(database)
 
     async def scenario(world: World, candles: HyperliquidHistory) -> None:
-        units = list(rest_units(candles, {"BTC": 1}, NOW - timedelta(hours=1), NOW, NOW))
+        units = list(rest_units(candles, Timeframe.M1, {"BTC": 1}, NOW - timedelta(hours=1), NOW, NOW))
         await load_in_loop(database, units)
         before = rows(database, "SELECT * FROM venue_candles ORDER BY ts")
         with database.session() as session:
@@ -119,7 +141,7 @@ def test_a_venue_that_stays_away_ends_it_in_words(database: Database) -> None:
     register(database)
 
     async def scenario(world: World, candles: HyperliquidHistory) -> None:
-        done = await load_in_loop(database, rest_units(candles, INSTRUMENTS, NOW - DAY, NOW, NOW))
+        done = await load_in_loop(database, rest_units(candles, Timeframe.M1, INSTRUMENTS, NOW - DAY, NOW, NOW))
         assert done.failures == ["Hyperliquid answers 502 to candleSnapshot"]
         assert done.units[Outcome.FAILED] == 1
         assert rows(database, "SELECT count(*) FROM history_loads") == [(0,)]

@@ -62,7 +62,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def units_of(archive: Path) -> tuple[list[Unit], list[Unit]]:
     """The units of the day from each source."""
     plan = archive_units(HyperliquidArchive(), archive, INSTRUMENTS, DAY, DAY + 24 * HOUR, NOW)
-    return list(plan.units), list(rest_units(VenueCandles(), INSTRUMENTS, DAY, DAY + 24 * HOUR, NOW))
+    return list(plan.units), list(rest_units(VenueCandles(), Timeframe.M1, INSTRUMENTS, DAY, DAY + 24 * HOUR, NOW))
 
 
 @pytest.mark.slow

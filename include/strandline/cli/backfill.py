@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from strandline.model.source import HistorySource
+from strandline.model.timeframe import Timeframe
 from strandline.venues.registry import venues
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ _VENUE: Final = venues()[0]
 _PARAGRAPHS: Final = f"""
 Load trades, prices or candles of the past, and build their bars.
 
-Sources: `rest` asks the venue for its candles of one minute, as far back as it keeps them. `archive` reads the venue's
+Sources: `rest` asks the venue for its candles, as far back as it keeps them. `archive` reads the venue's
 own files of trades, from a folder that you have copied them to. `file` reads a CSV file of trades, prices or bars; its
 columns are in docs/backfill.md.
 
@@ -24,6 +25,8 @@ It may be ended or killed at any instant and started again: each hour, day or pi
 all, and what was loaded before is not loaded again. It may run while everything else runs, and twice at once.
 
 Example: strandline backfill --from 2026-11-18 --to 2026-11-20 --symbols BTC,ETH
+
+Example: strandline backfill --from 2026-06-01 --to 2026-11-20 --symbols BTC --timeframe 1h
 
 Example: strandline backfill --source archive --path ~/node-data --from 2025-08-01 --to 2025-08-31 --symbols BTC
 
@@ -45,6 +48,9 @@ def backfill(
     ] = "",
     venue: Annotated[str, typer.Option(help="Whose data: a venue's key or name.")] = str(_VENUE.key),
     source: Annotated[HistorySource, typer.Option(help="Where the history comes from.")] = HistorySource.REST,
+    timeframe: Annotated[
+        Timeframe, typer.Option(help="The length of the venue's candles: of longer ones it keeps more.")
+    ] = Timeframe.M1,
     path: Annotated[
         str | None, typer.Option(help="The folder of the archive, laid out as the venue does; or the CSV file.")
     ] = None,
@@ -59,9 +65,17 @@ def backfill(
     from strandline.history.units import Loaded
 
     request = make_request(
-        venue=venue, symbols=symbols.split(","), start=start, end=end, source=source, path=path, again=again
+        venue=venue,
+        symbols=symbols.split(","),
+        start=start,
+        end=end,
+        source=source,
+        path=path,
+        again=again,
+        timeframe=timeframe,
     )
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    _require_schema()
     console = Console(stderr=True, highlight=False)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         bar = progress.add_task("looking what there is", total=None)
@@ -79,9 +93,20 @@ def backfill(
         raise typer.Exit(1)
 
 
+def _require_schema() -> None:
+    """Tell a database that is not migrated from one that is away."""
+    from strandline.configuration import load_settings
+    from strandline.store.connect import in_words, owner_engine
+    from strandline.store.migrate import require_latest_step
+
+    settings = load_settings()
+    with in_words(settings), owner_engine(settings) as engine, engine.connect() as connection:
+        require_latest_step(connection)
+
+
 def _in_words(summary: "Summary") -> "Iterator[str]":
     units = ", ".join(f"{count:,} {outcome}" for outcome, count in summary["units"].items()) or "none"
-    yield f"{summary['venue']}, {summary['source']}: {', '.join(summary['symbols'])}"
+    yield f"{summary['venue']}, {summary['source']}: {_some(summary['symbols'])}"
     yield f"units    {units}"
     yield (
         f"rows     {summary['stored']:,} stored, {summary['already_there']:,} there already, "

@@ -21,7 +21,7 @@ from strandline.history.units import Loaded
 from strandline.model.errors import StrandlineError
 from strandline.settings import Settings
 from strandline.store.connect import connect, database_url, in_words, unreachable
-from strandline.store.connect_async import connect_async
+from strandline.store.connect_async import DATABASE_ERRORS, connect_async
 from strandline.store.roles import Role
 from strandline.store.timeouts import COMPUTING, LOADING
 from strandline.strategy import load_strategy
@@ -41,6 +41,8 @@ def run_backfill(request: BackfillRequest, report: Report, clock: Callable[[], d
     try:
         with in_words(settings):
             return asyncio.run(_backfill(settings, request, database, report, now))
+    except DATABASE_ERRORS as error:
+        raise unreachable(settings, error) from error
     finally:
         database.dispose()
 
@@ -49,11 +51,8 @@ async def _backfill(
     settings: Settings, request: BackfillRequest, database: Engine, report: Report, now: datetime
 ) -> Summary:
     (venue,) = (one for one in venues() if one.key == request.venue)
-    try:
-        connection = await connect_async(database_url(settings, Role.INGEST), Role.INGEST, LOADING)
-    except OSError as error:
-        raise unreachable(settings, error) from error
     bars = _Bars(database, min(last_complete_cycle(now), request.ends_at))
+    connection = await connect_async(database_url(settings, Role.INGEST), Role.INGEST, LOADING)
     try:
         config = venue_config(settings, venue.settings, load_strategy(settings).execution, lambda: now)
         instruments = await instruments_of(connection, venue, config, request.symbols)

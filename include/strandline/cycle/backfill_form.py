@@ -46,6 +46,13 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "title": "Source",
         "description": "rest: the venue's candles; archive: the venue's files of trades; file: a CSV file.",
     },
+    "timeframe": {
+        "default": Timeframe.M1.value,
+        "type": "string",
+        "enum": [timeframe.value for timeframe in Timeframe],
+        "title": "Timeframe",
+        "description": "The length of the venue's candles: of longer ones it keeps more.",
+    },
     "path": {
         "default": None,
         "type": ["null", "string"],
@@ -86,6 +93,7 @@ def read_form(run: IntervalRun, params: Mapping[str, Any]) -> BackfillRequest:
         source=params["source"],
         path=params["path"],
         again=params["again"],
+        timeframe=params["timeframe"],
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
+from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.venues.registry import venues
 
@@ -18,7 +19,10 @@ _LATEST: Final = datetime(9000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """The request. Without symbols it is for what is streamed; `again` loads what was loaded before, too."""
+    """The request. Without symbols it is for what is streamed; `again` loads what was loaded before, too.
+
+    `timeframe` is the length of the candles that the venue is asked for.
+    """
 
     venue: VenueKey
     symbols: Sequence[str]
@@ -27,6 +31,7 @@ class BackfillRequest:
     source: HistorySource
     path: Path | None = None
     again: bool = False
+    timeframe: Timeframe = Timeframe.M1
 
 
 def make_request(
@@ -38,11 +43,14 @@ def make_request(
     source: str,
     path: str | None,
     again: bool,
+    timeframe: str,
 ) -> BackfillRequest:
     """Read the request from text; raises `StrandlineError`. A file may be loaded without a time: all of it."""
     wanted = HistorySource(source)
     if wanted is not HistorySource.FILE and not (start and end):
         raise StrandlineError(f"the source {wanted} needs a time", "say from which day and to which")
+    if wanted is not HistorySource.REST and timeframe != Timeframe.M1:
+        raise StrandlineError(f"the source {wanted} has no bars of {timeframe}", "leave the timeframe out")
     starts_at = _instant(start, timedelta(0)) if start else _EARLIEST
     ends_at = _instant(end, _DAY) if end else _LATEST
     if starts_at >= ends_at:
@@ -55,6 +63,7 @@ def make_request(
         source=wanted,
         path=Path(path).expanduser() if path else None,
         again=again,
+        timeframe=Timeframe(timeframe),
     )
 
 

@@ -48,7 +48,7 @@ def _rest(venue: Venue, config: VenueConfig, request: BackfillRequest, instrumen
     if venue.history is None:
         raise StrandlineError(f"{venue.key} serves no candles", "load a file instead: --source file")
     history = venue.history(config)
-    units = list(rest_units(history, instruments.numbers, request.starts_at, request.ends_at, now))
+    units = list(rest_units(history, request.timeframe, instruments.numbers, request.starts_at, request.ends_at, now))
     return Plan(units, len(units))
 
 
