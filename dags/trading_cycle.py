@@ -79,6 +79,10 @@ def trading_cycle() -> None:
         return steps.run_engine(this_run())
 
     @task(**STEP)
+    def check_signals() -> Summary:
+        return steps.check_signals(this_run())
+
+    @task(**STEP)
     def plan_intents() -> Summary:
         return steps.plan_intents(this_run())
 
@@ -97,6 +101,7 @@ def trading_cycle() -> None:
         [observe_venues(), roll_up_bars()],
         check_quality(),
         run_engine(),
+        check_signals(),
         plan_intents(),
         choose_venues(),
         [execute(venue.slug) for venue in ExecutorFactory.venues()],

@@ -115,6 +115,7 @@ def test_every_task_was_green(demo: Demo) -> None:
         "roll_up_bars",
         "check_quality",
         "run_engine",
+        "check_signals",
         "plan_intents",
         "choose_venues",
         "execute__hyperliquid__perps",

@@ -37,7 +37,7 @@ POSITION: UUID = KEY.position_id
 MARK, CLOSE = 100, 101
 """The cycle's mark, and the close of the minute before it, which is P."""
 
-SUITES = ("ticks", "bars", "rows")
+SUITES = ("ticks", "bars", "rows", "signals")
 
 
 class PlanningDatabase:

@@ -71,7 +71,8 @@ def test_an_hour_of_trading(scenario: TradingScenario) -> None:
     cycles = [MOMENT + number * CYCLE_LENGTH for number in range(CYCLES)]
     for cycle in cycles:
         summaries = scenario.cycle(cycle)
-        assert summaries["check"]["errors"] == {}
+        assert summaries["check"]["errors"] == summaries["check_signals"]["errors"] == {}
+        assert summaries["check_signals"]["findings"] == {}
         assert summaries["plan"]["outcome"] == "planned"
         assert wrong_books(scenario) == [], cycle
 
@@ -142,11 +143,12 @@ def _prepared(scenario: TradingScenario, cycle: datetime) -> dict[str, list[Any]
     """Everything up to planning has run for this cycle."""
     from strandline.bars import roll_up
     from strandline.cycle.engine_step import run_engine
-    from strandline.quality import check
+    from strandline.quality import check, check_signals
 
     scenario.clock.set_forward(cycle + timedelta(seconds=3))
     scenario.feed(cycle)
     roll_up(scenario.context.database, cycle)
     check(scenario.context.database, scenario.context.strategy, cycle, scenario.now())
     run_engine(scenario.context.database, scenario.context.strategy, cycle)
+    check_signals(scenario.context.database, scenario.context.strategy, cycle, scenario.now())
     return everything(scenario)

@@ -86,7 +86,7 @@ def test_a_run_that_may_not_trade_ends_here(
     began = begin(late, replace(RUN, run_type=run_type))
     assert (began["trades"], began["outcome"]) == (False, reason)
     # Bars, checks and signals are brought up to date, and the reason is stored.
-    assert {"roll_up", "check", "engine"} <= began.keys()
+    assert {"roll_up", "check", "engine", "check_signals"} <= began.keys()
     checked = rows(context, "quality_runs")
     assert checked > 0
     with context.database.connect() as connection:

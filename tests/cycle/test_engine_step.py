@@ -93,7 +93,7 @@ def tables(database: Database) -> list[Any]:
 def stored(database: Database) -> tuple[Signal, ...]:
     """Every signal of the series."""
     with database.session() as connection:
-        return signals_since(connection, {KEY: T0 - MINUTE}, END)[KEY]
+        return signals_since(connection, {KEY: T0 - MINUTE}, END).by_series[KEY]
 
 
 def expected(bars: Bars, newest: int) -> Sequence[Signal]:
@@ -305,9 +305,9 @@ def test_signals_since_returns_the_signals_after_a_bar(database: Database, step:
         some = signals_since(connection, {KEY: every[-4].bar_ts}, end_of(899))
         connection.execute(text("UPDATE engine_states SET adopted = false"))
         of_none = signals_since(connection, {KEY: None}, END)
-    assert newest == {KEY: every[-1:], nothing: ()}
-    assert some == {KEY: every[-3:-1]}
-    assert of_none == {KEY: ()}
+    assert newest.by_series == {KEY: every[-1:], nothing: ()}
+    assert some.by_series == {KEY: every[-3:-1]}
+    assert of_none.by_series == {KEY: ()}
 
 
 def test_session_gaps_reach_the_engine(database: Database, step: Step) -> None:

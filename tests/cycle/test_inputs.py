@@ -189,7 +189,7 @@ def test_a_gate_that_failed_or_did_not_run_blocks_every_entry(planning: Planning
     assert planning.read().block_all_entries == ("check_failed:bars",)
     for suite in ("ticks", "bars"):
         planning.add("quality_runs", cycle_t=LATER, suite=suite)
-    assert planning.read(LATER).block_all_entries == ("not_checked:rows",)
+    assert planning.read(LATER).block_all_entries == ("not_checked:rows", "not_checked:signals")
 
 
 def test_a_row_of_a_venue_that_is_off_may_not_enter(planning: PlanningDatabase) -> None:

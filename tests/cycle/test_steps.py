@@ -19,6 +19,7 @@ STEPS: dict[str, Callable[[TaskRun], Any]] = {
     "roll_up_bars": steps.roll_up_bars,
     "check_quality": steps.check_quality,
     "run_engine": steps.run_engine,
+    "check_signals": steps.check_signals,
     "plan_intents": steps.plan_intents,
     "choose_venues": steps.choose_venues,
     "execute_venue": lambda run: steps.execute_venue(run, "hyperliquid__perps"),

@@ -235,7 +235,7 @@ def test_a_cycle_that_is_planned_again_keeps_the_strands_of_its_holds(context: C
     plan_cycle(context, run(AHEAD))
     void(context, AHEAD)
     with database.session() as connection:
-        for suite in ("ticks", "bars", "rows"):
+        for suite in ("ticks", "bars", "rows", "signals"):
             insert(connection, "quality_runs", cycle_t=AHEAD, suite=suite)
     plan_cycle(at(context, AHEAD), run(AHEAD))
     reasons = rows(context, "SELECT body::jsonb ->> 'reasons' FROM strands WHERE kind = 'hold' ORDER BY seq")

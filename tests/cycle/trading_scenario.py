@@ -29,7 +29,7 @@ from strandline.history.prices import load_prices
 from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
 from strandline.model.timeframe import Timeframe
-from strandline.quality import check
+from strandline.quality import check, check_signals
 from strandline.settings import Settings
 from strandline.store.roles import Role
 from strandline.strategy import load_strategy
@@ -126,6 +126,8 @@ class TradingScenario:
         summaries["roll_up"] = roll_up(self.context.database, cycle)._asdict()
         summaries["check"] = check(self.context.database, self.context.strategy, cycle, self.now())._asdict()
         summaries["engine"] = run_engine(self.context.database, self.context.strategy, cycle)._asdict()
+        checked = check_signals(self.context.database, self.context.strategy, cycle, self.now())
+        summaries["check_signals"] = checked._asdict()
         summaries["plan"] = plan_cycle(self.context, run)
         summaries["choose"] = choose(self.context, run)
         executed = {slug: execute(self.context, run, slug) for slug in summaries["choose"]["venues"]}

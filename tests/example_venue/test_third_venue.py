@@ -36,7 +36,7 @@ from strandline.model.exact import Ratio
 from strandline.model.position import PositionKey
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
-from strandline.quality import check
+from strandline.quality import check, check_signals
 from strandline.settings import Mode
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
@@ -194,6 +194,7 @@ class PaperTrading:
         roll_up(self.context.database, cycle)
         summary["check"] = check(self.context.database, self.context.strategy, cycle, self.now)._asdict()
         run_engine(self.context.database, self.context.strategy, cycle)
+        check_signals(self.context.database, self.context.strategy, cycle, self.now)
         summary["plan"] = plan_cycle(self.context, run)
         chosen = choose(self.context, run)["venues"]
         executed = {slug: execute(self.context, run, slug) for slug in chosen}

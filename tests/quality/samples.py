@@ -1,12 +1,13 @@
 """Faultless data of three instruments that trade once a minute at about 100; and faults for one of them."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, text
 
 from strandline.bars import roll_up
-from strandline.quality import QualityResult, Severity, check
+from strandline.quality import QualityResult, Severity, check, check_signals
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
 
@@ -41,8 +42,11 @@ class Finding(NamedTuple):
 
 
 def run_checks(engine: Engine, cycle: datetime = T, late: timedelta = timedelta(seconds=8)) -> QualityResult:
-    """Check the cycle, seconds after its end."""
-    return check(engine, STRATEGY, cycle, cycle + late)
+    """Check the cycle with every suite, seconds after its end."""
+    data = check(engine, STRATEGY, cycle, cycle + late)
+    signals = check_signals(engine, STRATEGY, cycle, cycle + late)
+    findings = Counter(data.findings) + Counter(signals.findings)
+    return QualityResult(findings, {**data.errors, **signals.errors})
 
 
 def findings(connection: Connection) -> set[Finding]:

@@ -29,6 +29,7 @@ from tests.quality.samples import (
 pytestmark = pytest.mark.slow
 LAST = T - MINUTE
 Plant = Callable[[Connection, Engine], object]
+OF_FAULTY = "instrument_id = :faulty AND timeframe = '1m'"
 ALLOW = "ALTER TABLE ticks DISABLE TRIGGER append_only; "
 
 
@@ -47,6 +48,44 @@ def statement(sql: str) -> Plant:
 
     def plant(admin: Connection, _: Engine) -> None:
         admin.execute(text(sql), {"faulty": FAULTY, "t": T})
+        admin.commit()
+
+    return plant
+
+
+def late(**values: Any) -> Plant:
+    """Plant a tick that comes after the cycle before was planned."""
+
+    def plant(admin: Connection, engine: Engine) -> None:
+        admin.execute(
+            text("""
+                INSERT INTO cycles (cycle_t, outcome, decided_at, known_seq, decisions, decision_digest, code_version,
+                                    strategy_hash)
+                SELECT :t, 'planned', :t, seq, 0, repeat('a', 64), '1', repeat('a', 64) FROM commit_counter
+            """),
+            {"t": T - 5 * MINUTE},
+        )
+        add_tick(admin, engine, **values)
+
+    return plant
+
+
+def outage(*, repaired: bool) -> Plant:
+    """Plant an outage of a minute that has no bar."""
+
+    def plant(admin: Connection, _: Engine) -> None:
+        minute = {"faulty": FAULTY, "minute": T - 10 * MINUTE}
+        admin.execute(text("ALTER TABLE bars DISABLE TRIGGER keep_rows"))
+        admin.execute(
+            text("DELETE FROM bars WHERE instrument_id = :faulty AND timeframe = '1m' AND ts = :minute"), minute
+        )
+        admin.execute(
+            text("""
+                INSERT INTO outages (instrument_id, starts_at, ends_at, repaired_at)
+                VALUES (:faulty, :minute, CAST(:minute AS timestamptz) + interval '1 minute', :repaired_at)
+            """),
+            {**minute, "repaired_at": T if repaired else None},
+        )
         admin.commit()
 
     return plant
@@ -85,12 +124,28 @@ def test_faultless_data_has_no_findings(engine: Engine, admin: Connection) -> No
         *((tick(price=price), (None, "bad_tick_price", ALL)) for price in (0.0, -1.0, nan, inf)),
         *((tick(size=size), (None, "incomplete_trade", ALL)) for size in (None, 0.0, nan, inf)),
         (tick(side=None), (None, "incomplete_trade", ALL)),
+        (tick(trade_id=-1), (None, "trade_without_id", ALL)),
         (tick(ts=T + timedelta(seconds=14)), (None, "tick_from_the_future", WARN)),
+        (late(ts=T - 8 * MINUTE), (None, "late_ticks", WARN)),
         *((bar(low=low), ("1m", "bad_bar_price", ALL)) for low in (0.0, -1.0, nan)),
         (bar(high=inf), ("1m", "bad_bar_price", ALL)),
         (bar(low=100.5, high=99.0), ("1m", "bar_out_of_order", ALL)),
         (bar(open=200.0), ("1m", "bar_out_of_order", ALL)),
         *((bar(volume=volume), ("1m", "bad_bar_volume", ALL)) for volume in (-1.0, nan, inf)),
+        (
+            statement(
+                f"INSERT INTO bar_revisions SELECT * FROM bars WHERE {OF_FAULTY} AND ts = :t - interval '1 minute'"
+            ),
+            ("1m", "duplicate_bar", ALL),
+        ),
+        (
+            statement(
+                "INSERT INTO bars SELECT instrument_id, timeframe, ts + interval '30 s', revision, known_seq, open,"
+                f" high, low, close, volume, quote_volume, vwap, ticks, source FROM bars WHERE {OF_FAULTY}"
+                " AND ts = :t - interval '2 minutes'"
+            ),
+            ("1m", "duplicate_bar", ALL),
+        ),
         (tick(size=0.0), ("1m", "bad_ticks_inside", ALL)),
         (tick(size=0.0), ("5m", "bad_ticks_inside", ALL)),
         (move(high=153.1), ("1m", "unconfirmed_jump", ENTRIES)),
@@ -100,7 +155,7 @@ def test_faultless_data_has_no_findings(engine: Engine, admin: Connection) -> No
         (bar(volume=1.002), ("1m", "unlike_venue_candle", ENTRIES)),
         (
             statement(f"{ALLOW}DELETE FROM ticks WHERE instrument_id = :faulty AND ts > :t - interval '2 minutes'"),
-            (None, "stale_ticks", ENTRIES),
+            ("1m", "stale_ticks", ENTRIES),
         ),
         (
             statement(
@@ -111,6 +166,7 @@ def test_faultless_data_has_no_findings(engine: Engine, admin: Connection) -> No
         ),
         (bar(start=T - 30 * MINUTE, outage=True), ("1m", "recent_outage", ENTRIES)),
         (bar(start=T - 30 * MINUTE, dropped=1), ("1m", "recent_outage", ENTRIES)),
+        (outage(repaired=False), ("1m", "recent_outage", ENTRIES)),
     ],
 )
 def test_a_planted_fault_is_found(
@@ -131,6 +187,11 @@ def test_a_planted_fault_is_found(
     "plant",
     [
         tick(ts=T + timedelta(seconds=13)),
+        tick(trade_id=-1, source="a"),  # of an archive without ids
+        late(ts=T - 7 * MINUTE),
+        late(ts=T - 8 * MINUTE, source="a", trade_id=-1),
+        bar(ticks=2),
+        outage(repaired=True),
         tick(price=100.0, size=None, side=None, kind="p", source="r", ts=LAST),  # polled: exempt from trade checks
         move(high=152.9),
         move(low=51.1),
@@ -169,7 +230,8 @@ def test_a_finding_names_the_bar_and_its_values(engine: Engine, admin: Connectio
     run_checks(engine)
     ((instrument_id, timeframe, ts, values),) = finding_details(admin, "bad_bar_price")
     assert (instrument_id, timeframe, ts) == (FAULTY, "1m", LAST)
-    assert values == {"revision": 1, "open": 101, "high": 101, "low": -1, "close": 101}
+    prices = {"open": 101, "high": 101, "low": -1, "close": 101}
+    assert values == {"revision": 1, **prices, "volume": 1, "quote_volume": 101}
 
 
 def test_polled_bars_without_volume_are_fine(engine: Engine, admin: Connection) -> None:

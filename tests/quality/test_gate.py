@@ -62,12 +62,17 @@ def step_engine(admin: Connection, timeframe: Timeframe, bar: datetime) -> None:
 def test_a_cycle_that_was_not_checked_is_blocked(admin: Connection, engine: Engine) -> None:
     run_checks(engine)
     blocked = blocks(admin, T + 5 * MINUTE)
-    assert blocked.all_entries == ("not_checked:ticks", "not_checked:bars", "not_checked:rows")
+    assert blocked.all_entries == ("not_checked:ticks", "not_checked:bars", "not_checked:rows", "not_checked:signals")
 
 
 @pytest.mark.parametrize(
     ("table", "suites"),
-    [("ticks", {"ticks", "rows"}), ("venue_candles", {"bars"}), ("features", {"bars"})],
+    [
+        ("ticks", {"ticks", "rows"}),
+        ("venue_candles", {"bars"}),
+        ("outages", {"rows"}),
+        ("features", {"bars", "signals"}),
+    ],
 )
 def test_a_suite_that_cannot_run_blocks_all_entries(
     admin: Connection, engine: Engine, table: str, suites: set[str]
@@ -94,7 +99,7 @@ def test_the_newest_run_counts(admin: Connection, engine: Engine) -> None:
     revise_bar(admin, volume=1.0)
     run_checks(engine)
     assert blocks(admin, T).withheld == frozenset()
-    assert admin.scalar(text("SELECT count(*) FROM quality_runs WHERE cycle_t = :t"), {"t": T}) == 9
+    assert admin.scalar(text("SELECT count(*) FROM quality_runs WHERE cycle_t = :t"), {"t": T}) == 12
 
 
 def test_what_blocks_a_series(admin: Connection, engine: Engine) -> None:
@@ -181,7 +186,7 @@ def test_any_number_of_findings_is_returned(engine: Engine) -> None:
         "SELECT n AS instrument_id, NULL AS timeframe, NULL AS ts, current_user AS name FROM {batch} WHERE n > 0",
     )
     none = Check("none", Severity.WARN, "SELECT NULL AS instrument_id FROM {batch} WHERE n < 0")
-    result = run_suite(engine, Suite("numbers", "SELECT generate_series(0, 1000) AS n", (thousand, none)))
+    result = run_suite(engine, Suite("numbers", "SELECT generate_series(0, 1000) AS n", (), (thousand, none)))
     assert [finding["instrument_id"] for finding in result.findings] == list(range(1, 1001))
     assert {finding["details"]["name"] for finding in result.findings} == {Role.APP.value}
 

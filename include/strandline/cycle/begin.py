@@ -22,7 +22,7 @@ _UP_TO_DATE: Final = text("""
 def begin(context: Context, run: TaskRun) -> Summary:
     """Let a run that may trade go on, and name what was missed before it; end any other run here.
 
-    All that an overtaken run may do is to bring bars, checks and signals up to date. One task does it instead of eight,
+    All that an overtaken run may do is to bring bars, checks and signals up to date. One task does it instead of nine,
     and only if something came in since it was done, so that clearing many old runs leaves the workers to the live one.
     """
     reason = run_overtaken(context, run)
@@ -45,11 +45,12 @@ def _recompute(context: Context, run: TaskRun) -> Summary:
     from strandline.bars import roll_up
     from strandline.cycle.engine_step import run_engine
     from strandline.cycle.planning import plan_cycle
-    from strandline.quality import check
+    from strandline.quality import check, check_signals
 
     bars = roll_up(context.database, run.cycle)
     quality = check(context.database, context.strategy, run.cycle, context.clock())
     signals = run_engine(context.database, context.strategy, run.cycle)
+    checked = check_signals(context.database, context.strategy, run.cycle, context.clock())
     # It plans nothing either: it stores the reason as the cycle's outcome.
     plan_cycle(context, run)
     return {
@@ -57,6 +58,7 @@ def _recompute(context: Context, run: TaskRun) -> Summary:
         "roll_up": bars._asdict(),
         "check": quality._asdict(),
         "engine": signals._asdict(),
+        "check_signals": checked._asdict(),
     }
 
 

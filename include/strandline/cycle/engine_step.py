@@ -130,7 +130,7 @@ def _new_bars(connection: Connection, locked: Sequence[_LockedSeries], cycle: da
         text("""
         WITH last_runs AS (
           SELECT DISTINCT ON (cycle_t, suite) quality_run_id FROM quality_runs
-          WHERE succeeded AND cycle_t > :since AND cycle_t <= :cycle
+          WHERE succeeded AND suite <> 'signals' AND cycle_t > :since AND cycle_t <= :cycle
           ORDER BY cycle_t, suite, quality_run_id DESC),
         withheld AS (
           SELECT instrument_id, timeframe, ts FROM last_runs JOIN quality_findings USING (quality_run_id)

@@ -12,7 +12,7 @@ from strandline.cycle.marks import StoredMarks, read_marks
 from strandline.cycle.position_rows import PositionRow, position_rows
 from strandline.cycle.prices import highest_closes, trusted_prices
 from strandline.cycle.runs import TaskRun
-from strandline.cycle.signals import SeriesKey, signals_since
+from strandline.cycle.signals import SeriesKey, SeriesSignals, signals_since
 from strandline.cycle.trade_history import trade_histories
 from strandline.execution import OutboxIntent, read_open
 from strandline.ledger.cash import free_cash
@@ -38,7 +38,7 @@ class _Tables(NamedTuple):
 
     prices: Mapping[int, Mark]
     marks: StoredMarks
-    signals: Mapping[SeriesKey, tuple[Signal, ...]]
+    signals: SeriesSignals
     states: Mapping[UUID, PlannerState]
     highest: Mapping[UUID, Price]
     histories: Mapping[UUID, TradeHistory]
@@ -71,7 +71,7 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
     cursors = {_series(row): _cursor(row, states) for row in rows}
     signals = signals_since(connection, cursors, cycle)
     marks = read_marks(connection, cycle)
-    begun = [instant for row in rows for instant in _begun(row, signals[_series(row)])]
+    begun = [instant for row in rows for instant in _begun(row, signals.by_series[_series(row)])]
     return _Tables(
         prices=trusted_prices(
             connection,
@@ -95,7 +95,8 @@ def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Table
     position, instrument = row.position, row.instrument
     position_id, series = position.position_id, _series(row)
     findings = tables.blocks.of(*series)
-    signals, cursor = tables.signals[series], _cursor(row, tables.states)
+    unreadable = ("unreadable_signal",) if series in tables.signals.unreadable else ()
+    signals, cursor = tables.signals.by_series[series], _cursor(row, tables.states)
     return RowInputs(
         position=position,
         instrument=instrument,
@@ -108,7 +109,7 @@ def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Table
         history=tables.histories[position_id],
         open_intents=tables.open_intents.get(position_id, ()),
         block_entries=(*_checks(findings, Severity.BLOCK_ENTRIES), *_excluded(context, run, row)),
-        block_all=_checks(findings, Severity.BLOCK_ALL),
+        block_all=(*_checks(findings, Severity.BLOCK_ALL), *unreadable),
     )
 
 

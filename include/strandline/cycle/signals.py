@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from msgspec import ValidationError
 from sqlalchemy import Connection, text
 
 from strandline.model.canonical import from_json
@@ -13,12 +14,20 @@ from strandline.model.timeframe import Timeframe
 SeriesKey: TypeAlias = tuple[int, Timeframe]
 
 
+class SeriesSignals(NamedTuple):
+    """Signals by series, oldest first, and the series that also have one which cannot be read: a number is missing."""
+
+    by_series: Mapping[SeriesKey, tuple[Signal, ...]]
+    unreadable: frozenset[SeriesKey]
+
+
 def signals_since(
     connection: Connection, wanted: Mapping[SeriesKey, datetime | None], cycle: datetime
-) -> Mapping[SeriesKey, tuple[Signal, ...]]:
-    """Per series the signals of bars that start after the given instant, and in any case the newest, oldest first.
+) -> SeriesSignals:
+    """Per series the signals of bars that start after the given instant, and in any case the newest.
 
-    Bars that are over at `cycle`, the adopted generation, and the newest revision of each bar only.
+    Bars that are over at `cycle`, the adopted generation, and the newest revision of each bar only. One that cannot be
+    read is left out: it must not keep other rows from their exits.
     """
     series = sorted(wanted)
     rows = connection.execute(
@@ -48,6 +57,11 @@ def signals_since(
         },
     )
     found: dict[SeriesKey, list[Signal]] = {key: [] for key in series}
+    unreadable = set()
     for place, signal in rows:
-        found[series[place - 1]].append(from_json(signal, Signal))
-    return {key: tuple(signals) for key, signals in found.items()}
+        key = series[place - 1]
+        try:
+            found[key].append(from_json(signal, Signal))
+        except ValidationError:
+            unreadable.add(key)
+    return SeriesSignals({key: tuple(signals) for key, signals in found.items()}, frozenset(unreadable))

@@ -74,6 +74,18 @@ def run_engine(context: Context, run: TaskRun) -> Summary:
     return step_all(context.database, context.strategy, run.cycle)._asdict()
 
 
+@_step(COMPUTING)
+def check_signals(context: Context, run: TaskRun) -> Summary:
+    """Find bad signals, by series, after the engine made them and before the planner reads them.
+
+    A task of its own: when it fails or is killed, the planner sees that it has not run and buys nothing, the engine is
+    not run again, and exits are planned all the same.
+    """
+    from strandline.quality import check_signals as check
+
+    return check(context.database, context.strategy, run.cycle, context.clock())._asdict()
+
+
 @_step(TRADING)
 def plan_intents(context: Context, run: TaskRun) -> Summary:
     """Decide, once, and store the intents."""

@@ -383,6 +383,7 @@ class Quality(Record, frozen=True, kw_only=True):
     """The limits of the data-quality gate."""
 
     future_tick_seconds: NotNegative
+    late_tick_seconds: NotNegative
     max_move_atr: Positive
     max_move_pct: Positive
     outage_bars: Count

@@ -1,14 +1,18 @@
 """The checks of bars."""
 
+from typing import Final
+
 from strandline.model.strategy import Strategy
 from strandline.quality.severity import Severity
-from strandline.quality.suite import FRAMES, Check, Suite, with_literals
+from strandline.quality.suite import FRAMES, LARGEST, Check, Suite, between, not_below, with_literals
 from strandline.quality.window import Window
 
 # Besides the cycle's own bars the window has all that the engine has not stepped yet, so that a faulty bar is found
 # again in every cycle that could still step it.
 _WINDOW = """
-    SELECT b.*, b.ts + f.length AS ends_at
+    SELECT b.instrument_id, CAST(b.timeframe AS text) AS timeframe, b.ts, b.revision, b.open, b.high, b.low, b.close,
+           b.volume, b.quote_volume, b.ts + f.length AS ends_at, date_bin(f.length, b.ts, 'epoch') AS starts_at,
+           LEAST(b.open, b.close) AS lower_end, GREATEST(b.open, b.close) AS upper_end
     FROM instruments i
     CROSS JOIN (VALUES {frames}) AS f (timeframe, length)
     LEFT JOIN engine_states e ON e.instrument_id = i.instrument_id AND e.timeframe = f.timeframe AND e.adopted
@@ -25,22 +29,19 @@ _WINDOW = """
 _VENUE = """
     LATERAL (
       SELECT v.open, v.high, v.low, v.close, v.volume FROM venue_candles v
-      WHERE v.instrument_id = b.instrument_id AND v.timeframe = b.timeframe AND v.ts = b.ts LIMIT 1
+      WHERE v.instrument_id = b.instrument_id AND v.timeframe = CAST(b.timeframe AS timeframe) AND v.ts = b.ts LIMIT 1
     ) AS c
 """
-_PRICES = """
-    SELECT instrument_id, timeframe, ts, revision, open, high, low, close FROM {batch}
-    WHERE NOT (open > 0 AND high > 0 AND low > 0 AND close > 0
-               AND GREATEST(open, high, low, close) < 'Infinity')
-"""
-_ORDER = """
-    SELECT instrument_id, timeframe, ts, revision, open, high, low, close FROM {batch}
-    WHERE low > LEAST(open, close) OR high < GREATEST(open, close)
-"""
-_VOLUME = """
-    SELECT instrument_id, timeframe, ts, revision, volume, quote_volume FROM {batch}
-    WHERE NOT (COALESCE(volume >= 0 AND volume < 'Infinity', true)
-               AND COALESCE(quote_volume >= 0 AND quote_volume < 'Infinity', true))
+# The key of the table allows no second bar of the same start and no two newest revisions. What it does not see: a start
+# that is none of the timeframe's, which makes two bars of one stretch, and a kept revision that is not an older one.
+_TWICE = """
+    SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.starts_at, kept.revision AS kept_revision
+    FROM {batch} AS b LEFT JOIN LATERAL (
+      SELECT r.revision FROM bar_revisions r
+      WHERE r.instrument_id = b.instrument_id AND r.timeframe = CAST(b.timeframe AS timeframe) AND r.ts = b.ts
+        AND r.revision >= b.revision LIMIT 1
+    ) AS kept ON true
+    WHERE kept.revision IS NOT NULL OR b.ts <> b.starts_at
 """
 # A minute that was rebuilt from the venue's candle has nothing of its faulty ticks any more.
 _BAD_TICKS = """
@@ -59,13 +60,14 @@ _JUMP = """
     SELECT b.instrument_id, b.timeframe, b.ts, b.revision, b.high, b.low, previous.price AS previous_close, atr.atr
     FROM {batch} AS b
     LEFT JOIN LATERAL (
-      SELECT p.close FROM bars p WHERE p.instrument_id = b.instrument_id AND p.timeframe = b.timeframe AND p.ts < b.ts
+      SELECT p.close FROM bars p
+      WHERE p.instrument_id = b.instrument_id AND p.timeframe = CAST(b.timeframe AS timeframe) AND p.ts < b.ts
       ORDER BY p.ts DESC LIMIT 1
     ) AS before ON true
     CROSS JOIN LATERAL (SELECT COALESCE(before.close, b.open) AS price) AS previous
     LEFT JOIN LATERAL (
       SELECT CAST(s.uptrend_engine_v4 -> 'indicators' ->> 'atr' AS double precision) AS atr FROM features s
-      WHERE s.instrument_id = b.instrument_id AND s.timeframe = b.timeframe AND s.ts < b.ts
+      WHERE s.instrument_id = b.instrument_id AND s.timeframe = CAST(b.timeframe AS timeframe) AND s.ts < b.ts
       ORDER BY s.ts DESC, s.generation DESC, s.bar_revision DESC LIMIT 1
     ) AS atr ON true
     LEFT JOIN {venue} ON true
@@ -85,6 +87,9 @@ _CANDLE = """
 """.replace("{venue}", _VENUE)
 
 
+_SHOWN: Final = ("revision", "open", "high", "low", "close", "volume", "quote_volume")
+
+
 def bars_suite(window: Window, strategy: Strategy) -> Suite:
     """The checks of all bars that ended in the window or that the engine has not stepped yet."""
     limits = strategy.quality
@@ -93,10 +98,15 @@ def bars_suite(window: Window, strategy: Strategy) -> Suite:
     return Suite(
         "bars",
         with_literals(_WINDOW, bars_after=window.bars_after, cycle=window.cycle),
+        _SHOWN,
         (
-            Check("bad_bar_price", Severity.BLOCK_ALL, _PRICES),
-            Check("bar_out_of_order", Severity.BLOCK_ALL, _ORDER),
-            Check("bad_bar_volume", Severity.BLOCK_ALL, _VOLUME),
+            Check("bad_bar_price", Severity.BLOCK_ALL, between("low", 0, LARGEST, above=True)),
+            Check("bad_bar_price", Severity.BLOCK_ALL, between("high", 0, LARGEST, above=True)),
+            Check("bar_out_of_order", Severity.BLOCK_ALL, not_below("lower_end", "low")),
+            Check("bar_out_of_order", Severity.BLOCK_ALL, not_below("high", "upper_end")),
+            Check("bad_bar_volume", Severity.BLOCK_ALL, between("volume", 0, LARGEST)),
+            Check("bad_bar_volume", Severity.BLOCK_ALL, between("quote_volume", 0, LARGEST)),
+            Check("duplicate_bar", Severity.BLOCK_ALL, _TWICE),
             Check("bad_ticks_inside", Severity.BLOCK_ALL, with_literals(_BAD_TICKS, cycle=window.cycle)),
             Check("unconfirmed_jump", Severity.BLOCK_ENTRIES, jump),
             Check(

@@ -10,15 +10,19 @@ from sqlalchemy import Connection, text
 from strandline.model.timeframe import Timeframe
 from strandline.quality.severity import Severity
 
-_SUITES: Final = ("ticks", "bars", "rows")
+_SUITES: Final = ("ticks", "bars", "rows", "signals")
 _NEWEST_RUNS = text("""
     SELECT DISTINCT ON (suite) suite, quality_run_id, succeeded FROM quality_runs
     WHERE cycle_t = :cycle ORDER BY suite, quality_run_id DESC
 """)
 _FINDINGS = text("""
-    SELECT instrument_id, timeframe, ts, severity, check_name FROM quality_findings
+    SELECT f.instrument_id, f.timeframe, f.ts, f.severity, f.check_name, r.suite
+    FROM quality_findings f JOIN quality_runs r USING (quality_run_id)
     WHERE quality_run_id = ANY (:runs) AND severity <> 'warn' ORDER BY quality_run_id, finding_no
 """)
+
+SIGNALS: Final = "signals"
+"""The suite whose findings withhold no bar: the bar is sound, what was made of it is not."""
 
 Series: TypeAlias = tuple[int, Timeframe | None]
 """An instrument and a timeframe; None stands for all of its timeframes."""
@@ -52,7 +56,7 @@ def blocks(connection: Connection, cycle: datetime) -> Blocks:
             all_entries.append(finding.check_name)
             continue
         by_series[finding.instrument_id, timeframe][severity, finding.check_name] = None
-        if severity is Severity.BLOCK_ALL and timeframe and finding.ts:
+        if severity is Severity.BLOCK_ALL and timeframe and finding.ts and finding.suite != SIGNALS:
             withheld.add((finding.instrument_id, timeframe, finding.ts))
     return Blocks(
         tuple(all_entries), {key: tuple(findings) for key, findings in by_series.items()}, frozenset(withheld)

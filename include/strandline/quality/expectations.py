@@ -5,13 +5,16 @@ Importing this module takes seconds, so only the gate does, when it first checks
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, NamedTuple
+from datetime import datetime
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Engine
 
-from strandline.quality.suite import Check, Suite
+from strandline.quality.suite import KEY, Check, Suite
 from strandline.store.connect import session_options
 from strandline.store.roles import Role
 
@@ -27,8 +30,15 @@ with warnings.catch_warnings():
     )
     from great_expectations.datasource.fluent.postgres_datasource import PostgresDatasource
     from great_expectations.expectations.core.unexpected_rows_expectation import UnexpectedRowsExpectation
+    from great_expectations.expectations.expectation import Expectation as GreatExpectation
+    from great_expectations.expectations.registry import get_expectation_impl
+    from great_expectations.expectations.row_conditions import Column
 
-# Great Expectations returns 200 rows at most, so all findings are packed into one.
+Key: TypeAlias = tuple[Any, ...]
+
+_PLACE: Final = "place"
+_WINDOW: Final = "SELECT * FROM ({sql}) AS checked"
+# Great Expectations returns 200 rows of a statement at most, so all are packed into one.
 _PACKED: Final = "SELECT json_agg(found) AS found FROM ({sql}) AS found HAVING count(*) > 0"
 
 
@@ -46,13 +56,20 @@ class SuiteError(Exception):
 def run_suite(engine: Engine, suite: Suite) -> SuiteResult:
     """Run every check of the suite over one snapshot of its window."""
     with _source(engine) as source:
-        window = source.add_query_asset(suite.name, query=suite.window.strip())
+        # It takes queries that begin with SELECT only.
+        window = source.add_query_asset(suite.name, query=_WINDOW.replace("{sql}", suite.window))
         batch = window.add_batch_definition_whole_table(suite.name).get_batch()
-        expectations = gx.ExpectationSuite(suite.name, expectations=[_expectation(check) for check in suite.checks])
-        validation = batch.validate(expectations, result_format="COMPLETE")
-    results = {result["expectation_config"]["meta"]["check"]: result for result in validation.results}
-    findings = [finding for check in suite.checks for finding in _findings(check, results[check.name])]
-    return SuiteResult(findings, dict(validation.statistics))
+        expectations = [_expectation(check, place) for place, check in enumerate(suite.checks)]
+        complete = {"result_format": "COMPLETE", "unexpected_index_column_names": [*KEY, *suite.shown]}
+        validation = batch.validate(gx.ExpectationSuite(suite.name, expectations=expectations), result_format=complete)
+    results = {_place(result): result for result in validation.results}
+    findings: dict[Key, dict[str, Any]] = {}
+    for place, check in enumerate(suite.checks):
+        for finding in _findings(suite, check, results[place]):
+            # Two columns of one bar may be faulty; that is one finding.
+            findings.setdefault(tuple(finding[name] for name in ("check_name", *KEY)), finding)
+    outcomes = [_outcome(check, results[place]) for place, check in enumerate(suite.checks)]
+    return SuiteResult(list(findings.values()), {**validation.statistics, "checks": outcomes})
 
 
 @contextmanager
@@ -84,27 +101,78 @@ def _source(engine: Engine) -> Iterator[PostgresDatasource]:
         source.get_engine().dispose()
 
 
-def _expectation(check: Check) -> UnexpectedRowsExpectation:
-    return UnexpectedRowsExpectation(
-        unexpected_rows_query=_PACKED.replace("{sql}", check.sql), meta={"check": check.name}
-    )
+def _expectation(check: Check, place: int) -> GreatExpectation:
+    meta = {_PLACE: place}
+    if isinstance(check.faults, str):
+        return UnexpectedRowsExpectation(unexpected_rows_query=_PACKED.replace("{sql}", check.faults), meta=meta)
+    name, arguments, where = check.faults
+    condition: dict[str, Any] = {} if where is None else {"row_condition": Column(where[0]) == where[1]}
+    expectation: GreatExpectation = get_expectation_impl(name)(**arguments, **condition, meta=meta)
+    return expectation
 
 
-def _findings(check: Check, result: ExpectationValidationResult) -> Iterator[dict[str, Any]]:
-    """A finding for each row that the check selected; columns outside of the key are its details."""
+def _findings(suite: Suite, check: Check, result: ExpectationValidationResult) -> Iterator[dict[str, Any]]:
+    """A finding for each faulty row; columns outside of the key are its details."""
     if result.success:
         return
-    details = result.result.get("details")
-    if details is None:
-        raise SuiteError(f"{check.name}: {_reason(result.exception_info)}")
-    for found in details["unexpected_rows"][0]["found"]:
-        key = {name: found.pop(name) for name in ("instrument_id", "timeframe", "ts")}
+    for found in _faulty_rows(suite, check, result):
+        key = {name: found.pop(name) for name in KEY}
         yield {**key, "check_name": check.name, "severity": check.severity.value, "details": found}
+
+
+def _faulty_rows(suite: Suite, check: Check, result: ExpectationValidationResult) -> Sequence[dict[str, Any]]:
+    """The rows that the statement selected, or that are not as expected; of several with one key the first."""
+    selected, unexpected = (result.result.get(name) for name in ("details", "unexpected_index_list"))
+    if isinstance(check.faults, str) and selected is not None:
+        return [dict(found) for found in selected["unexpected_rows"][0]["found"]]
+    if isinstance(check.faults, str) or unexpected is None:
+        raise SuiteError(f"{check.name}: {_reason(result.exception_info)}")
+    rows: dict[Key, list[dict[str, Any]]] = {}
+    for row in unexpected:
+        rows.setdefault(tuple(row[name] for name in KEY), []).append(row)
+    return [_first(suite, same) for same in rows.values()]
+
+
+def _first(suite: Suite, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The first row by what is shown, with the number of rows where there are several, as JSON can write it."""
+    first = min(rows, key=lambda row: [row[name] for name in suite.shown if row[name] is not None])
+    count = {"rows": len(rows)} if len(rows) > 1 else {}
+    return {**{name: _plain(value) for name, value in first.items()}, **count}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float | Decimal):
+        return float(value) if isfinite(value) else str(value)
+    return value
+
+
+def _outcome(check: Check, result: ExpectationValidationResult) -> dict[str, Any]:
+    """What came out of a check, for people: nothing in it is read by the gate."""
+    outcome = {"check": check.name, "severity": check.severity.value, "success": bool(result.success)}
+    if isinstance(check.faults, str):
+        return outcome
+    expectation, arguments, where = check.faults
+    counts = {name: result.result.get(name) for name in ("element_count", "unexpected_count")}
+    return {**outcome, "expectation": expectation, "arguments": arguments, "where": where, **counts}
+
+
+def _place(result: ExpectationValidationResult) -> int:
+    """The place in the suite of the check that this is the result of."""
+    configuration = result.expectation_config
+    if configuration is None:
+        raise SuiteError("Great Expectations gave a result of none of its expectations")
+    return int(configuration.meta[_PLACE])
 
 
 def _reason(exceptions: Mapping[str, Any]) -> str:
     """The message of the first exception."""
     return next(
-        (str(exception["exception_message"]) for exception in exceptions.values() if isinstance(exception, Mapping)),
+        (
+            str(message)
+            for exception in (exceptions, *exceptions.values())
+            if isinstance(exception, Mapping) and (message := exception.get("exception_message"))
+        ),
         "no result",
     )

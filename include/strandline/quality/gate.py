@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from strandline.model.strategy import Strategy
 from strandline.quality.bars import bars_suite
 from strandline.quality.rows import rows_suite
 from strandline.quality.severity import Severity
+from strandline.quality.signals import signals_suite
 from strandline.quality.suite import Suite
 from strandline.quality.ticks import ticks_suite
 from strandline.quality.window import Window, window_of
@@ -44,23 +45,38 @@ def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) 
 
     A suite that cannot be run is stored as failed, which blocks all entries of the cycle; so does no run at all.
     """
+    window = _window(engine, strategy, cycle, as_of)
+    # Ticks first: the suite of the bars reads their findings.
+    suites = (ticks_suite(window), bars_suite(window, strategy), rows_suite(window, strategy))
+    return _run_all(engine, window, suites)
+
+
+def check_signals(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) -> QualityResult:
+    """Check the signals of a cycle, after the engine made them and before anything is planned on them; see `check`."""
+    window = _window(engine, strategy, cycle, as_of)
+    return _run_all(engine, window, (signals_suite(window, strategy),))
+
+
+def preload() -> None:
+    """Import Great Expectations, which takes seconds, so that forked processes have it. Opens no connection."""
+    import_module("strandline.quality.expectations")
+
+
+def _window(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) -> Window:
     with engine.connect() as connection:
-        window = window_of(connection, strategy, cycle, as_of)
+        return window_of(connection, strategy, cycle, as_of)
+
+
+def _run_all(engine: Engine, window: Window, suites: Iterable[Suite]) -> QualityResult:
     findings: Counter[Severity] = Counter()
     errors = {}
-    # Ticks first: the suite of the bars reads their findings.
-    for suite in (ticks_suite(window), bars_suite(window, strategy), rows_suite(window, strategy)):
+    for suite in suites:
         run = _run(engine, suite)
         _store(engine, window, suite.name, run)
         findings.update(Severity(finding["severity"]) for finding in run.findings)
         if run.error is not None:
             errors[suite.name] = run.error
     return QualityResult(findings, errors)
-
-
-def preload() -> None:
-    """Import Great Expectations, which takes seconds, so that forked processes have it. Opens no connection."""
-    import_module("strandline.quality.expectations")
 
 
 class _SuiteRun(NamedTuple):
@@ -95,4 +111,4 @@ def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> None:
                 "statistics": json.dumps(run.statistics),
             },
         )
-        connection.execute(_FINDINGS, {"run": run_id, "findings": json.dumps(findings)})
+        connection.execute(_FINDINGS, {"run": run_id, "findings": json.dumps(findings, default=str)})

@@ -1,66 +1,101 @@
-"""The checks of rows: whether there is enough recent data for each that may be traded."""
+"""The checks of rows: whether there is enough recent data for each that may be traded, and in time."""
+
+from typing import Final
 
 from strandline.model.strategy import Strategy
 from strandline.quality.severity import Severity
-from strandline.quality.suite import FRAMES, Check, Suite, with_literals
+from strandline.quality.suite import FRAMES, Check, Suite, between, not_below, null, with_literals
 from strandline.quality.window import Window
 
-_WINDOW = """
-    SELECT i.instrument_id, p.timeframe, CAST(:cycle AS timestamptz) - f.length AS newest_final, i.stale_after
-    FROM positions p
-    JOIN instruments i USING (token_chain, book_id, token_contract)
-    JOIN (VALUES {frames}) AS f (timeframe, length) USING (timeframe)
-    WHERE p.desired_status <> 'archived'
-""".replace("{frames}", FRAMES)
-_FRESH = """
-    WITH newest AS (
+# One row for each row that may be traded, with what is counted of its data. A minute without a trade has no bar, so an
+# outage may have left none: such a minute counts as lost until the outage is repaired.
+_WINDOW: Final = """
+    WITH traded AS (
+      SELECT i.instrument_id, p.timeframe, f.length, CAST(:cycle AS timestamptz) - f.length AS newest_final,
+             EXTRACT(epoch FROM i.stale_after) AS stale_after
+      FROM positions p
+      JOIN instruments i USING (token_chain, book_id, token_contract)
+      JOIN (VALUES {frames}) AS f (timeframe, length) USING (timeframe)
+      WHERE p.desired_status <> 'archived'
+    ), newest AS (
       SELECT instrument_id, max(ts) AS ts FROM ticks WHERE ts >= :stale_before AND ts <= :future GROUP BY 1
     )
-    SELECT DISTINCT r.instrument_id, NULL AS timeframe, newest.ts,
-           EXTRACT(epoch FROM r.stale_after) AS stale_after_seconds
-    FROM {batch} AS r LEFT JOIN newest USING (instrument_id)
-    WHERE newest.ts IS NULL OR newest.ts < CAST(:as_of AS timestamptz) - r.stale_after
-"""
-_ENOUGH = """
-    SELECT r.instrument_id, r.timeframe, CAST(NULL AS timestamptz) AS ts, history.bars, :bars_needed AS bars_needed
-    FROM {batch} AS r CROSS JOIN LATERAL (
+    SELECT r.instrument_id, CAST(r.timeframe AS text) AS timeframe, CAST(NULL AS timestamptz) AS ts,
+           newest.ts AS newest_tick, r.stale_after,
+           COALESCE(EXTRACT(epoch FROM CAST(:as_of AS timestamptz) - newest.ts), 'Infinity') AS age,
+           history.bars, damage.damaged_bars, damage.dropped, damage.newest_damaged,
+           lost.minute AS lost_minute
+    FROM traded AS r LEFT JOIN newest USING (instrument_id)
+    CROSS JOIN LATERAL (
       SELECT count(*) AS bars FROM (
         SELECT FROM bars b
         WHERE b.instrument_id = r.instrument_id AND b.timeframe = r.timeframe AND b.ts <= r.newest_final
         ORDER BY b.ts DESC LIMIT :bars_needed
-      ) AS newest
+      ) AS counted
     ) AS history
-    WHERE history.bars < :bars_needed
+    CROSS JOIN LATERAL (
+      SELECT count(*) FILTER (WHERE damaged) AS damaged_bars, sum(dropped) FILTER (WHERE damaged) AS dropped,
+             max(ts) FILTER (WHERE damaged) AS newest_damaged
+      FROM (
+        SELECT b.ts, b.dropped, (b.outage OR b.dropped > 0) AND NOT b.repaired AS damaged FROM bars b
+        WHERE b.instrument_id = r.instrument_id AND b.timeframe = r.timeframe AND b.ts <= r.newest_final
+        ORDER BY b.ts DESC LIMIT :outage_bars
+      ) AS looked_at
+    ) AS damage
+    LEFT JOIN LATERAL (
+      SELECT lost.minute FROM outages o
+      CROSS JOIN LATERAL generate_series(
+        GREATEST(o.starts_at, CAST(:cycle AS timestamptz) - :outage_bars * r.length),
+        LEAST(o.ends_at, CAST(:cycle AS timestamptz)) - interval '1 minute', interval '1 minute') AS lost (minute)
+      WHERE o.instrument_id = r.instrument_id AND o.repaired_at IS NULL
+        AND o.ends_at > CAST(:cycle AS timestamptz) - :outage_bars * r.length AND o.starts_at < :cycle
+        AND NOT EXISTS (
+          SELECT FROM bars b
+          WHERE b.instrument_id = r.instrument_id AND b.timeframe = '1m' AND b.ts = lost.minute)
+      LIMIT 1
+    ) AS lost ON true
+""".replace("{frames}", FRAMES)
+# Ticks do not tell when they came. What they changed does: a minute that was over and known, and then got more ticks.
+# A run of an older cycle looks at what came before the next cycle only.
+_LATE: Final = """
+    SELECT b.instrument_id, NULL AS timeframe, max(b.ts) AS ts, count(*) AS minutes, min(b.ts) AS oldest
+    FROM bars b
+    WHERE b.instrument_id IN (SELECT instrument_id FROM {batch}) AND b.timeframe = '1m' AND b.source = 's'
+      AND b.known_seq > (SELECT known_seq FROM cycles WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1)
+      AND b.known_seq <= COALESCE(
+        (SELECT known_seq FROM cycles WHERE cycle_t > :cycle ORDER BY cycle_t LIMIT 1), 9223372036854775807)
+      AND b.ts < (SELECT max(cycle_t) FROM cycles WHERE cycle_t < :cycle)
+                 - CAST(:late_seconds AS double precision) * interval '1 second' - interval '1 minute'
+      AND NOT EXISTS (
+        SELECT FROM bar_revisions r
+        WHERE r.instrument_id = b.instrument_id AND r.timeframe = b.timeframe AND r.ts = b.ts
+          AND r.revision = b.revision - 1 AND r.ticks >= b.ticks)
+    GROUP BY 1
 """
-_OUTAGE = """
-    SELECT r.instrument_id, r.timeframe, max(newest.ts) AS ts, count(*) AS bars, sum(newest.dropped) AS dropped
-    FROM {batch} AS r CROSS JOIN LATERAL (
-      SELECT b.ts, b.outage, b.dropped, b.repaired FROM bars b
-      WHERE b.instrument_id = r.instrument_id AND b.timeframe = r.timeframe AND b.ts <= r.newest_final
-      ORDER BY b.ts DESC LIMIT :outage_bars
-    ) AS newest
-    WHERE (newest.outage OR newest.dropped > 0) AND NOT newest.repaired
-    GROUP BY 1, 2
-"""
+_SHOWN: Final = ("newest_tick", "newest_damaged", "dropped")
 
 
 def rows_suite(window: Window, strategy: Strategy) -> Suite:
     """The checks of every row that is not archived."""
-    fresh = with_literals(_FRESH, stale_before=window.stale_before, future=window.future, as_of=window.as_of)
+    late_seconds = strategy.quality.late_tick_seconds
+    bars_needed = strategy.history.bars_for_flags
     return Suite(
         "rows",
-        with_literals(_WINDOW, cycle=window.cycle),
+        with_literals(
+            _WINDOW,
+            cycle=window.cycle,
+            as_of=window.as_of,
+            stale_before=window.stale_before,
+            future=window.future,
+            bars_needed=bars_needed,
+            outage_bars=strategy.quality.outage_bars,
+        ),
+        _SHOWN,
         (
-            Check("stale_ticks", Severity.BLOCK_ENTRIES, fresh),
-            Check(
-                "short_history",
-                Severity.BLOCK_ENTRIES,
-                with_literals(_ENOUGH, bars_needed=strategy.history.bars_for_flags),
-            ),
-            Check(
-                "recent_outage",
-                Severity.BLOCK_ENTRIES,
-                with_literals(_OUTAGE, outage_bars=strategy.quality.outage_bars),
-            ),
+            Check("stale_ticks", Severity.BLOCK_ENTRIES, not_below("stale_after", "age")),
+            Check("short_history", Severity.BLOCK_ENTRIES, between("bars", bars_needed, None)),
+            Check("recent_outage", Severity.BLOCK_ENTRIES, between("damaged_bars", 0, 0)),
+            Check("recent_outage", Severity.BLOCK_ENTRIES, null("lost_minute")),
+            Check("late_ticks", Severity.WARN, with_literals(_LATE, cycle=window.cycle, late_seconds=late_seconds)),
         ),
     )

@@ -1,36 +1,24 @@
 """The checks of ticks."""
 
-from strandline.quality.severity import Severity
-from strandline.quality.suite import Check, Suite, with_literals
-from strandline.quality.window import Window
+from typing import Final
 
-_WINDOW = """
-    SELECT instrument_id, ts, trade_id, price, size, side, kind FROM ticks
-    WHERE ts >= :ticks_from AND ts < :cycle
-    UNION ALL
-    SELECT instrument_id, ts, trade_id, price, size, side, kind FROM ticks
-    WHERE ts >= :cycle AND ts > :future
-"""
+from strandline.quality.severity import Severity
+from strandline.quality.suite import LARGEST, Check, Suite, between, not_null, with_literals
+from strandline.quality.window import Window
 
 # A faulty tick concerns its instrument, on all timeframes. There is one finding for each minute, with the first faulty
 # tick; the checks of bars find the bars that were built from it.
-_PRICE = """
-    SELECT instrument_id, NULL AS timeframe, date_trunc('minute', ts) AS ts, count(*) AS ticks,
-           (array_agg(trade_id ORDER BY ts, trade_id))[1] AS trade_id,
-           (array_agg(price ORDER BY ts, trade_id))[1] AS price
-    FROM {batch} WHERE NOT (price > 0 AND price < 'Infinity') GROUP BY 1, 3
+_WINDOW: Final = """
+    SELECT instrument_id, CAST(NULL AS text) AS timeframe, date_trunc('minute', ts, 'UTC') AS ts, ts AS happened_at,
+           trade_id, price, size, CAST(side AS text) AS side, CAST(kind AS text) AS kind,
+           CASE WHEN kind = 't' AND source <> 'a' THEN trade_id END AS venue_trade_id
+    FROM ticks WHERE ts >= :ticks_from AND (ts < :cycle OR ts > :future)
 """
-_TRADE = """
-    SELECT instrument_id, NULL AS timeframe, date_trunc('minute', ts) AS ts, count(*) AS ticks,
-           (array_agg(trade_id ORDER BY ts, trade_id))[1] AS trade_id,
-           (array_agg(size ORDER BY ts, trade_id))[1] AS size, (array_agg(side ORDER BY ts, trade_id))[1] AS side
-    FROM {batch} WHERE kind = 't' AND (side IS NULL OR size IS NULL OR NOT (size > 0 AND size < 'Infinity'))
-    GROUP BY 1, 3
+_FUTURE: Final = """
+    SELECT instrument_id, NULL AS timeframe, max(happened_at) AS ts, count(*) AS ticks
+    FROM {batch} WHERE happened_at > :future GROUP BY 1
 """
-_FUTURE = """
-    SELECT instrument_id, NULL AS timeframe, max(ts) AS ts, count(*) AS ticks
-    FROM {batch} WHERE ts > :future GROUP BY 1
-"""
+_TRADE: Final = ("kind", "t")
 
 
 def ticks_suite(window: Window) -> Suite:
@@ -38,9 +26,14 @@ def ticks_suite(window: Window) -> Suite:
     return Suite(
         "ticks",
         with_literals(_WINDOW, ticks_from=window.ticks_from, cycle=window.cycle, future=window.future),
+        ("trade_id",),
         (
-            Check("bad_tick_price", Severity.BLOCK_ALL, _PRICE),
-            Check("incomplete_trade", Severity.BLOCK_ALL, _TRADE),
+            Check("bad_tick_price", Severity.BLOCK_ALL, between("price", 0, LARGEST, above=True)),
+            Check("incomplete_trade", Severity.BLOCK_ALL, between("size", 0, LARGEST, above=True, where=_TRADE)),
+            Check("incomplete_trade", Severity.BLOCK_ALL, not_null("size", where=_TRADE)),
+            Check("incomplete_trade", Severity.BLOCK_ALL, not_null("side", where=_TRADE)),
+            # Only trades of archives without ids have derived ones, which are below zero.
+            Check("trade_without_id", Severity.BLOCK_ALL, between("venue_trade_id", 0, None)),
             Check("tick_from_the_future", Severity.WARN, with_literals(_FUTURE, future=window.future)),
         ),
     )

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, text
 from strandline.model.strategy import Strategy
 
 _FIRST_TICKS: Final = timedelta(days=1)
-_LATE_TICKS: Final = timedelta(minutes=1)
 _BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CHECKED = text("""
     SELECT cycle_t FROM quality_runs WHERE suite = :suite AND succeeded AND cycle_t < :cycle
@@ -42,11 +41,12 @@ def window_of(connection: Connection, strategy: Strategy, cycle: datetime, as_of
     checked_ticks = connection.scalar(_CHECKED, {"suite": "ticks", "cycle": cycle})
     checked_bars = connection.scalar(_CHECKED, {"suite": "bars", "cycle": cycle})
     longest_stale_after = connection.scalar(_LONGEST_STALE_AFTER) or timedelta(0)
+    late = timedelta(seconds=strategy.quality.late_tick_seconds)
     flag_life = timedelta(seconds=strategy.entries.flag_life_seconds)
     return Window(
         cycle=cycle,
         as_of=as_of,
-        ticks_from=checked_ticks - _LATE_TICKS if checked_ticks else cycle - _FIRST_TICKS,
+        ticks_from=checked_ticks - late if checked_ticks else cycle - _FIRST_TICKS,
         bars_after=checked_bars - flag_life if checked_bars else _BEGINNING,
         stale_before=as_of - longest_stale_after,
         future=as_of + timedelta(seconds=strategy.quality.future_tick_seconds),

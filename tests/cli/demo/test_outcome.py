@@ -21,7 +21,7 @@ from strandline.ledger.strands import append
 from strandline.model.exact import Money, Quantity
 from strandline.model.result import ExecutionResult, OrderStatus
 from strandline.model.strand import StrandDraft, StrandKind
-from strandline.quality import check
+from strandline.quality import check, check_signals
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.cli.conftest import Command
 from tests.conftest import Database
@@ -105,6 +105,7 @@ def test_what_was_filled_is_read_from_the_fills(database: Database) -> None:
         roll_up(scenario.context.database, later)
         check(scenario.context.database, scenario.context.strategy, later, scenario.now())
         run_engine(scenario.context.database, scenario.context.strategy, later)
+        check_signals(scenario.context.database, scenario.context.strategy, later, scenario.now())
         plan_cycle(scenario.context, run)
         scenario.clock.set_forward(later + CYCLE_LENGTH + timedelta(seconds=3))
         execute(scenario.context, run, HYPERLIQUID_PERPS.slug)
