@@ -79,6 +79,30 @@ def test_it_says_what_was_loaded_and_what_was_there(command: Command, database: 
     assert "bars     0 new, 0 revised" in repeated.out
 
 
+def test_a_day_that_was_moved_to_files_keeps_its_bars_until_it_is_restored(
+    command: Command, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRANDLINE_ARCHIVE_DIR", str(tmp_path / "files"))
+    write_day(tmp_path, 20)
+    arguments = ("backfill", *ARCHIVE, "--path", str(tmp_path), "--symbols", "BTC", "--again")
+    command(*arguments)
+    before = contents(database)
+    assert "dropped from the database" in command("maintenance").out
+    path = tmp_path / "worse.csv"
+    path.write_text("ts,price\n2025-08-01T10:00:00Z,1\n")
+    for source in (arguments, ("backfill", "--source", "file", "--path", str(path), "--symbols", "BTC")):
+        ended = command(*source)
+        assert "of a day that maintenance has moved to files: restore it first" in ended.out
+        assert "rows     0 stored, 0 there already" in ended.out
+        assert "bars     0 new, 0 revised" in ended.out
+    # The files have no ETH.
+    assert "bars     0 new" not in command("backfill", *ARCHIVE, "--path", str(tmp_path), "--symbols", "ETH").out
+    command("data", "restore", "--from", "2025-08-01", "--to", "2025-08-01")
+    assert "rows     0 stored, 2" in command(*arguments).out
+    changed = {table for table, checksum in contents(database).items() if checksum != before[table]}
+    assert changed == {"ticks", "bars", "gaps"}
+
+
 def test_a_csv_file_is_loaded_whole_without_a_time(command: Command, database: Database, tmp_path: Path) -> None:
     path = tmp_path / "btc.csv"
     path.write_text("ts,price,size,side\n2026-03-01T00:00:00Z,1.5,2,buy\n2026-03-01T00:00:01Z,1.75,2,sell\n")

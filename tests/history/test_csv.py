@@ -208,3 +208,17 @@ def test_without_a_column_of_symbols_one_must_be_asked_for(database: Database, t
     path = write(tmp_path / "t.csv", "ts,price", ["2026-03-01T00:00:00Z,1.5"])
     with pytest.raises(StrandlineError, match="has no column symbol; ask for one symbol instead of 2"):
         load_file(database, path)
+
+
+def test_a_day_that_was_moved_to_files_is_loaded_once_it_is_restored(database: Database, tmp_path: Path) -> None:
+    register(database)
+    prices = write(tmp_path / "prices.csv", "ts,price", ["2026-03-01T00:00:00Z,1.5", "2026-03-02T00:00:00Z,1.5"])
+    bars = write(tmp_path / "bars.csv", "ts,open,high,low,close,volume", ["2026-03-01T00:00:00Z,2,2,2,2,2"])
+    span = (T0, T0 + timedelta(days=9))
+    for path, other_days in ((prices, 1), (bars, 0)):
+        request = FileRequest(path, {"BTC": 1}, {}, *span, NOW, in_files={(1, T0.date())})
+        first, again = (load(database, file_units(request)) for _ in range(2))
+        assert (first.rows.stored, again.rows.stored) == (other_days, 0)
+        assert again.units[Outcome.LOADED] == 1
+        assert again.rows.refused == {"of a day that maintenance has moved to files: restore it first": 1}
+        assert load(database, file_units(request._replace(in_files=()))).rows.stored == 1

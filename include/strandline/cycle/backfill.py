@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from strandline.bars import roll_up
 from strandline.configuration import load_settings, venue_config
+from strandline.cycle.backfill_days import days_in_files
 from strandline.cycle.backfill_instruments import instruments_of
 from strandline.cycle.backfill_request import BackfillRequest
 from strandline.cycle.backfill_units import plan_units
@@ -56,7 +57,8 @@ async def _backfill(
     try:
         config = venue_config(settings, venue.settings, load_strategy(settings).execution, lambda: now)
         instruments = await instruments_of(connection, venue, config, request.symbols)
-        plan = plan_units(venue, config, request, instruments, now)
+        in_files = await days_in_files(connection, settings.archive, request, instruments)
+        plan = plan_units(venue, config, request, instruments, now, in_files)
         done = await backfill(
             connection,
             plan.units,

@@ -10,7 +10,7 @@ from strandline.cycle.backfill_request import BackfillRequest
 from strandline.history.archive import archive_units
 from strandline.history.csv_file import FileRequest, file_units
 from strandline.history.rest import rest_units
-from strandline.history.units import Unit
+from strandline.history.units import DaysInFiles, Unit
 from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
 from strandline.venues.config import VenueConfig
@@ -27,19 +27,26 @@ class Plan:
 
 
 def plan_units(
-    venue: Venue, config: VenueConfig, request: BackfillRequest, instruments: Instruments, now: datetime
+    venue: Venue,
+    config: VenueConfig,
+    request: BackfillRequest,
+    instruments: Instruments,
+    now: datetime,
+    in_files: DaysInFiles,
 ) -> Plan:
     """Plan what is read; raises an error in words where the venue has no such source."""
     if request.source is HistorySource.REST:
         return _rest(venue, config, request, instruments, now)
     if request.source is HistorySource.ARCHIVE:
-        return _archive(venue, request, instruments, now)
+        return _archive(venue, request, instruments, now, in_files)
     path = _path(request)
     if not path.is_file():
         raise StrandlineError(f"{path} is no file", "give the path of a CSV file")
     return Plan(
         file_units(
-            FileRequest(path, instruments.numbers, instruments.contracts, request.starts_at, request.ends_at, now)
+            FileRequest(
+                path, instruments.numbers, instruments.contracts, request.starts_at, request.ends_at, now, in_files
+            )
         )
     )
 
@@ -52,14 +59,18 @@ def _rest(venue: Venue, config: VenueConfig, request: BackfillRequest, instrumen
     return Plan(units, len(units))
 
 
-def _archive(venue: Venue, request: BackfillRequest, instruments: Instruments, now: datetime) -> Plan:
+def _archive(
+    venue: Venue, request: BackfillRequest, instruments: Instruments, now: datetime, in_files: DaysInFiles
+) -> Plan:
     if venue.archive is None:
         raise StrandlineError(f"{venue.key} publishes no archive of its trades", "load a file instead: --source file")
     folder = _path(request)
     if not folder.is_dir():
         raise StrandlineError(f"{folder} is no folder", "give the folder that the archive was copied to")
     until = min(request.ends_at, now)
-    units, missing = archive_units(venue.archive(), folder, instruments.numbers, request.starts_at, until, now)
+    units, missing = archive_units(
+        venue.archive(), folder, instruments.numbers, request.starts_at, until, now, in_files
+    )
     return Plan(units, len(units), missing)
 
 

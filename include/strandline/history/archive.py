@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from strandline.history.ticks import HistoricTick, load_ticks
-from strandline.history.units import Loaded, Unit, UnitKey
+from strandline.history.units import DaysInFiles, Loaded, Unit, UnitKey
 from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
@@ -42,6 +42,7 @@ def archive_units(
     starts_at: datetime,
     ends_at: datetime,
     loaded_at: datetime,
+    in_files: DaysInFiles = (),
 ) -> ArchivePlan:
     """Plan the files to read. Each hour's trades come from one dataset, so that none is stored under two ids.
 
@@ -57,7 +58,7 @@ def archive_units(
             f"put the files there as the archive names them, {names}/hourly/{hours[0]:%Y%m%d}/{hours[0].hour}.lz4",
         )
     units = [
-        _unit(archive, file, instruments, (starts_at, ends_at), loaded_at)
+        _unit(archive, file, instruments, (starts_at, ends_at), loaded_at, in_files)
         for file in sorted(files, key=lambda file: (file.hour, file.dataset))
     ]
     return ArchivePlan(units, [hour for hour, dataset in chosen.items() if dataset is None])
@@ -103,6 +104,7 @@ def _unit(
     instruments: Mapping[str, int],
     asked: tuple[datetime, datetime],
     loaded_at: datetime,
+    in_files: DaysInFiles,
 ) -> Unit:
     name = f"{file.dataset.name}/{file.hour:%Y%m%d}/{file.hour.hour}"
     starts_at, ends_at = max(asked[0], file.hours[0]), min(asked[1], file.hours[-1] + _HOUR)
@@ -115,7 +117,7 @@ def _unit(
     async def load(connection: Connection, key: UnitKey, wanted: Mapping[str, int]) -> Mapping[int, Loaded]:
         batches = archive.read(file.path, file.dataset, wanted)
         ticks = map(partial(_ticks, wanted), batches)
-        return await load_ticks(connection, key, wanted.values(), ticks, loaded_at)
+        return await load_ticks(connection, key, wanted.values(), ticks, loaded_at, in_files)
 
     # The next file may have more of this hour.
     return Unit(name, instruments, key, load, complete_until=file.hour)

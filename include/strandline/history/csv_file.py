@@ -15,7 +15,7 @@ from strandline.history.csv_columns import Kind, kind_of, read_columns
 from strandline.history.csv_ticks import TickReader
 from strandline.history.loads import record_load, take_turns
 from strandline.history.ticks import load_ticks
-from strandline.history.units import Loaded, Unit, UnitKey
+from strandline.history.units import IN_FILES, DaysInFiles, Loaded, Unit, UnitKey
 from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
@@ -34,6 +34,7 @@ class FileRequest(NamedTuple):
     starts_at: datetime
     ends_at: datetime
     loaded_at: datetime
+    in_files: DaysInFiles = ()
 
 
 def file_units(request: FileRequest, lines: int = LINES_AT_ONCE) -> Iterator[Unit]:
@@ -74,14 +75,14 @@ def _unit(
         rows = _bars(columns, numbers)
 
         async def load(connection: Connection, key: UnitKey, wanted: Mapping[str, int]) -> Mapping[int, Loaded]:
-            return await _load_bars(connection, key, wanted, rows, request.loaded_at)
+            return await _load_bars(connection, key, wanted, rows, request)
 
     else:
         ticks = (reader.trades if kind is Kind.TRADES else reader.prices)(columns, numbers)
 
         async def load(connection: Connection, key: UnitKey, wanted: Mapping[str, int]) -> Mapping[int, Loaded]:
             of_wanted = [tick for tick in ticks if tick.instrument_id in wanted.values()]
-            return await load_ticks(connection, key, wanted.values(), [of_wanted], request.loaded_at)
+            return await load_ticks(connection, key, wanted.values(), [of_wanted], request.loaded_at, request.in_files)
 
     return Unit(name, request.instruments, lambda: key, load, complete_until=request.ends_at)
 
@@ -103,29 +104,29 @@ def _bars(columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -
 
 
 async def _load_bars(
-    connection: Connection, key: UnitKey, wanted: Mapping[str, int], rows: Sequence[CandleRow], loaded_at: datetime
+    connection: Connection, key: UnitKey, wanted: Mapping[str, int], rows: Sequence[CandleRow], request: FileRequest
 ) -> Mapping[int, Loaded]:
     refused: dict[int, Counter[str]] = defaultdict(Counter)
     valid = []
     for row in rows:
         if row[0] in wanted.values():
-            if fault := _fault(row, key, loaded_at):
+            if fault := _fault(row, key, request):
                 refused[row[0]][fault] += 1
             else:
                 valid.append(row)
     async with connection.transaction():
         await take_turns(connection)
-        stored = await store_candles(connection, Timeframe.M1, valid, loaded_at, replace=False)
+        stored = await store_candles(connection, Timeframe.M1, valid, request.loaded_at, replace=False)
         counts = {number: stored.get(number, Loaded()) for number in wanted.values()}
         for number, reasons in refused.items():
             counts[number].refused += reasons
-        await record_load(connection, key, str(key.content_hash), counts, loaded_at)
+        await record_load(connection, key, str(key.content_hash), counts, request.loaded_at)
     return counts
 
 
-def _fault(row: CandleRow, key: UnitKey, now: datetime) -> str | None:
+def _fault(row: CandleRow, key: UnitKey, request: FileRequest) -> str | None:
     """Why the bar is refused, if it is."""
-    _, ts, first, high, low, last, volume, _ = row
+    number, ts, first, high, low, last, volume, _ = row
     if not all(map(isfinite, (first, high, low, last, volume))):
         return "not a finite number"
     if low <= 0:
@@ -136,6 +137,8 @@ def _fault(row: CandleRow, key: UnitKey, now: datetime) -> str | None:
         return "open or close outside of low to high"
     if not Timeframe.M1.starts_bar(ts):
         return "not the start of a minute"
-    if ts + Timeframe.M1.length > now:
+    if ts + Timeframe.M1.length > request.loaded_at:
         return "in the future"
-    return None if key.starts_at <= ts < key.ends_at else "outside the time asked for"
+    if not key.starts_at <= ts < key.ends_at:
+        return "outside the time asked for"
+    return IN_FILES if request.in_files and (number, ts.date()) in request.in_files else None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from strandline.history.units import Loaded, UnitKey
+from strandline.history.units import IN_FILES, Loaded, UnitKey
 from strandline.store.connect_async import Connection
 
 
@@ -54,6 +54,7 @@ async def record_load(
                 loaded_at,
             )
             for instrument_id, counts in sorted(loaded.items())
+            if IN_FILES not in counts.refused
         ],
     )
 

@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from strandline.history.loads import record_load, take_turns
-from strandline.history.units import Loaded, UnitKey
+from strandline.history.units import IN_FILES, DaysInFiles, Loaded, UnitKey
 from strandline.store.connect_async import Connection
 
 _LARGEST_ID: Final = 2**63 - 1
@@ -35,6 +35,7 @@ async def load_ticks(
     instruments: Collection[int],
     batches: Iterable[Sequence[HistoricTick]],
     loaded_at: datetime,
+    in_files: DaysInFiles = (),
 ) -> Mapping[int, Loaded]:
     """Check and store the ticks, and record the unit; repeating it changes nothing.
 
@@ -47,7 +48,7 @@ async def load_ticks(
     for batch in batches:
         rows = []
         for tick in batch:
-            if fault := _fault(tick, key, loaded_at):
+            if fault := _fault(tick, key, loaded_at, in_files):
                 refused[tick.instrument_id][fault] += 1
             else:
                 rows.append(tick)
@@ -64,7 +65,7 @@ async def load_ticks(
     return counts
 
 
-def _fault(tick: HistoricTick, key: UnitKey, now: datetime) -> str | None:
+def _fault(tick: HistoricTick, key: UnitKey, now: datetime, in_files: DaysInFiles) -> str | None:
     """Why the tick is refused, if it is."""
     if not (isfinite(tick.price) and (tick.size is None or isfinite(tick.size))):
         return "not a finite number"
@@ -76,7 +77,9 @@ def _fault(tick: HistoricTick, key: UnitKey, now: datetime) -> str | None:
         return "id out of range"
     if tick.ts > now:
         return "in the future"
-    return None if key.starts_at <= tick.ts < key.ends_at else "outside the time asked for"
+    if not key.starts_at <= tick.ts < key.ends_at:
+        return "outside the time asked for"
+    return IN_FILES if in_files and (tick.instrument_id, tick.ts.date()) in in_files else None
 
 
 async def _ensure_partitions(connection: Connection) -> None:

@@ -1,12 +1,19 @@
 """Units of history: what is loaded in one transaction, and what one has brought."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final, TypeAlias
 
 from strandline.model.source import HistorySource
 from strandline.store.connect_async import Connection
+
+IN_FILES: Final = "of a day that maintenance has moved to files: restore it first"
+"""Why a row is refused that may be loaded later: its unit is not recorded."""
+
+DaysInFiles: TypeAlias = Collection[tuple[int, date]]
+"""Instruments and days whose ticks are in files and not in the database: a bar that was built now would lack them."""
 
 
 @dataclass
