@@ -38,7 +38,7 @@ def store(database: Database, ticks: Sequence[Tick]) -> None:
     """Insert them; the instruments 1 to 3 exist then."""
     with database.session() as connection:
         for number in range(connection.scalar(text("SELECT count(*) FROM instruments")) or 0, 3):
-            insert(connection, "instruments", token_contract=f"C{number}")
+            insert(connection, "instruments", token_contract=f"C{number}", symbol=f"C{number}")
         for day in sorted({tick.ts.date() for tick in ticks}):
             connection.execute(text("SELECT ensure_tick_partitions(:day, :day)"), {"day": day})
         # As text, because psycopg2 would write -0.0 as a number of another type, which has no such zero.

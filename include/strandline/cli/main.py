@@ -4,9 +4,10 @@ import sys
 
 import typer
 
-from strandline.cli import config, cycles, data, db, pg
+from strandline.cli import config, cycles, db, pg
 from strandline.cli.backfill import HELP as BACKFILL_HELP
 from strandline.cli.backfill import backfill
+from strandline.cli.data import command as data
 from strandline.cli.demo.command import demo
 from strandline.cli.ingest import ingest
 from strandline.cli.maintenance import maintenance

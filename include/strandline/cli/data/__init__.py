@@ -1,0 +1,1 @@
+"""`strandline data`: what market data there are, and archived days back."""
