@@ -1,7 +1,9 @@
 """The server ends a session, in whatever state it is: the work is done again on a new connection."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -14,10 +16,13 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from strandline.feeds import session as session_module
 from strandline.feeds.session import Session
 from strandline.history.initial_backfill import InitialBackfill
+from strandline.store import connect_async as connect_async_module
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
+from strandline.store.timeouts import Timeouts
 from tests.conftest import Database
 from tests.feeds.database_relay import database_relay
 from tests.feeds.environment import until
@@ -125,6 +130,56 @@ def test_work_during_which_the_session_is_ended_is_done_again(database: Database
         await session.close()
 
     asyncio.run(inside())
+
+
+def test_a_server_that_is_gone_without_a_word_is_noticed(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is not even closed."""
+    monkeypatch.setattr(connect_async_module, "_GRACE_SECONDS", 0.2)
+    second = timedelta(seconds=1)
+
+    async def inside() -> None:
+        async with database_relay(database.url) as url:
+            attempts = 0
+
+            async def work(connection: Any) -> int:
+                nonlocal attempts
+                attempts += 1
+                if attempts == 1:
+                    asyncio.get_running_loop().call_later(0.2, end_sessions, database)
+                    await connection.fetchval("SELECT pg_sleep(60)")
+                return attempts
+
+            session = Session(lambda: connect_async(url, Role.INGEST, Timeouts(second, second, second)))
+            assert await asyncio.wait_for(session.run(work), 20) == 2
+            await session.close()
+
+    asyncio.run(inside())
+
+
+def test_the_pauses_do_not_grow_over_work_that_lasted(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The subscriptions are followed by one piece of work, which ends when the connection is lost."""
+    monkeypatch.setattr(session_module, "_LONGEST_PAUSE", 0.1)
+    taken: list[int] = []
+
+    def pauses(*_: float) -> Iterator[float]:
+        for number in count(1):
+            taken.append(number)
+            yield 0.01
+
+    monkeypatch.setattr(session_module, "pauses", pauses)
+
+    async def inside() -> None:
+        async def work(_: Any) -> None:
+            await asyncio.sleep(0 if len(taken) in {1, 2} else 0.2)
+            if len(taken) < 6:
+                raise ConnectionResetError
+
+        session = Session(lambda: connect_async(database.url, Role.INGEST))
+        await session.run(work)
+        await session.close()
+
+    asyncio.run(inside())
+    assert taken == [1, 2, 3, 1, 1, 1]
 
 
 @pytest.mark.parametrize(

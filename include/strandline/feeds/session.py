@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -28,14 +29,21 @@ class Session:
 
         `work` must be idempotent: an earlier attempt may have been committed although its confirmation was lost.
         """
-        for pause in pauses(_FIRST_PAUSE, _LONGEST_PAUSE):
+        loop = asyncio.get_running_loop()
+        waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+        while True:
+            connected_at = math.inf
             try:
-                return await work(await self._connected())
+                connection = await self._connected()
+                connected_at = loop.time()
+                return await work(connection)
             except DATABASE_ERRORS as error:
                 self._drop()
                 _log.warning("the database failed (%s), trying again; strandline doctor shows why", _message(error))
-                await asyncio.sleep(pause)
-        raise AssertionError("the pauses never end")
+                if loop.time() - connected_at > _LONGEST_PAUSE:
+                    # Work that lasts, such as listening, was well for that long.
+                    waits = pauses(_FIRST_PAUSE, _LONGEST_PAUSE)
+                await asyncio.sleep(next(waits))
 
     async def close(self) -> None:
         """Close the connection; a server that does not answer in time is abandoned."""

@@ -12,6 +12,8 @@ from strandline.store.timeouts import OF_ROLE, Timeouts
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
+_GRACE_SECONDS: Final = 5.0
+
 Connection = Any
 """asyncpg's, which has no types."""
 
@@ -24,16 +26,19 @@ DATABASE_ERRORS: Final = (OSError, InterfaceError, InternalClientError, Postgres
 async def connect_async(url: "URL | str", role: Role, timeouts: Timeouts | None = None) -> Connection:
     """Open a session that holds this role's privileges and no others."""
     address = url if isinstance(url, str) else url.render_as_string(hide_password=False)
+    limits = timeouts or OF_ROLE[role]
     parts = urlsplit(address)  # such as postgresql+psycopg2://…
     # asyncpg prefers the host in the address to the socket's directory behind it, libpq the other way round.
     return await asyncpg.connect(
         dsn=address.replace(parts.scheme, "postgresql", 1),
         host=parse_qs(parts.query).get("host"),
         timeout=10,
+        # The server keeps to its limit, unless it or the network is gone.
+        command_timeout=limits.statement.total_seconds() + _GRACE_SECONDS if limits.statement else None,
         server_settings={
             "role": role.value,
             "timezone": "UTC",
             "application_name": role.value,
-            **(timeouts or OF_ROLE[role]).parameters,
+            **limits.parameters,
         },
     )
