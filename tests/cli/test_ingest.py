@@ -39,7 +39,7 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
             [*COMMAND, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 19_000)
+                wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 3_500)
                 process.send_signal(signal.SIGTERM)
                 _, stderr = process.communicate(timeout=30)
             finally:

@@ -1,7 +1,7 @@
 """Inserts ticks and quarantined messages into the database."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -11,6 +11,7 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
     UniqueViolationError,
 )
 
+from strandline.feeds.dirty_minutes import DirtyMinutes, InstrumentMinute
 from strandline.feeds.outages import record_dropped
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
@@ -19,7 +20,9 @@ _TICK_COLUMNS: Final = ("ts", "instrument_id", "trade_id", "price", "size", "sid
 _QUARANTINE_COLUMNS: Final = ("received_at", "token_chain", "source", "instrument_id", "reason", "payload")
 
 
-async def insert_ticks(connection: Connection, rows: Sequence[TickRow], received_at: datetime) -> int:
+async def insert_ticks(
+    connection: Connection, rows: Sequence[TickRow], received_at: datetime, dirty: DirtyMinutes
+) -> int:
     """Commit the ticks together with the minutes that they make dirty; returns how many ticks were new.
 
     COPY is fast and fails on a duplicate; such a batch is then inserted without its duplicates. A batch that violates
@@ -27,14 +30,14 @@ async def insert_ticks(connection: Connection, rows: Sequence[TickRow], received
     """
     try:
         try:
-            return await _copy_all(connection, rows)
+            return await _copy_all(connection, rows, dirty)
         except UniqueViolationError:
             return await _insert_new(connection, rows)
     except (IntegrityConstraintViolationError, DataError) as error:
         if len(rows) > 1:
             middle = len(rows) // 2
-            stored = await insert_ticks(connection, rows[:middle], received_at)
-            return stored + await insert_ticks(connection, rows[middle:], received_at)
+            stored = await insert_ticks(connection, rows[:middle], received_at, dirty)
+            return stored + await insert_ticks(connection, rows[middle:], received_at, dirty)
         return await _quarantine(connection, rows, received_at, str(error))
 
 
@@ -48,23 +51,31 @@ async def insert_quarantined(
     await connection.copy_records_to_table("quarantined_messages", records=records, columns=_QUARANTINE_COLUMNS)
 
 
-async def _copy_all(connection: Connection, rows: Sequence[TickRow]) -> int:
+async def _copy_all(connection: Connection, rows: Sequence[TickRow], dirty: DirtyMinutes) -> int:
     minutes = {(row[1], row[0].replace(second=0, microsecond=0)) for row in rows}
+    marked = dirty.due(minutes)
     async with connection.transaction():
         await connection.copy_records_to_table("ticks", records=rows, columns=_TICK_COLUMNS)
-        await connection.copy_records_to_table("dirty_minutes", records=minutes, columns=("instrument_id", "minute"))
+        await _mark(connection, marked)
+    await _mark(connection, dirty.committed(minutes, marked))
     return len(rows)
 
 
+async def _mark(connection: Connection, minutes: Collection[InstrumentMinute]) -> None:
+    if minutes:
+        await connection.copy_records_to_table("dirty_minutes", records=minutes, columns=("instrument_id", "minute"))
+
+
 async def _insert_new(connection: Connection, rows: Sequence[TickRow]) -> int:
+    """Mark the minutes of the duplicates too: they may be of a commit that was not confirmed, and not marked by it."""
     async with connection.transaction():
         await _stage(connection, rows)
         stored = await connection.fetchval(
             """
             WITH stored AS (
-              INSERT INTO ticks SELECT * FROM staged_ticks ON CONFLICT DO NOTHING RETURNING instrument_id, ts
+              INSERT INTO ticks SELECT * FROM staged_ticks ON CONFLICT DO NOTHING RETURNING 1
             ), marked AS (
-              INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
+              INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM staged_ticks
             )
             SELECT count(*) FROM stored
             """

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from strandline.feeds.dirty_minutes import DirtyMinutes
 from strandline.feeds.heartbeat import write_heartbeat
 from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.session import Session
@@ -49,6 +50,7 @@ class TickWriter:
         self._feed_status = feed_status
         self._started_at = clock()
         self._outages = Outages()
+        self._dirty = DirtyMinutes(clock)
         self._watermark: datetime | None = None
         self._in_flight = 0
         self._stored = 0
@@ -100,7 +102,7 @@ class TickWriter:
 
     async def _store_ticks(self, rows: list[TickRow], connection: Connection) -> None:
         now = self._clock()
-        self._stored += await insert_ticks(connection, rows, now)
+        self._stored += await insert_ticks(connection, rows, now, self._dirty)
         self._in_flight -= len(rows)
         self._lag = (now - max(row[0] for row in rows)).total_seconds()
 
