@@ -18,7 +18,7 @@ def cycle(dags: dict[str, Any]) -> Any:
 
 
 def test_every_dag_is_known_here(dags: dict[str, Any]) -> None:
-    assert set(dags) == {"backfill_history", "maintenance", "trading_cycle"}
+    assert set(dags) == {"backfill_history", "data_docs", "maintenance", "trading_cycle"}
 
 
 def test_it_runs_every_five_minutes_with_intervals(cycle: Any) -> None:

@@ -46,7 +46,7 @@ def run_checks(engine: Engine, cycle: datetime = T, late: timedelta = timedelta(
     data = check(engine, STRATEGY, cycle, cycle + late)
     signals = check_signals(engine, STRATEGY, cycle, cycle + late)
     findings = Counter(data.findings) + Counter(signals.findings)
-    return QualityResult(findings, {**data.errors, **signals.errors})
+    return QualityResult(findings, {**data.errors, **signals.errors}, {**data.runs, **signals.runs})
 
 
 def findings(connection: Connection) -> set[Finding]:

@@ -4,12 +4,15 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from strandline.cycle.context import Context, open_context
 from strandline.cycle.cycle_time import require_over
 from strandline.cycle.runs import Summary, TaskRun, recorded
 from strandline.store.timeouts import COMPUTING, TRADING, Timeouts
+
+if TYPE_CHECKING:
+    from strandline.quality import QualityResult
 
 P = ParamSpec("P")
 Work = Callable[Concatenate[Context, TaskRun, P], Summary]
@@ -63,7 +66,7 @@ def check_quality(context: Context, run: TaskRun) -> Summary:
     """Find bad data, by instrument."""
     from strandline.quality import check
 
-    return check(context.database, context.strategy, run.cycle, context.clock())._asdict()
+    return _checked(context, run, check(context.database, context.strategy, run.cycle, context.clock()))
 
 
 @_step(COMPUTING)
@@ -83,7 +86,7 @@ def check_signals(context: Context, run: TaskRun) -> Summary:
     """
     from strandline.quality import check_signals as check
 
-    return check(context.database, context.strategy, run.cycle, context.clock())._asdict()
+    return _checked(context, run, check(context.database, context.strategy, run.cycle, context.clock()))
 
 
 @_step(TRADING)
@@ -118,3 +121,10 @@ def audit_strands(
     from strandline.cycle.audit import audit
 
     return audit(context, run, states, report_of)
+
+
+def _checked(context: Context, run: TaskRun, result: "QualityResult") -> Summary:
+    """What was found, and where its pages are once they are rendered."""
+    from strandline.quality.pages import links
+
+    return {**result._asdict(), "data_docs": links(context.settings.data_docs, run.cycle, result.runs)}

@@ -3,8 +3,6 @@
 Importing this module takes seconds, so only the gate does, when it first checks.
 """
 
-import logging
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,15 +12,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import Engine
 
+from strandline.quality.quiet import quiet
 from strandline.quality.suite import KEY, Check, Suite
 from strandline.store.connect import session_options
 from strandline.store.roles import Role
 
-logging.getLogger("great_expectations").setLevel(logging.WARNING)
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # from packages that it imports
+with quiet():
     import great_expectations as gx
     from great_expectations.core import ExpectationValidationResult
+    from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.data_context.types.base import (
         DataContextConfig,
         InMemoryStoreBackendDefaults,
@@ -72,6 +70,17 @@ def run_suite(engine: Engine, suite: Suite) -> SuiteResult:
     return SuiteResult(list(findings.values()), {**validation.statistics, "checks": outcomes})
 
 
+def ephemeral_context(sites: Mapping[str, Any]) -> EphemeralDataContext:
+    """A context that keeps nothing and reports nothing; Data Docs go to these sites."""
+    config = DataContextConfig(
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False),
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+    )
+    config.data_docs_sites = dict(sites)
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
 @contextmanager
 def _source(engine: Engine) -> Iterator[PostgresDatasource]:
     """A Great Expectations data source for our database, with connections of its own that are closed at the end.
@@ -79,14 +88,7 @@ def _source(engine: Engine) -> Iterator[PostgresDatasource]:
     The connection string only satisfies its validator, which wants a user and a host and reads a $ as a variable: the
     driver gets the engine's own parameters. One connection, because the window is a temporary table.
     """
-    context = gx.get_context(
-        mode="ephemeral",
-        project_config=DataContextConfig(
-            analytics_enabled=False,
-            progress_bars=ProgressBarsConfig(globally=False),
-            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
-        ),
-    )
+    context = ephemeral_context({})
     _, parameters = engine.dialect.create_connect_args(engine.url)
     no_host_or_user = {"host": None, "user": None}
     connect_args = {**no_host_or_user, **parameters, "options": f"{session_options(Role.APP)} -c jit=off"}

@@ -34,10 +34,11 @@ _FINDINGS = text("""
 
 
 class QualityResult(NamedTuple):
-    """The number of findings by severity, and the error of each suite that could not be run."""
+    """The number of findings by severity, the error of each suite that could not be run, and the runs' numbers."""
 
     findings: Mapping[Severity, int]
     errors: Mapping[str, str]
+    runs: Mapping[str, int]
 
 
 def check(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime) -> QualityResult:
@@ -69,14 +70,14 @@ def _window(engine: Engine, strategy: Strategy, cycle: datetime, as_of: datetime
 
 def _run_all(engine: Engine, window: Window, suites: Iterable[Suite]) -> QualityResult:
     findings: Counter[Severity] = Counter()
-    errors = {}
+    errors, runs = {}, {}
     for suite in suites:
         run = _run(engine, suite)
-        _store(engine, window, suite.name, run)
+        runs[suite.name] = _store(engine, window, suite.name, run)
         findings.update(Severity(finding["severity"]) for finding in run.findings)
         if run.error is not None:
             errors[suite.name] = run.error
-    return QualityResult(findings, errors)
+    return QualityResult(findings, errors, runs)
 
 
 class _SuiteRun(NamedTuple):
@@ -97,11 +98,11 @@ def _run(engine: Engine, suite: Suite) -> _SuiteRun:
     return _SuiteRun(findings, statistics, None)
 
 
-def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> None:
-    """Store the run and its findings in one transaction."""
+def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> int:
+    """Store the run and its findings in one transaction; returns its number."""
     findings = [{"no": number, **finding} for number, finding in enumerate(run.findings, 1)]
     with engine.begin() as connection:
-        run_id = connection.scalar(
+        run_id: int = connection.execute(
             _RUN,
             {
                 "cycle": window.cycle,
@@ -110,5 +111,6 @@ def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> None:
                 "error": run.error,
                 "statistics": json.dumps(run.statistics),
             },
-        )
+        ).scalar_one()
         connection.execute(_FINDINGS, {"run": run_id, "findings": json.dumps(findings, default=str)})
+    return run_id

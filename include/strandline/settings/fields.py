@@ -189,6 +189,15 @@ class Settings:
             default="`archive` in the home directory",
         ),
     ] = None
+    data_docs_dir: Annotated[
+        Path | None,
+        Declared(
+            GENERAL,
+            "The directory of the pages that show what the quality gate found.",
+            formats.DIRECTORY_TO_BE,
+            default="`data_docs` in the home directory",
+        ),
+    ] = None
 
     initial_portfolio_value: Annotated[
         Decimal,
@@ -262,6 +271,11 @@ class Settings:
     def archive(self) -> Path:
         """The directory of archived ticks."""
         return self.archive_dir or self.home / "archive"
+
+    @property
+    def data_docs(self) -> Path:
+        """The directory of the quality gate's pages."""
+        return self.data_docs_dir or self.home / "data_docs"
 
     def venue_enabled(self, venue: VenueSettings) -> bool:
         """Whether the venue is on; by default only where no real order can be sent."""
