@@ -23,7 +23,7 @@ _METADATA: Final = b"strandline.instruments"
 _ENCODINGS: Final = {
     "ts": "DELTA_BINARY_PACKED",
     "trade_id": "DELTA_BINARY_PACKED",
-    # A dictionary would take 0.0 and -0.0, and all values that are not numbers, for the same.
+    # Most values differ: a dictionary would only cost room.
     "price": "BYTE_STREAM_SPLIT",
     "size": "BYTE_STREAM_SPLIT",
 }
