@@ -59,7 +59,8 @@ def write_ticks(file: Path, minutes: Iterable[Ticks], instruments: Mapping[int, 
 def read_ticks(file: Path) -> Iterator[Ticks]:
     """The ticks in order."""
     try:
-        with pq.ParquetFile(file) as parquet:
+        # With its buffer it would hold the whole file.
+        with pq.ParquetFile(file, pre_buffer=False) as parquet:
             for batch in parquet.iter_batches(batch_size=GROUP_ROWS, columns=SCHEMA.names):
                 yield from_columns(batch)
     except (OSError, pa.ArrowException) as error:
