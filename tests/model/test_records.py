@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from strandline.model.bar import Bar
 from strandline.model.exact import Money, Price, Quantity, Ratio
 from strandline.model.fill import Fill
-from strandline.model.ids import derived_id
+from strandline.model.ids import derived_id, derived_trade_id, is_trade_id
 from strandline.model.instrument import Instrument
 from strandline.model.intent import Decision, ExecutionIntent, IntentStatus, entry_intent_id, exit_intent_id
 from strandline.model.plan import ExecutionPlan, SkipExecution
@@ -212,3 +212,27 @@ def test_an_exit_has_an_id_per_attempt(position: UUID, trade: int, rule: Rule, b
     assert first == exit_intent_id(position, trade, rule, bar, attempt)
     assert first != exit_intent_id(position, trade, rule, bar, attempt + 1)
     assert first != entry_intent_id(position, trade, rule, bar)
+
+
+@given(st.lists(st.text() | st.integers()))
+def test_derived_trade_ids_are_no_venues_ids(parts: list[str | int]) -> None:
+    number = derived_trade_id(*parts)
+    assert -(2**63) <= number < -(2**62)
+    assert is_trade_id(number)
+    assert number == derived_trade_id(*parts) != derived_trade_id(*parts, "more")
+
+
+@pytest.mark.parametrize(
+    ("number", "is_one"),
+    [
+        (0, True),
+        (2**63 - 1, True),
+        (2**63, False),
+        (-1, False),
+        (-(2**62), False),
+        (-(2**63), True),
+        (-(2**63) - 1, False),
+    ],
+)
+def test_trade_ids(number: int, is_one: bool) -> None:
+    assert is_trade_id(number) == is_one

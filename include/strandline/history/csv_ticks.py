@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from itertools import repeat
 from typing import Any, Final
 
 from strandline.history.ticks import HistoricTick
+from strandline.model.ids import derived_trade_id
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -48,5 +48,4 @@ class TickReader:
             self._seen.clear()
         self._seen[fields] += 1
         _, *told = fields
-        text = "\n".join(map(str, (ts.isoformat(), *told, self._seen[fields])))
-        return int.from_bytes(sha256(text.encode()).digest()[:8], "big") >> 1
+        return derived_trade_id(ts.isoformat(), *told, self._seen[fields])

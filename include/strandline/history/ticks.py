@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 from strandline.history.loads import record_load, take_turns
 from strandline.history.units import IN_FILES, DaysInFiles, Loaded, UnitKey
+from strandline.model.ids import is_trade_id
 from strandline.store.connect_async import Connection
 
-_LARGEST_ID: Final = 2**63 - 1
 _OTHER_IDS: Final = "there already, under other ids"
 _COLUMNS: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source", "rank")
 
@@ -73,7 +73,7 @@ def _fault(tick: HistoricTick, key: UnitKey, now: datetime, in_files: DaysInFile
         return "price not above 0"
     if tick.size is not None and tick.size <= 0:
         return "size not above 0"
-    if not 0 <= tick.trade_id <= _LARGEST_ID:
+    if not is_trade_id(tick.trade_id):
         return "id out of range"
     if tick.ts > now:
         return "in the future"

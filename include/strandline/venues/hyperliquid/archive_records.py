@@ -6,19 +6,18 @@ the aggressor is whose order crossed the spread.
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from strandline.model.ids import derived_trade_id
 from strandline.venues.archive import ArchivedTrade
 from strandline.venues.hyperliquid.wire import instant
 
 _SIDES: Final = {"B": b"b", "A": b"s"}
 _OTHER_SIDES: Final = {"B": b"s", "A": b"b"}
 _TAKER, _MAKER = 0, 1
-_ID_BITS: Final = 63
 
 
 class _Fill(msgspec.Struct, frozen=True, gc=False):
@@ -91,6 +90,5 @@ def _of_fill(fill: _Fill) -> ArchivedTrade:
 
 def _derived_id(trade: _Trade) -> int:
     """Derive it from what tells one trade from all others: the transaction, and the orders that met."""
-    orders = [str(party.oid) for party in trade.side_info]
-    told = "\n".join([trade.coin, trade.time, trade.px, trade.sz, trade.side, trade.hash, *orders])
-    return int.from_bytes(sha256(told.encode()).digest()[:8], "big") >> (64 - _ID_BITS)
+    orders = [party.oid for party in trade.side_info]
+    return derived_trade_id(trade.coin, trade.time, trade.px, trade.sz, trade.side, trade.hash, *orders)
