@@ -49,8 +49,8 @@ def test_a_line_of_facts_and_a_line_of_blocks_per_symbol(strandline: Command) ->
     assert lines[1].split()[5:] == ["120", "0", "0", "0", "1", "d"]
     assert lines[2].split()[5:] == ["60", "59", "7", "3", "1", "d"]
     pictures = lines[-4:-2]
-    assert "█" in pictures[0]
-    assert not set("▁▂▃▄▅▆▇·") & set(pictures[0])
+    # The last block may have a minute that is over since the bars were made.
+    assert set(pictures[0].removeprefix("C0").split()[0][:-1]) == {"█"}
     assert pictures[0].endswith("100.0 %")
     assert not set("█·") & set(pictures[1].removeprefix("C1"))
     assert pictures[1].endswith("50.4 %")

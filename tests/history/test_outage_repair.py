@@ -108,6 +108,8 @@ def with_connection(database: Database, work: Callable[[Any], Awaitable[Any]]) -
 
 
 def test_what_is_to_be_repaired(database: Database, missed: Callable[..., None]) -> None:
+    missed(1, ago(300), ago(100))
+    missed(1, ago(110), None)
     missed(1, ago(90), ago(80))
     missed(1, ago(70), ago(60), repaired_at=NOW)
     missed(1, ago(50), ago(49))
@@ -116,7 +118,7 @@ def test_what_is_to_be_repaired(database: Database, missed: Callable[..., None])
     missed(1, ago(30), None, repaired_at=NOW)
     missed(2, ago(1), NOW)
     missed(2, ago(3), None)
-    found = with_connection(database, lambda connection: find_missed(connection, NOW - timedelta(seconds=5)))
+    found = with_connection(database, lambda connection: find_missed(connection, ago(100), NOW - timedelta(seconds=5)))
     assert found == [
         Missed(2, HYPERLIQUID_PERPS, "ETH", ago(3), ago(2)),
         Missed(1, HYPERLIQUID_PERPS, "BTC", ago(90), ago(39)),

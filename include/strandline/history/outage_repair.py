@@ -57,7 +57,8 @@ class OutageRepair:
             await asyncio.sleep(_INTERVAL_SECONDS)
 
     async def _find(self, connection: Connection) -> list[Missed]:
-        found = await find_missed(connection, self._clock() - _CANDLE_DELAY)
+        now = self._clock()
+        found = await find_missed(connection, now - _SERVED, now - _CANDLE_DELAY)
         return [missed for missed in found if missed.venue in self._histories and missed not in self._tried]
 
     async def _repair(self, history: History, missed: Missed) -> None:
@@ -79,19 +80,21 @@ class OutageRepair:
             _log.warning("the venue no longer has the candles of %s from %s on", missed.token, missed.since)
 
 
-async def find_missed(connection: Connection, before: datetime) -> list[Missed]:
-    """Find what was missed before this time and is not repaired, the newest first: new bars wait for it."""
+async def find_missed(connection: Connection, after: datetime, before: datetime) -> list[Missed]:
+    """Find what ended between these times and is not repaired, the newest first: new bars wait for it."""
     rows = await connection.fetch(
         """
         SELECT instrument_id, token_chain, book_id, token_contract, min(starts_at) AS since, max(ends_at) AS until
         FROM (
-          SELECT instrument_id, starts_at, ends_at FROM outages WHERE repaired_at IS NULL AND ends_at <= $1
+          SELECT instrument_id, starts_at, ends_at FROM outages
+          WHERE repaired_at IS NULL AND ends_at > $1 AND ends_at <= $2
           UNION ALL
           SELECT instrument_id, minute, minute + interval '1 minute' FROM dropped_ticks
-          WHERE repaired_at IS NULL AND minute <= $1 - interval '1 minute'
+          WHERE repaired_at IS NULL AND minute > $1 AND minute <= $2 - interval '1 minute'
         ) AS missed JOIN instruments USING (instrument_id)
         GROUP BY 1, 2, 3, 4 ORDER BY until DESC, instrument_id
         """,
+        after,
         before,
     )
     return [
