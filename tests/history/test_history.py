@@ -143,7 +143,7 @@ def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_ad
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And a request that fails is repeated."""
-    monkeypatch.setattr(initial_backfill, "_CANDLE_DELAY", timedelta(seconds=0.5))
+    monkeypatch.setattr(initial_backfill, "CANDLE_DELAY", timedelta(seconds=0.5))
     monkeypatch.setattr(retry, "pauses", lambda: repeat(0.01))
     start = 1_790_000_040_000
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]

@@ -3,12 +3,15 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from strandline.cycle.context import open_context, utc_now
 from strandline.cycle.runs import Summary
-from strandline.retention.archiving import ArchivedDay
 from strandline.store.partitions import ensure_partitions_around
 from strandline.store.timeouts import MAINTENANCE
+
+if TYPE_CHECKING:
+    from strandline.retention.archiving import ArchivedDay
 
 
 def make_partitions(clock: Callable[[], datetime] = utc_now) -> Summary:
@@ -18,7 +21,7 @@ def make_partitions(clock: Callable[[], datetime] = utc_now) -> Summary:
 
 
 def archive_ticks(
-    report: Callable[[ArchivedDay], None] = lambda _: None, clock: Callable[[], datetime] = utc_now
+    report: "Callable[[ArchivedDay], None]" = lambda _: None, clock: Callable[[], datetime] = utc_now
 ) -> Summary:
     """Archive and drop the days of ticks that are older than the setting says."""
     from strandline.retention.archiving import archive_ticks as archive_all

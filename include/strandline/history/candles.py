@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
 from strandline.history.units import Loaded
@@ -12,6 +12,9 @@ from strandline.venues.history import History
 
 ENOUGH_BARS: Final = 666
 """An instrument with fewer bars may not be bought."""
+
+CANDLE_DELAY: Final = timedelta(seconds=5)
+"""The venue's newest candle may still change for so long after its end."""
 
 CandleRow: TypeAlias = tuple[int, datetime, float, float, float, float, float, int | None]
 """The instrument, and the fields of its candle."""

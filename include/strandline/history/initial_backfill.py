@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from strandline.history.candles import SeriesKey, find_short_series, load_candles
+from strandline.history.candles import CANDLE_DELAY, SeriesKey, find_short_series, load_candles
 from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
@@ -20,7 +20,6 @@ _BARS: Final = 800
 _RECHECK_SECONDS: Final = 60.0
 """A row may be added to an instrument that is subscribed to already."""
 
-_CANDLE_DELAY: Final = timedelta(seconds=5)
 _OVERLAP: Final = timedelta(minutes=10)
 
 
@@ -76,7 +75,7 @@ class InitialBackfill:
         self, history: History, tokens: Mapping[int, str], begun: Collection[SeriesKey], started: datetime
     ) -> None:
         """Load the minute in which the streams began."""
-        complete_at = Timeframe.M1.end_of(started + _CANDLE_DELAY) + _CANDLE_DELAY
+        complete_at = Timeframe.M1.end_of(started + CANDLE_DELAY) + CANDLE_DELAY
         await asyncio.sleep((complete_at - self._clock()).total_seconds())
         for series in begun:
             await self._load(history, tokens, series, started - _OVERLAP)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from strandline.history.candles import store_candles
+from strandline.history.candles import CANDLE_DELAY, store_candles
 from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
@@ -15,12 +15,6 @@ from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
 _INTERVAL_SECONDS: Final = 5.0
-_CANDLE_DELAY: Final = timedelta(seconds=5)
-"""A candle may still change for so long after its end."""
-
-_SETTLED: Final = timedelta(seconds=2)
-"""Asked for as of so long after its end, a candle is final."""
-
 _SERVED: Final = timedelta(minutes=4_990)
 """How far back a venue serves candles of one minute, less the time that a request may take."""
 
@@ -58,7 +52,7 @@ class OutageRepair:
 
     async def _find(self, connection: Connection) -> list[Missed]:
         now = self._clock()
-        found = await find_missed(connection, now - _SERVED, now - _CANDLE_DELAY)
+        found = await find_missed(connection, now - _SERVED, now - CANDLE_DELAY)
         return [missed for missed in found if missed.venue in self._histories and missed not in self._tried]
 
     async def _repair(self, history: History, missed: Missed) -> None:
@@ -66,7 +60,7 @@ class OutageRepair:
         since = max(missed.since, now - _SERVED)
 
         async def load(connection: Connection) -> int:
-            candles = await history.candles(missed.token, Timeframe.M1, since, missed.until + _SETTLED)
+            candles = await history.candles(missed.token, Timeframe.M1, since, missed.until + CANDLE_DELAY)
             async with connection.transaction():
                 rows = [(missed.instrument_id, *candle) for candle in candles]
                 await store_candles(connection, Timeframe.M1, rows, now, replace=True)

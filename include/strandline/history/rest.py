@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import Final
 
-from strandline.history.candles import SeriesKey, store_candles
+from strandline.history.candles import CANDLE_DELAY, SeriesKey, store_candles
 from strandline.history.loads import record_load, take_turns
 from strandline.history.units import Loaded, Unit, UnitKey
 from strandline.model.source import HistorySource
@@ -19,9 +19,6 @@ from strandline.venues.history import Candle, History
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _CANDLES: Final = 1_440
-_SETTLING: Final = timedelta(seconds=5)
-"""The venue's newest candle may still change for so long after its end."""
-
 _ATTEMPTS: Final = 6
 """With the pauses between them, half a minute: enough for a rate limit to be over."""
 
@@ -35,7 +32,7 @@ def rest_units(
     as_of: datetime,
 ) -> Iterator[Unit]:
     """Plan the candles that start in this time and have closed, the oldest first."""
-    ends_at = min(ends_at, timeframe.start_of(as_of - _SETTLING))
+    ends_at = min(ends_at, timeframe.start_of(as_of - CANDLE_DELAY))
     first = timeframe.end_of(starts_at - timedelta(microseconds=1))
     period = _CANDLES * timeframe.length
     while first < ends_at:
@@ -75,5 +72,5 @@ async def _fetch(history: History, timeframe: Timeframe, token: str, key: UnitKe
 
 
 async def _ask(history: History, timeframe: Timeframe, token: str, key: UnitKey) -> list[Candle]:
-    found = await history.candles(token, timeframe, key.starts_at, key.ends_at + _SETTLING)
+    found = await history.candles(token, timeframe, key.starts_at, key.ends_at + CANDLE_DELAY)
     return [candle for candle in found if candle.ts < key.ends_at]
