@@ -23,7 +23,7 @@ class VenueConfig:
     """One venue's configuration.
 
     `values` are its settings by name, those that have a value: secrets among them, so they are kept out of every repr.
-    `opening_cash` is what a paper account starts with.
+    `opening_cash` is what a paper account starts with. `processes` is how many share the venue's limits of market data.
     """
 
     clock: Callable[[], datetime]
@@ -33,6 +33,7 @@ class VenueConfig:
     mainnet: bool = False
     paper: bool = False
     opening_cash: Money | None = None
+    processes: int = 1
 
     def get(self, name: str) -> str | None:
         """The value of a setting, if it has one."""

@@ -9,6 +9,10 @@ class RateLimit(NamedTuple):
     burst: float
     per_second: float
 
+    def divided(self, processes: int) -> "RateLimit":
+        """The share of each of so many processes."""
+        return RateLimit(self.burst / processes, self.per_second / processes)
+
 
 class FeedLimits(NamedTuple):
     """The limits of live market data. `subscriptions` is the most tokens at once; None is any number."""
@@ -20,6 +24,14 @@ class FeedLimits(NamedTuple):
     def rate_for(self, api_key: str | None) -> RateLimit:
         """The rate that a client with this key has."""
         return self.rate_with_api_key if api_key and self.rate_with_api_key else self.rate
+
+    def divided(self, processes: int) -> "FeedLimits":
+        """The share of each of so many processes."""
+        return FeedLimits(
+            self.rate.divided(processes),
+            self.rate_with_api_key and self.rate_with_api_key.divided(processes),
+            self.subscriptions and self.subscriptions // processes,
+        )
 
 
 class HistoryLimits(NamedTuple):

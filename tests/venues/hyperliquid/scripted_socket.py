@@ -39,6 +39,7 @@ class ScriptedSocket:
     def __init__(self) -> None:
         self.connections: list[ServerConnection] = []
         self.messages: list[dict[str, Any]] = []
+        self._coins: dict[ServerConnection, set[str]] = {}
         self.responses: Callable[[dict[str, Any]], list[Any]] = default_responses
 
     @property
@@ -50,6 +51,10 @@ class ScriptedSocket:
             if "subscription" in message
         ]
 
+    def coins_by_connection(self) -> list[frozenset[str]]:
+        """Return the coins that each connection has subscribed to, in the order of the connections."""
+        return [frozenset(self._coins.get(connection, ())) for connection in self.connections]
+
     async def send(self, message: Any) -> None:
         """Send a frame on the newest connection."""
         await self.connections[-1].send(message if isinstance(message, str | bytes) else json.dumps(message))
@@ -60,6 +65,8 @@ class ScriptedSocket:
             async for text in connection:
                 message = json.loads(text)
                 self.messages.append(message)
+                if message["method"] == "subscribe":
+                    self._coins.setdefault(connection, set()).add(message["subscription"]["coin"])
                 for response in self.responses(message):
                     await connection.send(json.dumps(response))
         except ConnectionClosed:

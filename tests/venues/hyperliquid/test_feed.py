@@ -12,8 +12,15 @@ from websockets.exceptions import ConnectionClosed
 
 from strandline.venues.feed import FeedStatus
 from strandline.venues.hyperliquid import feed as feed_module
-from strandline.venues.hyperliquid import trade_socket
-from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT
+from strandline.venues.hyperliquid import limits, trade_socket, trade_stream
+from strandline.venues.hyperliquid.limits import (
+    CONNECTION_LIMIT,
+    FEED_LIMITS,
+    MAX_SOCKETS,
+    MAX_SUBSCRIPTIONS,
+    ping_interval,
+    socket_count,
+)
 from tests.venues.hyperliquid.scripted_socket import (
     PONG,
     T0,
@@ -45,7 +52,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         while True:
             yield 0.01
 
-    monkeypatch.setattr(feed_module, "pauses", pauses)
+    monkeypatch.setattr(trade_stream, "pauses", pauses)
 
 
 def test_trades_become_ticks() -> None:
@@ -303,7 +310,7 @@ def recorded_pauses(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             taken.append(number)
             yield 0.01
 
-    monkeypatch.setattr(feed_module, "pauses", pauses)
+    monkeypatch.setattr(trade_stream, "pauses", pauses)
     return taken
 
 
@@ -335,6 +342,94 @@ def test_the_pauses_grow_while_the_server_accepts_connections_and_drops_them(mon
         assert taken == [1, 2, 3, 4]
 
     run(scenario)
+
+
+SIX = {f"C{number}": number for number in range(6)}
+
+
+@pytest.fixture
+def two_coins_a_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "COINS_PER_SOCKET", 2)
+    monkeypatch.setattr(trade_socket, "_PING_SECONDS", 0.02)
+    monkeypatch.setattr(limits, "_PINGS_PER_SECOND", 400.0)
+
+
+@pytest.mark.usefixtures("two_coins_a_socket")
+def test_coins_are_spread_over_sockets_and_stay_where_they_are() -> None:
+    async def scenario(connected: ConnectedFeed) -> None:
+        server = connected.server
+        connected.feed.subscribe(SIX)
+        await until(lambda: connected.feed.status.connected)
+        first = server.coins_by_connection()
+        assert len(first) == 3
+        assert sorted(coin for coins in first for coin in coins) == sorted(SIX)
+        assert connected.feed.streamed_since.keys() == set(SIX.values())
+        connected.feed.subscribe(SIX | {"C6": 6, "C7": 7})
+        await until(lambda: len(server.subscriptions) == 8)
+        await until(lambda: connected.feed.status.connected)
+        assert all(coins <= more for coins, more in zip(first, server.coins_by_connection(), strict=False))
+        assert connected.feed.status.subscribed == 8
+        assert "unsubscribe" not in {method for method, _ in server.subscriptions}
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("two_coins_a_socket")
+def test_a_lost_socket_interrupts_its_coins_only_and_holds_the_watermark() -> None:
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(SIX)
+        await until(lambda: connected.feed.status.connected)
+        lost = {SIX[coin] for coin in connected.server.coins_by_connection()[0]}
+        before = dict(connected.feed.streamed_since)
+        down_at = connected.advance(1)
+        await until(lambda: connected.feed.received_through == down_at)
+        connected.server.responses = lambda message: [] if "subscription" in message else [PONG]
+        await connected.server.connections[0].close()
+        await until(lambda: lost.isdisjoint(connected.feed.streamed_since))
+        connected.advance(5)
+        await asyncio.sleep(0.1)
+        assert connected.feed.received_through == down_at
+        assert connected.feed.streamed_since == {
+            number: since for number, since in before.items() if number not in lost
+        }
+        assert connected.feed.status.reconnects == 1
+
+    run(scenario)
+
+
+@pytest.mark.usefixtures("two_coins_a_socket")
+def test_a_socket_that_is_down_for_long_holds_the_watermark_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "_LONG_OUTAGE_SECONDS", 0.5)
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.feed.subscribe(SIX)
+        await until(lambda: connected.feed.status.connected)
+        connected.server.responses = lambda message: [] if "subscription" in message else [PONG]
+        await connected.server.connections[0].close()
+        late = connected.advance(5)
+        await until(lambda: connected.feed.received_through == late)
+        assert 0 < len(connected.feed.streamed_since) < 6
+        for connection in connected.server.connections[1:]:
+            await connection.close()
+        await until(lambda: connected.feed.streamed_since == {})
+        connected.advance(5)
+        await asyncio.sleep(1)
+        assert connected.feed.received_through in {T0, late}
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("processes", range(1, MAX_SOCKETS + 1))
+def test_all_sockets_of_all_processes_stay_within_the_limits_of_an_address(processes: int) -> None:
+    coins = MAX_SUBSCRIPTIONS // processes
+    sockets = socket_count(coins, processes)
+    assert sockets * processes <= MAX_SOCKETS < 10
+    share = FEED_LIMITS.rate.divided(processes)
+    pings = sockets / ping_interval(sockets, processes)
+    assert pings < share.per_second
+    assert processes * (share.burst + 60 * share.per_second) <= 2000
+    opened = CONNECTION_LIMIT.divided(processes)
+    assert processes * (opened.burst + 60 * opened.per_second) <= 30.000001
 
 
 def test_there_are_fewer_new_connections_in_a_minute_than_the_venue_takes() -> None:

@@ -33,13 +33,13 @@ def _observer(config: VenueConfig) -> "Observer":
 def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
     from strandline.venues.hyperliquid.feed import HyperliquidFeed
 
-    return HyperliquidFeed(config.require(settings.URL.name), sink, config.clock)
+    return HyperliquidFeed(config.require(settings.URL.name), sink, config.clock, config.processes)
 
 
 def _history(config: VenueConfig) -> "History":
     from strandline.venues.hyperliquid.history import HyperliquidHistory
 
-    return HyperliquidHistory(config.require(settings.URL.name))
+    return HyperliquidHistory(config.require(settings.URL.name), config.processes)
 
 
 def _archive() -> "Archive":

@@ -6,17 +6,12 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Final
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
-from websockets.frames import CloseCode
-
-from strandline.venues.backoff import pauses
 from strandline.venues.coverage import StreamCoverage
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
-from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT, FEED_LIMITS, MAX_SUBSCRIPTIONS
+from strandline.venues.hyperliquid.limits import MAX_SUBSCRIPTIONS, socket_count
 from strandline.venues.hyperliquid.public import request
-from strandline.venues.hyperliquid.trade_socket import Subscriptions, TradeSocket
+from strandline.venues.hyperliquid.trade_stream import SocketBudget, TradeStream
 from strandline.venues.hyperliquid.wire import (
     Message,
     OtherFrame,
@@ -26,57 +21,63 @@ from strandline.venues.hyperliquid.wire import (
     instant,
     read_listings,
 )
-from strandline.venues.rate_limiter import RateLimiter
+from strandline.venues.stable_hash import stable_hash
 
 _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
-_OPENING_SECONDS: Final = 10
-_CLOSING_SECONDS: Final = 1
-# The venue documents no largest frame. This one has room for four thousand trades, and its queue is bounded with it.
-_LARGEST_FRAME: Final = 2**20
-_QUEUED_FRAMES: Final = 16
 _LONGEST_LOGGED: Final = 300
+_LONG_OUTAGE_SECONDS: Final = 60.0
+"""A socket that is down for longer holds up the watermark no more: what it misses is recorded as an outage."""
 
 
 class HyperliquidFeed:
-    """One socket for all coins. Replayed trades are passed on too: the sink removes duplicates."""
+    """As many sockets as its coins need, each with some of them: if one is lost, the coins of the others go on.
+
+    A coin stays on its socket while it is streamed; a hash of its name places a new one. Replayed trades are passed on
+    too: the sink removes duplicates.
+    """
 
     venue = HYPERLIQUID_PERPS
 
-    def __init__(self, url: str, sink: Sink, clock: Callable[[], datetime]) -> None:
+    def __init__(self, url: str, sink: Sink, clock: Callable[[], datetime], processes: int = 1) -> None:
+        """`processes` is how many share the venue's limits."""
         self._url = url.rstrip("/")
         self._sink = sink
         self._clock = clock
-        self._subscriptions = Subscriptions()
+        self._processes = processes
+        self._budget = SocketBudget(processes)
         self._numbers: dict[str, int] = {}
-        self._rate_limiter = RateLimiter(FEED_LIMITS.rate)
-        self._connection_limiter = RateLimiter(CONNECTION_LIMIT)
-        self._socket: TradeSocket | None = None
-        self._coverage = StreamCoverage()
+        self._streams: list[TradeStream] = []
+        self._grown = asyncio.Event()
         self._messages = 0
-        self._connections = 0
-        self._oversized = 0
+        self._add_stream()
 
     @property
     def received_through(self) -> datetime | None:
-        """The watermark; from a disconnection on it waits until everything is subscribed to again."""
-        return self._coverage.through
+        """The watermark of the slowest socket, which stands still from its disconnection until it is proved again.
+
+        Not for ever: a socket that is down for long is left out, unless no other is left.
+        """
+        up = [stream for stream in self._streams if stream.unsettled_seconds <= _LONG_OUTAGE_SECONDS]
+        moments = [stream.coverage.through for stream in up or self._streams]
+        known = [moment for moment in moments if moment is not None]
+        return min(known) if len(known) == len(moments) else None
 
     @property
     def streamed_since(self) -> Mapping[int, datetime]:
         """From the first ping that was sent after the subscription was confirmed, and answered."""
-        return {self._numbers[coin]: since for coin, since in self._coverage.since.items()}
+        return {self._numbers[coin]: since for stream in self._streams for coin, since in stream.coverage.since.items()}
 
     @property
     def status(self) -> FeedStatus:
         """Connected means that every subscription is confirmed and replayed."""
-        connected = self._coverage.settled and not self._subscriptions.changed.is_set()
-        reconnects = max(0, self._connections - 1)
-        return FeedStatus(connected, self._subscribed, self._messages, reconnects, self._oversized)
-
-    @property
-    def _subscribed(self) -> int:
-        return len(self._subscriptions.coins or ())
+        return FeedStatus(
+            connected=all(stream.connected for stream in self._streams),
+            subscribed=sum(len(stream.subscriptions.coins or ()) for stream in self._streams),
+            messages=self._messages,
+            reconnects=sum(max(0, stream.reconnects) for stream in self._streams),
+            oversized=sum(stream.oversized for stream in self._streams),
+        )
 
     async def listings(self, tokens: Collection[str]) -> list[Listing]:  # noqa: ARG002  the venue lists all at once
         """List all perpetuals."""
@@ -88,64 +89,48 @@ class HyperliquidFeed:
 
     def subscribe(self, tokens: Mapping[str, int]) -> None:
         """Subscribe to these coins and to no others; those beyond the venue's limit are left out and logged."""
-        if len(tokens) > MAX_SUBSCRIPTIONS:
-            _log.error(
-                "%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), MAX_SUBSCRIPTIONS
-            )
+        most = MAX_SUBSCRIPTIONS // self._processes
+        if len(tokens) > most:
+            _log.error("%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), most)
         self._numbers.update(tokens)
-        self._subscriptions.set(frozenset(sorted(tokens)[:MAX_SUBSCRIPTIONS]))
+        self._distribute(frozenset(sorted(tokens)[:most]))
+
+    def _distribute(self, coins: frozenset[str]) -> None:
+        while len(self._streams) < socket_count(len(coins), self._processes):
+            self._add_stream()
+        placed = [coins & (stream.subscriptions.coins or frozenset()) for stream in self._streams]
+        for coin in coins.difference(*placed):
+            placed[stable_hash(coin) % len(placed)] |= {coin}
+        for stream, own in zip(self._streams, placed, strict=True):
+            stream.subscriptions.set(own)
+
+    def _add_stream(self) -> None:
+        self._streams.append(TradeStream(self._url, self._budget, self._clock, self._on_message))
+        self._grown.set()
 
     async def run(self) -> None:
-        """Stream until cancelled, and reconnect: a second after one that worked, else after growing pauses."""
-        waits = pauses()
-        while True:
-            await self._connection_limiter.acquire()
-            try:
-                await self._stream_once()
-            except* (OSError, WebSocketException) as group:
-                error = _first_error(group)
-                _log.warning("Hyperliquid's stream is down: %s", str(error) or type(error).__name__)
-                if isinstance(error, ConnectionClosed) and error.sent and error.sent.code == CloseCode.MESSAGE_TOO_BIG:
-                    self._oversized += 1
-            finally:
-                self._coverage.end()
-            # A server that accepts connections and drops them at once is not well yet.
-            if self._socket is not None and self._socket.was_settled:
-                waits = pauses()
-            self._socket = None
-            await asyncio.sleep(next(waits))
+        """Stream until cancelled."""
+        started = 0
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                self._grown.clear()
+                for stream in self._streams[started:]:
+                    tasks.create_task(stream.run())
+                started = len(self._streams)
+                await self._grown.wait()
 
-    async def _stream_once(self) -> None:
-        socket_url = f"ws{self._url.removeprefix('http')}/ws"
-        # TradeSocket sends pings of the kind that the venue answers.
-        async with connect(
-            socket_url,
-            ping_interval=None,
-            max_size=_LARGEST_FRAME,
-            max_queue=_QUEUED_FRAMES,
-            open_timeout=_OPENING_SECONDS,
-            close_timeout=_CLOSING_SECONDS,
-            proxy=None,
-        ) as socket:
-            self._connections += 1
-            _log.info("Hyperliquid's stream is up: %d coins", self._subscribed)
-            self._socket = TradeSocket(
-                socket, self._subscriptions, self._coverage, self._rate_limiter, self._clock, self._on_message
-            )
-            await self._socket.run()
-
-    def _on_message(self, frame: bytes, message: Message) -> None:
+    def _on_message(self, coverage: StreamCoverage, frame: bytes, message: Message) -> None:
         self._messages += 1
         if isinstance(message, Trades):
-            self._add_trades(message)
+            self._add_trades(coverage, message)
         elif isinstance(message, SubscriptionReply) and message.error is not None:
             _log.warning("Hyperliquid refuses: %s", message.error[:_LONGEST_LOGGED])
         elif isinstance(message, OtherFrame) and message.reason is not None:
             self._quarantine(frame, message.reason)
             if message.broken:
-                self._coverage.interrupt()
+                coverage.interrupt()
 
-    def _add_trades(self, trades: Trades) -> None:
+    def _add_trades(self, coverage: StreamCoverage, trades: Trades) -> None:
         try:
             rows = [self._row(trade) for trade in trades.parsed]
         except KeyError:
@@ -157,7 +142,7 @@ class HyperliquidFeed:
         for payload, reason, coin, time in trades.rejected:
             if coin is None or time is None:
                 self._quarantine(payload, reason)
-                self._coverage.interrupt()
+                coverage.interrupt()
             else:
                 self._quarantine(payload, reason, self._numbers.get(coin), instant(time))
 
@@ -167,11 +152,3 @@ class HyperliquidFeed:
 
     def _quarantine(self, payload: bytes, reason: str, number: int | None = None, ts: datetime | None = None) -> None:
         self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload, number, ts))
-
-
-def _first_error(group: BaseExceptionGroup[Exception]) -> BaseException:
-    """The first error of a group, which may be of groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

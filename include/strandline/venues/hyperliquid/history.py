@@ -21,9 +21,10 @@ class HyperliquidHistory:
 
     venue = HYPERLIQUID_PERPS
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, processes: int = 1) -> None:
+        """`processes` is how many share the venue's limits."""
         self._url = url
-        self._rate_limiter = RateLimiter(HISTORY_LIMITS.rate)
+        self._rate_limiter = RateLimiter(HISTORY_LIMITS.rate.divided(processes))
 
     async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
         """Read the final candles that have trades; bars without trades do not exist here either."""

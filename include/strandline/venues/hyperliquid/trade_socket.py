@@ -41,19 +41,23 @@ class TradeSocket:
         subscriptions: Subscriptions,
         coverage: StreamCoverage,
         rate_limiter: RateLimiter,
+        ping_interval: Callable[[], float],
         clock: Callable[[], datetime],
         on_message: Callable[[bytes, Message], None],
     ) -> None:
+        """`ping_interval` says how many seconds there must be between pings at least."""
         self._socket = socket
         self._subscriptions = subscriptions
         self._coverage = coverage
         self._rate_limiter = rate_limiter
+        self._ping_interval = ping_interval
         self._clock = clock
         self._on_message = on_message
         self._unconfirmed: set[Change] = set()
         self._refusals = 0
         self._answered = asyncio.Event()
-        self.was_settled = False
+        self.settled_at: float | None = None
+        """The loop's time when everything that is subscribed to was proved to be received, the last time."""
         self._received_at = self._pinged_at = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
@@ -74,13 +78,14 @@ class TradeSocket:
                 self._confirm(message)
             elif isinstance(message, Pong):
                 self._coverage.answered()
-                self.was_settled |= self._coverage.settled
+                if self._coverage.settled:
+                    self.settled_at = clock()
 
     async def _keep_pinging(self) -> None:
         """Ping a busy connection too: nothing but the pong proves that nothing is missing."""
         clock = asyncio.get_running_loop().time
         while True:
-            await asyncio.sleep(_PING_SECONDS)
+            await asyncio.sleep(max(_PING_SECONDS, self._ping_interval()))
             silence, wait = clock() - self._received_at, clock() - self._pinged_at
             if silence > _SILENT_SECONDS:
                 raise TimeoutError(f"nothing received for {silence:.0f} seconds")

@@ -33,7 +33,11 @@ def _feed(config: VenueConfig, sink: "Sink") -> "Feed":
     from strandline.venues.solana.feed import JupiterFeed
 
     return JupiterFeed(
-        config.require(settings.JUPITER_URL.name), sink, config.clock, config.get(settings.JUPITER_API_KEY.name)
+        config.require(settings.JUPITER_URL.name),
+        sink,
+        config.clock,
+        config.get(settings.JUPITER_API_KEY.name),
+        FEED_LIMITS.divided(config.processes),
     )
 
 
