@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test lint format lock docs clean
+.PHONY: help setup demo test lint format lock docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -61,7 +61,10 @@ docs: setup ## write docs/configuration.md, docs/schema.md and .env.example from
 	&& trap '$(BIN)/strandline pg stop >/dev/null; rm -rf "$$home"' EXIT \
 	&& $(BIN)/strandline pg start && $(BIN)/strandline db migrate && $(BIN)/strandline db docs > docs/schema.md
 
+bench: setup ## measure what must be fast, and write docs/performance.md
+	$(BIN)/python -m benchmarks all --page docs/performance.md
+
 clean: ## stop what runs from here and remove what was built; data in .strandline stays
 	-@if [ -x $(BIN)/strandline ]; then $(BIN)/strandline pg stop; fi
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find include tests dags plugins -name __pycache__ -type d -prune -exec rm -rf {} +
+	find include tests dags plugins benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
