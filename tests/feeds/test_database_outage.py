@@ -1,9 +1,6 @@
 """The database stops and comes back, or a commit is never confirmed: no tick that was received is lost or doubled."""
 
 import asyncio
-import os
-import signal
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -25,17 +22,10 @@ from strandline.store.roles import Role
 from strandline.venues.feed import TickRow
 from tests.conftest import Database
 from tests.feeds.environment import START, Environment, running_sidecar, simulated_venues, until
+from tests.feeds.servers import shut_down_at_once
 from tests.feeds.test_sidecar import all_stored
 
 DIRTY = DirtyMinutes(lambda: START)
-
-
-def shut_down_at_once(postgres: EmbeddedPostgres) -> None:
-    """End all sessions without a checkpoint, as after a crash."""
-    assert postgres.pid is not None
-    os.kill(postgres.pid, signal.SIGQUIT)
-    while postgres.pid is not None:
-        time.sleep(0.05)
 
 
 @pytest.mark.slow
