@@ -128,7 +128,10 @@ def test_a_csv_file_is_loaded_whole_without_a_time(command: Command, database: D
         ((*ARCHIVE, "--symbols", "BTC", "--path", "/nowhere"), "/nowhere is no folder; give the folder"),
         ((*ARCHIVE, "--symbols", "BTC", "--path", "."), ". has no archive of 2025-08-01 00:00 to 2025-08-02 00:00 UTC"),
         ((*ARCHIVE, "--timeframe", "1h"), "the source archive has no bars of 1h; leave the timeframe out"),
-        (("--source", "file", "--symbols", "BTC", "--path", "."), ". is no file; give the path of a CSV file"),
+        (
+            ("--source", "file", "--symbols", "BTC", "--path", "."),
+            ". is no file; give the path of a CSV or Parquet file",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(command: Command, arguments: tuple[str, ...], said: str) -> None:

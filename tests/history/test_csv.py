@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from strandline.history.backfill import Backfill, Outcome
-from strandline.history.csv_file import FileRequest, file_units
+from strandline.history.file_units import FileRequest, file_units
 from strandline.model.errors import StrandlineError
 from strandline.venues.history import Candle
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.conftest import Database, Server
 from tests.history.loading import INSTRUMENTS, NOW, contents, load, register, rows
 
@@ -36,7 +37,9 @@ def load_file(
 ) -> Backfill:
     """Load it, four lines at a time."""
     wanted = instruments or dict(INSTRUMENTS)
-    return load(database, file_units(FileRequest(path, wanted, {"Bitcoin": "BTC"}, *span, NOW), lines))
+    return load(
+        database, file_units(FileRequest(path, HYPERLIQUID_PERPS, wanted, {"Bitcoin": "BTC"}, *span, NOW), lines)
+    )
 
 
 MOMENTS = st.integers(0, 86_400_000).map(lambda ms: T0 + timedelta(milliseconds=ms))
@@ -216,7 +219,7 @@ def test_a_day_that_was_moved_to_files_is_loaded_once_it_is_restored(database: D
     bars = write(tmp_path / "bars.csv", "ts,open,high,low,close,volume", ["2026-03-01T00:00:00Z,2,2,2,2,2"])
     span = (T0, T0 + timedelta(days=9))
     for path, other_days in ((prices, 1), (bars, 0)):
-        request = FileRequest(path, {"BTC": 1}, {}, *span, NOW, in_files={(1, T0.date())})
+        request = FileRequest(path, HYPERLIQUID_PERPS, {"BTC": 1}, {}, *span, NOW, in_files={(1, T0.date())})
         first, again = (load(database, file_units(request)) for _ in range(2))
         assert (first.rows.stored, again.rows.stored) == (other_days, 0)
         assert again.units[Outcome.LOADED] == 1

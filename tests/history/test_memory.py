@@ -6,10 +6,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
-from strandline.history.csv_file import FileRequest, file_units
+from strandline.history import parquet_file
+from strandline.history.file_units import FileRequest, file_units
 from strandline.venues.hyperliquid import archive
+from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.conftest import Database
 from tests.history.archives import HOUR, Trade, write_trades
 from tests.history.loading import NOW, load, load_archive, register, rows
@@ -58,7 +62,36 @@ def test_of_a_csv_file(database: Database, tmp_path: Path) -> None:
         path = tmp_path / f"{hour}.csv"
         lines = [f"{at(hour, number, count).isoformat()},{number + 1}.5,0.25,buy,{number}" for number in range(count)]
         path.write_text("\n".join(["ts,price,size,side,trade_id", *lines]))
-        request = FileRequest(path, {"BTC": 1}, {}, T0, NOW, NOW)
-        peaks.append(peak(partial(load, database, file_units(request, lines=500))))
+        request = FileRequest(path, HYPERLIQUID_PERPS, {"BTC": 1}, {}, T0, NOW, NOW)
+        peaks.append(peak(partial(load, database, file_units(request, 500))))
     assert rows(database, "SELECT count(*) FROM ticks") == [(11 * SMALL + SMALL // 4,)]
     assert peaks[2] < 1.5 * peaks[1]
+
+
+@pytest.mark.slow
+def test_of_a_parquet_file_with_one_large_row_group(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Arrow holds outside of Python counts, too."""
+    monkeypatch.setattr(parquet_file, "_BUFFER_BYTES", 4096)
+    register(database)
+    peaks, held = [], []
+    usual, counted = pa.default_memory_pool(), pa.system_memory_pool()
+    for hour, count in enumerate((SMALL // 4, SMALL, 10 * SMALL)):
+        path = tmp_path / f"{hour}.parquet"
+        columns = {
+            "ts": pa.array([at(hour, number, count) for number in range(count)], pa.timestamp("us", "UTC")),
+            "price": [number + 1.5 for number in range(count)],
+            "size": [number / 7 + 1 for number in range(count)],
+            "side": ["buy"] * count,
+            "trade_id": list(range(count)),
+        }
+        pq.write_table(pa.table(columns), path, row_group_size=count, use_dictionary=False, data_page_size=4096)
+        request = FileRequest(path, HYPERLIQUID_PERPS, {"BTC": 1}, {}, T0, NOW, NOW)
+        pa.set_memory_pool(counted)
+        peaks.append(peak(partial(load, database, file_units(request, 500))))
+        held.append(counted.max_memory())
+        pa.set_memory_pool(usual)
+    assert rows(database, "SELECT count(*) FROM ticks") == [(11 * SMALL + SMALL // 4,)]
+    assert peaks[2] < 1.5 * peaks[1]
+    assert held[2] < 1.5 * held[1]

@@ -18,8 +18,8 @@ _PARAGRAPHS: Final = f"""
 Load trades, prices or candles of the past, and build their bars.
 
 Sources: `rest` asks the venue for its candles, as far back as it keeps them. `archive` reads the venue's
-own files of trades, from a folder that you have copied them to. `file` reads a CSV file of trades, prices or bars; its
-columns are in docs/backfill.md.
+own files of trades, from a folder that you have copied them to. `file` reads a CSV or Parquet file of trades, prices or
+bars; its columns are in docs/backfill.md.
 
 It may be ended or killed at any instant and started again: each hour, day or piece of a file is stored whole or not at
 all, and what was loaded before is not loaded again. It may run while everything else runs, and twice at once.
@@ -52,7 +52,7 @@ def backfill(
         Timeframe, typer.Option(help="The length of the venue's candles: of longer ones it keeps more.")
     ] = Timeframe.M1,
     path: Annotated[
-        str | None, typer.Option(help="The folder of the archive, laid out as the venue does; or the CSV file.")
+        str | None, typer.Option(help="The folder of the archive, laid out as the venue does; or the file.")
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Load what was loaded before, too.")] = False,
 ) -> None:

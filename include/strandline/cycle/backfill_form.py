@@ -44,7 +44,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "string",
         "enum": [source.value for source in HistorySource],
         "title": "Source",
-        "description": "rest: the venue's candles; archive: the venue's files of trades; file: a CSV file.",
+        "description": "rest: the venue's candles; archive: the venue's files of trades; file: a CSV or Parquet file.",
     },
     "timeframe": {
         "default": Timeframe.M1.value,
@@ -57,7 +57,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "default": None,
         "type": ["null", "string"],
         "title": "Path",
-        "description": "On the worker's machine: the folder that the archive was copied to, or the CSV file.",
+        "description": "On the worker's machine: the folder that the archive was copied to, or the file.",
     },
     "again": {
         "default": False,

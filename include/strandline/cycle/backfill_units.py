@@ -8,7 +8,7 @@ from pathlib import Path
 from strandline.cycle.backfill_instruments import Instruments
 from strandline.cycle.backfill_request import BackfillRequest
 from strandline.history.archive import archive_units
-from strandline.history.csv_file import FileRequest, file_units
+from strandline.history.file_units import FileRequest, file_units
 from strandline.history.rest import rest_units
 from strandline.history.units import DaysInFiles, Unit
 from strandline.model.errors import StrandlineError
@@ -41,11 +41,18 @@ def plan_units(
         return _archive(venue, request, instruments, now, in_files)
     path = _path(request)
     if not path.is_file():
-        raise StrandlineError(f"{path} is no file", "give the path of a CSV file")
+        raise StrandlineError(f"{path} is no file", "give the path of a CSV or Parquet file")
     return Plan(
         file_units(
             FileRequest(
-                path, instruments.numbers, instruments.contracts, request.starts_at, request.ends_at, now, in_files
+                path,
+                request.venue,
+                instruments.numbers,
+                instruments.contracts,
+                request.starts_at,
+                request.ends_at,
+                now,
+                in_files,
             )
         )
     )

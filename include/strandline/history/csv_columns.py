@@ -1,8 +1,7 @@
-"""The columns of CSV files: which a file must have, and how their text is read."""
+"""Reads the text of columns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,51 +13,21 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST: Final = 2**31 - 1
 
 
-class Kind(StrEnum):
-    """What the lines of a file are."""
-
-    TRADES = "trades"
-    PRICES = "prices"
-    BARS = "bars"
-
-
-REQUIRED: Final[Mapping[Kind, Sequence[str]]] = {
-    Kind.TRADES: ("ts", "price", "size", "side"),
-    Kind.PRICES: ("ts", "price"),
-    Kind.BARS: ("ts", "open", "high", "low", "close", "volume"),
-}
-OPTIONAL: Final[Mapping[Kind, Sequence[str]]] = {
-    Kind.TRADES: ("symbol", "trade_id"),
-    Kind.PRICES: ("symbol",),
-    Kind.BARS: ("symbol", "trades"),
-}
-
-
-def kind_of(path: Path, columns: Sequence[str]) -> Kind:
-    """Tell trades, prices and bars from each other; raises `BadFileError` if a column is missing or unknown."""
-    kind = Kind.BARS if "open" in columns else Kind.TRADES if {"size", "side"} & set(columns) else Kind.PRICES
-    missing = [name for name in REQUIRED[kind] if name not in columns]
-    unknown = [name for name in columns if name not in (*REQUIRED[kind], *OPTIONAL[kind])]
-    if missing or unknown:
-        faults = [f"no column {name}" for name in missing] + [f"an unknown column {name}" for name in unknown]
-        raise BadFileError(
-            f"{path}, line 1: {' and '.join(faults)}",
-            f"{kind} have the columns {', '.join(REQUIRED[kind])} and may have {', '.join(OPTIONAL[kind])}",
-        )
-    return kind
-
-
 def read_columns(path: Path, frame: pd.DataFrame) -> dict[str, list[Any]]:
     """Convert the text of every column; raises `BadFileError` with line and column. The index counts from 0."""
     return {name: _read(path, frame, name) for name in map(str, frame.columns)}
 
 
+def read_text(name: str, text: str) -> Any:  # noqa: ANN401  whatever the column has
+    """Convert a text of this column; raises `ValueError` or `OverflowError`, which says what it is not."""
+    return _READERS[name](text)
+
+
 def _read(path: Path, frame: pd.DataFrame, name: str) -> list[Any]:
-    read = _READERS[name]
     values = []
     for position, text in enumerate(frame[name].tolist()):
         try:
-            values.append(read(text))
+            values.append(read_text(name, text))
         except (ValueError, OverflowError) as error:
             first = int(frame.index[0]) + 2
             raise BadFileError(
@@ -108,6 +77,18 @@ def _side(text: str) -> bytes:
         raise ValueError("is neither buy nor sell, who was the aggressor") from None
 
 
+def _kind(text: str) -> bytes:
+    if text not in {"t", "p"}:
+        raise ValueError("is neither t, a trade, nor p, a price")
+    return text.encode()
+
+
+def _source(text: str) -> bytes:
+    if text not in {"s", "r", "a"}:
+        raise ValueError("is none of s, streamed, r, polled, and a, of an archive")
+    return text.encode()
+
+
 def _name(text: str) -> str:
     if not text.strip():
         raise ValueError("is no symbol")
@@ -119,6 +100,9 @@ _READERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "symbol": _name,
     "trade_id": _whole,
     "side": _side,
+    "kind": _kind,
+    "source": _source,
+    "instrument_id": _whole,
     "trades": _count,
     **dict.fromkeys(("price", "size", "open", "high", "low", "close", "volume"), _number),
 }

@@ -1,4 +1,4 @@
-"""Makes ticks of the columns of a CSV file."""
+"""Makes ticks of the columns of a file."""
 
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from typing import Any, Final
 
+from strandline.history.file_columns import Kind
 from strandline.history.ticks import HistoricTick
 from strandline.model.ids import derived_trade_id
 
@@ -23,8 +24,15 @@ class TickReader:
         self._at: datetime | None = None
         self._seen: Counter[Hashable] = Counter()
 
-    def trades(self, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
-        """Make trades of the lines whose instrument is asked for."""
+    def read(
+        self, kind: Kind, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]
+    ) -> list[HistoricTick]:
+        """Make ticks of the rows whose instrument is asked for."""
+        if kind is Kind.TRADES:
+            return self._trades(columns, numbers)
+        return _ticks(columns, numbers) if kind is Kind.TICKS else _prices(columns, numbers)
+
+    def _trades(self, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
         ids = columns.get("trade_id", repeat(None))
         lines = zip(columns["ts"], numbers, ids, columns["price"], columns["size"], columns["side"])  # noqa: B905
         return [
@@ -34,14 +42,6 @@ class TickReader:
             if number is not None
         ]  # fmt: skip
 
-    def prices(self, columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
-        """Make polled prices of them."""
-        return [
-            HistoricTick(ts, number, (ts - _EPOCH) // timedelta(milliseconds=1), price, None, None, b"p")
-            for ts, number, price in zip(columns["ts"], numbers, columns["price"], strict=True)
-            if number is not None
-        ]
-
     def _derived(self, ts: datetime, *fields: Any) -> int:  # noqa: ANN401  whatever the fields are
         if ts != self._at:
             self._at = ts
@@ -49,3 +49,21 @@ class TickReader:
         self._seen[fields] += 1
         _, *told = fields
         return derived_trade_id(ts.isoformat(), *told, self._seen[fields])
+
+
+def _prices(columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
+    return [
+        HistoricTick(ts, number, (ts - _EPOCH) // timedelta(milliseconds=1), price, None, None, b"p")
+        for ts, number, price in zip(columns["ts"], numbers, columns["price"], strict=True)
+        if number is not None
+    ]
+
+
+def _ticks(columns: Mapping[str, Sequence[Any]], numbers: Sequence[int | None]) -> list[HistoricTick]:
+    """Ticks that were stored once: they keep their ids, and say where they came from then."""
+    rows = zip(*(columns[name] for name in ("ts", "trade_id", "price", "size", "side", "kind", "source")), strict=True)
+    return [
+        HistoricTick(ts, number, *fields)
+        for number, (ts, *fields) in zip(numbers, rows, strict=True)
+        if number is not None
+    ]
