@@ -15,6 +15,7 @@ from strandline.feeds import sidecar as sidecar_module
 from strandline.feeds.dirty_minutes import DirtyMinutes
 from strandline.feeds.session import Session
 from strandline.feeds.tick_store import insert_ticks
+from strandline.model.instants import microseconds
 from strandline.store.connect_async import connect_async
 from strandline.store.migrate import migrate
 from strandline.store.postgres.server import EmbeddedPostgres
@@ -97,7 +98,7 @@ class UnconfirmedCommit:
 
 def rows(*numbers: int, instrument: int = 1) -> list[TickRow]:
     """Ticks with these trade ids."""
-    return [(START, instrument, number, 1.5, 2.0, b"b", b"t", b"s") for number in numbers]
+    return [(microseconds(START), instrument, number, 1.5, 2.0, b"b", b"t", b"s") for number in numbers]
 
 
 async def connected(url: URL) -> Any:
@@ -138,7 +139,7 @@ def test_a_duplicate_does_not_lose_the_rest_of_its_batch(database: Database) -> 
 
 
 def test_a_tick_that_violates_a_constraint_is_quarantined_and_the_others_are_stored(database: Database) -> None:
-    bad: TickRow = (START, 1, 1, 1.5, -1.0, b"b", b"t", b"s")
+    bad: TickRow = (microseconds(START), 1, 1, 1.5, -1.0, b"b", b"t", b"s")
 
     async def inside() -> None:
         connection = await connected(database.url)

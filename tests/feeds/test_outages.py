@@ -11,6 +11,7 @@ from strandline.feeds.heartbeat import write_heartbeat
 from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.tick_buffer import TickBuffer
+from strandline.model.instants import microseconds
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.hyperliquid.feed import HyperliquidFeed
@@ -68,7 +69,12 @@ def run(database: Database, scenario: Callable[[Bench], Awaitable[None]]) -> Non
 
 def test_minutes_of_replayed_trades_are_incomplete_until_the_stream_is_proved(database: Database) -> None:
     async def scenario(bench: Bench) -> None:
-        bench.outages.saw([(at(-3.5), 1, 7, 1.5, 2.0, b"b", b"t", b"s"), (at(-3.1), 1, 8, 1.5, 2.0, b"b", b"t", b"s")])
+        bench.outages.saw(
+            [
+                (microseconds(at(-3.5)), 1, 7, 1.5, 2.0, b"b", b"t", b"s"),
+                (microseconds(at(-3.1)), 1, 8, 1.5, 2.0, b"b", b"t", b"s"),
+            ]
+        )
         await bench.record({1: at(0.5), 2: at(0.5)})
         assert (await bench.rows(1), await bench.rows(2)) == ([(-4, 1)], [(0, 1)])
         assert await bench.take_dirty() >= {-4, -3, -2, -1, 0}

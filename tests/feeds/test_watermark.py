@@ -11,12 +11,15 @@ import pytest
 from sqlalchemy import URL
 
 from strandline.feeds import subscriptions, tick_writer
+from strandline.feeds.dirty_minutes import DirtyMinutes
 from strandline.feeds.heartbeat import write_heartbeat
 from strandline.feeds.session import Session
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.subscriptions import SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
+from strandline.feeds.tick_store import insert_ticks
 from strandline.feeds.tick_writer import Received, TickWriter
+from strandline.model.instants import microseconds
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
@@ -52,7 +55,7 @@ class FeedAt:
 
 def tick(number: int) -> TickRow:
     """A trade with this id."""
-    return (START, 1, number, 1.5, 2.0, b"b", b"t", b"s")
+    return (microseconds(START), 1, number, 1.5, 2.0, b"b", b"t", b"s")
 
 
 def connecting(database: Database) -> Callable[[], Awaitable[Any]]:
@@ -185,14 +188,14 @@ def test_ticks_of_the_new_day_are_accepted_after_midnight(database: Database, mo
         connection = await connecting(database)()
         for days in (0, 9, 30):
             now = START + timedelta(days=days)
-            row: TickRow = (now, 1, days, 1.5, 2.0, b"b", b"t", b"s")
+            row: TickRow = (microseconds(now), 1, days, 1.5, 2.0, b"b", b"t", b"s")
 
             def accepted(row: TickRow = row) -> bool:
                 buffer.add_ticks(HYPERLIQUID_PERPS, [row])
                 return buffer.pending == 1
 
             await until(accepted)
-            await connection.copy_records_to_table("ticks", records=buffer.drain(now).rows)
+            await insert_ticks(connection, buffer.drain(now).rows, now, DirtyMinutes(lambda: START))
         await connection.close()
         run.cancel()
         await asyncio.wait([run])

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from strandline.feeds.tick_buffer import TickBuffer
+from strandline.model.instants import microseconds
 from strandline.venues.coverage import StreamCoverage
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from tests.feeds.environment import START
@@ -113,7 +114,7 @@ class StreamOfTrades:
                     self.coverage.settle(content)
             else:
                 ts, number = content
-                tick = (ts, TOKENS.index(kind), number, 1.0, 1.0, b"b", b"t", b"s")
+                tick = (microseconds(ts), TOKENS.index(kind), number, 1.0, 1.0, b"b", b"t", b"s")
                 self.buffer.add_ticks(HYPERLIQUID_PERPS, [tick])
                 self.received.add(number)
 

@@ -1,14 +1,23 @@
 """Decides which minutes a batch of ticks marks as dirty: open ones once, those that may be over each time."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final
+
+from strandline.model.instants import MICROSECONDS_A_MINUTE, from_microseconds
+from strandline.venues.feed import TickRow
 
 InstrumentMinute = tuple[int, datetime]
 
 _MINUTE: Final = timedelta(minutes=1)
 _MARGIN: Final = timedelta(seconds=5)
 """The clocks of the sidecar and of the rollup may differ by so much."""
+
+
+def minutes_of(rows: Iterable[TickRow]) -> set[InstrumentMinute]:
+    """The minutes in which these ticks are."""
+    numbers = {(row[1], row[0] // MICROSECONDS_A_MINUTE) for row in rows}
+    return {(instrument, from_microseconds(minute * MICROSECONDS_A_MINUTE)) for instrument, minute in numbers}
 
 
 class DirtyMinutes:

@@ -1,14 +1,16 @@
 """Records which minutes of which instruments were not received completely, so that their bars can say so."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from strandline.feeds.heartbeat import PROCESS, SHARD
+from strandline.model.instants import from_microseconds
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import TickRow
 
 _MINUTE: Final = timedelta(minutes=1)
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class Outages:
@@ -33,7 +35,7 @@ class Outages:
         if new:
             for row in rows:
                 if row[1] in new:
-                    self._first_ticks[row[1]] = min(row[0], self._first_ticks.get(row[1], row[0]))
+                    self._first_ticks[row[1]] = min(from_microseconds(row[0]), self._first_ticks.get(row[1], _NEVER))
 
     async def record(self, connection: Connection, streamed: Mapping[int, datetime]) -> None:
         """Commit what has changed; `streamed` says since when each instrument is streamed without interruption.

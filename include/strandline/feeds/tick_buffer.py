@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from strandline.feeds.dedup import DuplicateFilter
+from strandline.feeds.dedup import DuplicateFilter, tick_key
 from strandline.feeds.quarantine import Quarantine
+from strandline.model.instants import from_microseconds, microseconds
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
@@ -20,6 +21,7 @@ BATCH_ROWS: Final = 5_000
 """A full batch, which is written without further delay."""
 _MAX_ROWS: Final = 200_000
 _MAX_QUARANTINED: Final = 1_000
+_ID_LIMIT: Final = 2**63
 # The clocks of a venue and of this machine differ by less. A tick that is further ahead would enter a bar to come.
 _MAX_AHEAD: Final = timedelta(seconds=5)
 
@@ -74,26 +76,26 @@ class TickBuffer:
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Add each tick that is new, can be, and has room."""
-        begin, end = self._begin, min(self._end, self._clock() + _MAX_AHEAD)
+        begin, end = microseconds(self._begin), microseconds(min(self._end, self._clock() + _MAX_AHEAD))
+        newer, older, kept, before = self._seen.newer, self._seen.older, self._rows, len(self._rows)
         for row in rows:
-            key = row[:3]
-            if key in self._seen:
-                self.counts.duplicates += 1
-            elif not (
-                begin <= row[0] < end
-                and 0 < row[3] < math.inf
-                and (row[4] is None or 0 < row[4] < math.inf)
-                and row[2] >= 0
+            ts, number, trade_id, price, size, _, _, _ = row
+            if not (
+                begin <= ts < end
+                and 0 < price < math.inf
+                and (size is None or 0 < size < math.inf)
+                and 0 <= trade_id < _ID_LIMIT
             ):
-                reason = self._fault(row)
-                self.quarantine(QuarantinedMessage(venue, "tick", reason, msgspec.json.encode(row), row[1], row[0]))
-            elif len(self._rows) >= self._max_rows:
-                self.counts.dropped[row[1]] += 1
-                self._miss(row[1], row[0])
+                self._refuse(venue, row)
+            elif (key := tick_key(ts, number, trade_id)) in newer or key in older:
+                self.counts.duplicates += 1
+            elif len(kept) >= self._max_rows:
+                self.counts.dropped[number] += 1
+                self._miss(number, from_microseconds(ts))
             else:
-                self._seen.add(key)
-                self._rows.append(row)
-                self.counts.accepted += 1
+                newer.add(key)
+                kept.append(row)
+        self.counts.accepted += len(kept) - before
         if len(self._rows) >= BATCH_ROWS:
             self._full.set()
 
@@ -105,9 +107,15 @@ class TickBuffer:
         if not self._quarantine.add(message):
             self.counts.quarantine_overflow += 1
 
-    def _fault(self, row: TickRow) -> str:
-        """What is wrong with a tick that cannot be."""
-        ts, _, _, price, size, *_ = row
+    def _refuse(self, venue: VenueKey, row: TickRow) -> None:
+        """Quarantine a tick that cannot be."""
+        ts = from_microseconds(row[0])
+        payload = msgspec.json.encode((ts, *row[1:]))
+        self.quarantine(QuarantinedMessage(venue, "tick", self._fault(ts, row), payload, row[1], ts))
+
+    def _fault(self, ts: datetime, row: TickRow) -> str:
+        """What is wrong with it."""
+        _, _, trade_id, price, size, *_ = row
         ahead = ts - self._clock()
         if not self._begin <= ts < self._end:
             return "its time lies outside of the days that are stored"
@@ -117,7 +125,7 @@ class TickBuffer:
             return "its price is not a positive number"
         if size is not None and not 0 < size < math.inf:
             return "its size is not a positive number"
-        return "its id is negative"
+        return "its id is negative" if trade_id < 0 else "its id is too large"
 
     def _miss(self, instrument_id: int, ts: datetime) -> None:
         """Count a tick of this minute as missing; a time that cannot be says nothing, and stands for now."""

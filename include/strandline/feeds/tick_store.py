@@ -1,6 +1,5 @@
 """Inserts ticks and quarantined messages into the database."""
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
@@ -11,8 +10,9 @@ from asyncpg.exceptions import (  # type: ignore[import-untyped]
     UniqueViolationError,
 )
 
-from strandline.feeds.dirty_minutes import DirtyMinutes, InstrumentMinute
+from strandline.feeds.dirty_minutes import DirtyMinutes, InstrumentMinute, minutes_of
 from strandline.feeds.outages import record_dropped
+from strandline.feeds.tick_copy import encode
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
@@ -52,11 +52,14 @@ async def insert_quarantined(
 
 
 async def _copy_all(connection: Connection, rows: Sequence[TickRow], dirty: DirtyMinutes) -> int:
-    minutes = {(row[1], row[0].replace(second=0, microsecond=0)) for row in rows}
+    minutes = minutes_of(rows)
     marked = dirty.due(minutes)
-    async with connection.transaction():
-        await connection.copy_records_to_table("ticks", records=rows, columns=_TICK_COLUMNS)
-        await _mark(connection, marked)
+    if marked:
+        async with connection.transaction():
+            await _copy(connection, "ticks", rows)
+            await _mark(connection, marked)
+    else:
+        await _copy(connection, "ticks", rows)
     await _mark(connection, dirty.committed(minutes, marked))
     return len(rows)
 
@@ -95,10 +98,15 @@ async def _quarantine(connection: Connection, rows: Sequence[TickRow], received_
             received_at,
             reason,
         )
-        await record_dropped(connection, Counter((row[1], row[0].replace(second=0, microsecond=0)) for row in rows))
+        await record_dropped(connection, dict.fromkeys(minutes_of(rows), 1))
     return 0
 
 
 async def _stage(connection: Connection, rows: Sequence[TickRow]) -> None:
     await connection.execute("CREATE TEMP TABLE staged_ticks (LIKE ticks) ON COMMIT DROP")
-    await connection.copy_records_to_table("staged_ticks", records=rows, columns=_TICK_COLUMNS)
+    await _copy(connection, "staged_ticks", rows)
+
+
+async def _copy(connection: Connection, table: str, rows: Sequence[TickRow]) -> None:
+    # A view, because asyncpg takes bytes for the path of a file.
+    await connection.copy_to_table(table, source=memoryview(encode(rows)), columns=_TICK_COLUMNS, format="binary")

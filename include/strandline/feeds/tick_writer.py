@@ -13,6 +13,7 @@ from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.session import Session
 from strandline.feeds.tick_buffer import BATCH_ROWS, TickBuffer
 from strandline.feeds.tick_store import insert_quarantined, insert_ticks
+from strandline.model.instants import from_microseconds
 from strandline.store.connect_async import Connection
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
@@ -104,7 +105,7 @@ class TickWriter:
         now = self._clock()
         self._stored += await insert_ticks(connection, rows, now, self._dirty)
         self._in_flight -= len(rows)
-        self._lag = (now - max(row[0] for row in rows)).total_seconds()
+        self._lag = (now - from_microseconds(max(row[0] for row in rows))).total_seconds()
 
     async def _store_quarantined(self, messages: list[QuarantinedMessage], connection: Connection) -> None:
         await insert_quarantined(connection, messages, self._clock())

@@ -7,8 +7,12 @@ from typing import NamedTuple, Protocol, TypeAlias
 from strandline.model.exact import Money, Quantity
 from strandline.model.venue import VenueKey
 
-TickRow: TypeAlias = tuple[datetime, int, int, float, float | None, bytes | None, bytes, bytes]
-"""A tick in the order of `Tick`'s fields, its letters as bytes: at thousands a second a plain tuple counts."""
+TickRow: TypeAlias = tuple[int, int, int, float, float | None, bytes | None, bytes, bytes]
+"""A tick in the order of the columns of `ticks`: time, instrument, trade id, price, size, side, kind and source.
+
+Its time is in microseconds since 1970, its letters are bytes, and only a price has neither size nor side. It is a plain
+tuple because there are thousands a second.
+"""
 
 
 class Listing(NamedTuple):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from strandline.model.exact import Money, Quantity
+from strandline.model.instants import microseconds
 from strandline.venues.config import VenueConfig
 from strandline.venues.feed import FeedStatus, Listing, Sink
 from strandline.venues.rate_limiter import RateLimiter
@@ -68,11 +69,11 @@ class BazaarFeed:
         while True:
             await self._rate_limiter.acquire()
             now = self._clock()
-            trade_id = int(now.timestamp() * 1000)
+            ts = microseconds(now)
             self._sink.add_ticks(
                 self.venue,
                 [
-                    (now, number, trade_id, float(price(token, now)), None, None, b"p", b"r")
+                    (ts, number, ts // 1000, float(price(token, now)), None, None, b"p", b"r")
                     for token, number in self._tokens.items()
                 ],
             )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from strandline.model.instants import microseconds
 from strandline.venues.feed import FeedStatus
 from strandline.venues.hyperliquid import feed as feed_module
 from strandline.venues.hyperliquid import limits, trade_socket, trade_stream
@@ -62,11 +63,11 @@ def test_trades_become_ticks() -> None:
         await connected.server.send(trades(7, 8))
         await connected.server.send(trades(9, side="A", time=1_772_323_200_123, px="0.0000123", sz="7"))
         await until(lambda: len(connected.sink.rows) == 3)
-        ts = datetime(2026, 3, 1, tzinfo=UTC)
+        ts = microseconds(datetime(2026, 3, 1, tzinfo=UTC))
         assert connected.sink.rows == [
             (ts, 1, 7, 100.5, 0.25, b"b", b"t", b"s"),
             (ts, 1, 8, 100.5, 0.25, b"b", b"t", b"s"),
-            (ts.replace(microsecond=123_000), 1, 9, 0.0000123, 7.0, b"s", b"t", b"s"),
+            (ts + 123_000, 1, 9, 0.0000123, 7.0, b"s", b"t", b"s"),
         ]
         assert not connected.sink.refused
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strandline.model.instants import microseconds
 from strandline.venues.feed import FeedError
 from strandline.venues.limits import FeedLimits, RateLimit
 from strandline.venues.solana import feed as feed_module
@@ -57,7 +58,7 @@ def test_prices_become_ticks_without_size_or_side() -> None:
         by_number = {row[1]: row for row in sink.rows}
         assert set(by_number) == {7, 8}
         ts, _, trade_id, price, *rest = by_number[7]
-        assert (ts, rest) == (NOW, [None, None, b"p", b"r"])
+        assert (ts, rest) == (microseconds(NOW), [None, None, b"p", b"r"])
         assert trade_id == world.solana.chain.blocks.slot_of(world.solana.chain.sync())
         assert math.isclose(price, float(world.market.price("SOL", START)), rel_tol=0.01)
         assert feed.status.connected

@@ -148,7 +148,7 @@ class HyperliquidFeed:
 
     def _row(self, trade: Trade) -> TickRow:
         number = self._numbers[trade.coin]
-        return (instant(trade.time), number, trade.tid, trade.px, trade.sz, _SIDES[trade.side], b"t", b"s")
+        return (trade.time * 1000, number, trade.tid, trade.px, trade.sz, _SIDES[trade.side], b"t", b"s")
 
     def _quarantine(self, payload: bytes, reason: str, number: int | None = None, ts: datetime | None = None) -> None:
         self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload, number, ts))

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
+from strandline.model.instants import microseconds
 from strandline.venues.backoff import pauses
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.http_body import read_body
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 _log = logging.getLogger(__name__)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMEOUT_SECONDS: Final = 10
 _IDS_PER_CALL: Final = 50
 _SECONDS_PER_POLL: Final = 5.0
@@ -142,9 +142,9 @@ class JupiterFeed:
 
 
 def _row(received_at: datetime, number: int, price: Price) -> TickRow:
-    poll_time = (received_at - _EPOCH) // timedelta(milliseconds=1)
-    trade_id = poll_time if price.block is None else price.block
-    return (received_at, number, trade_id, price.usd, None, None, b"p", b"r")
+    ts = microseconds(received_at)
+    trade_id = ts // 1000 if price.block is None else price.block
+    return (ts, number, trade_id, price.usd, None, None, b"p", b"r")
 
 
 def _batches(tokens: Sequence[str]) -> list[Sequence[str]]:
