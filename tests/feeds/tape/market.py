@@ -50,6 +50,7 @@ class Wanted(NamedTuple):
     broken_share: float = 0.0005
     interruptions: Sequence[float] = ()
     trades: int = 0
+    asides: float = 0.01
 
 
 class Coin:
@@ -120,7 +121,7 @@ class Market:
             frames.append(frames[0])
             self.expected["repeated"] += len(records)
             self._count_again(frames[0])
-        if rng.random() < 0.01:
+        if rng.random() < self._wanted.asides:
             frames.append(self._aside(now))
         if self._interruptions and self.emitted >= self._interruptions[0]:
             self._interruptions.popleft()
@@ -131,6 +132,12 @@ class Market:
         """What the venue sends on a subscription: the newest trades once more."""
         coin = self.coins.get(name)
         return _trades(name, list(coin.recent)) if coin and coin.recent else None
+
+    def unsent_record(self, now: int) -> dict[str, Any]:
+        """The record of a trade that never was."""
+        coin = self.coins[self._rng.choice(self._names)]
+        record: dict[str, Any] = json.loads(_record(self._trade(coin, now, _hash(self._rng))))
+        return record
 
     def _new_records(self, coin: Coin, now: int) -> list[str]:
         rng = self._rng

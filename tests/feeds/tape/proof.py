@@ -155,7 +155,7 @@ class Proof:
                 return
             if time.monotonic() - said > 10:
                 said = time.monotonic()
-                self._say(f"{status['emitted']:,} trades, {status['waiting']:,} frames wait, {self._counts}")
+                self._say(f"{status['emitted']:,} trades, {status['waiting']:,} bytes wait, {self._counts}")
             time.sleep(0.1)
 
     def _kill(self, sidecar: Sidecar) -> None:

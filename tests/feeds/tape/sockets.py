@@ -16,20 +16,19 @@ class Socket:
 
     def __init__(self, response: web.WebSocketResponse, request: web.Request) -> None:
         self.coins: set[str] = set()
-        self.sent = 0
         self._response = response
         self._request = request
         self._queue: deque[tuple[bytes, bool]] = deque()
-        self._bytes = 0
+        self.waiting = 0
         self._filled = asyncio.Event()
         self._flowing = asyncio.Event()
         self._flowing.set()
 
     def send(self, payload: bytes, *, is_text: bool = True) -> None:
         self._queue.append((payload, is_text))
-        self._bytes += len(payload)
+        self.waiting += len(payload)
         self._filled.set()
-        if self._bytes > _MOST_WAITING:
+        if self.waiting > _MOST_WAITING:
             self.abort()
 
     def answer(self, message: Any) -> None:
@@ -61,8 +60,7 @@ class Socket:
                 await self._flowing.wait()
                 while self._queue and self._flowing.is_set():
                     payload, is_text = self._queue.popleft()
-                    self._bytes -= len(payload)
+                    self.waiting -= len(payload)
                     await self._response.send_frame(payload, WSMsgType.TEXT if is_text else WSMsgType.BINARY)
-                    self.sent += 1
                 if not self._queue:
                     self._filled.clear()

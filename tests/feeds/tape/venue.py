@@ -38,6 +38,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     broken_share: float = 0.0005
     interruptions: list[float] = []
     accidents: int = 0
+    asides: float = 0.01
 
 
 class Venue:
@@ -48,9 +49,9 @@ class Venue:
         self._rng = random.Random(job.seed + 1)
         self._candles = Candles()
         self._tape = Path(job.tape).open("w", buffering=2**20)  # noqa: SIM115  open as long as the process
-        self.started_ms = _now_ms()
+        self.started_ms = now_ms()
         self.market = Market(
-            Wanted(job.seed, job.coins, job.past_ms, job.broken_share, job.interruptions, job.trades),
+            Wanted(job.seed, job.coins, job.past_ms, job.broken_share, job.interruptions, job.trades, job.asides),
             self.started_ms,
             self._record,
         )
@@ -60,6 +61,17 @@ class Venue:
         self._refusing_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.done = False
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/ws", self.socket),
+            web.post("/info", self.info),
+            web.get("/control/status", self.status),
+            web.post("/control/begin", self.begin),
+            web.post("/control/archive", self.archive),
+            web.get("/tokens/v2/search", _no_tokens),
+            web.get("/price/v3", _no_tokens),
+        ]
 
     def _record(self, trade: Trade) -> None:
         self._candles.add(trade)
@@ -79,14 +91,13 @@ class Venue:
             for number in range(10_000_000):
                 if self.market.emitted >= due:
                     break
-                for frame in self.market.frames(_now_ms()):
+                for frame in self.market.frames(now_ms()):
                     self._deliver(frame)
                 if number % 20 == 0:
                     await asyncio.sleep(0)
             while accidents and self.market.emitted >= accidents[0] * self.job.trades:
                 accidents.pop(0)
                 self._accident()
-        self._tape.flush()
         self.done = True
 
     def _deliver(self, frame: Frame) -> None:
@@ -170,7 +181,10 @@ class Venue:
         socket.answer({"channel": "subscriptionResponse", "data": message})
         replayed = self.market.replay(coin)
         if replayed is not None:
-            socket.send(replayed.payload)
+            self._replay(socket, replayed)
+
+    def _replay(self, socket: Socket, frame: Frame) -> None:
+        socket.send(frame.payload)
 
     async def info(self, request: web.Request) -> web.Response:
         query = await request.json()
@@ -191,13 +205,14 @@ class Venue:
         return web.Response(status=422, text="Failed to deserialize the JSON body into the target type")
 
     async def status(self, _: web.Request) -> web.Response:
+        self._tape.flush()
         return web.json_response(
             {
                 "emitted": self.market.emitted,
                 "done": self.done,
                 "subscribed": len({coin for socket in self.sockets for coin in socket.coins}),
                 "sockets": len(self.sockets),
-                "waiting": sum(len(socket._queue) for socket in self.sockets),
+                "waiting": sum(socket.waiting for socket in self.sockets),
                 "started_ms": self.started_ms,
                 "expected": dict(self.market.expected),
                 "marked": [[coin, minute, count] for (coin, minute), count in self.market.marked.items()],
@@ -248,7 +263,7 @@ def _archived(dataset: str, trade: Trade) -> list[str]:
     ]  # fmt: skip
 
 
-def _now_ms() -> int:
+def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
@@ -257,20 +272,11 @@ async def _no_tokens(request: web.Request) -> web.Response:
     return web.json_response([] if request.path.startswith("/tokens") else {})
 
 
-async def _serve(job: Job) -> None:
-    venue = Venue(job)
+async def serve(job: str, kind: type[Venue] = Venue) -> None:
+    """Serve until standard input ends."""
+    venue = kind(msgspec.json.decode(job, type=Job))
     app = web.Application()
-    app.add_routes(
-        [
-            web.get("/ws", venue.socket),
-            web.post("/info", venue.info),
-            web.get("/control/status", venue.status),
-            web.post("/control/begin", venue.begin),
-            web.post("/control/archive", venue.archive),
-            web.get("/tokens/v2/search", _no_tokens),
-            web.get("/price/v3", _no_tokens),
-        ]
-    )
+    app.add_routes(venue.routes())
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -284,4 +290,4 @@ async def _serve(job: Job) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(msgspec.json.decode(sys.argv[1], type=Job)))
+    asyncio.run(serve(sys.argv[1]))
