@@ -33,16 +33,15 @@ def expected_minutes(ticks: Iterable[Tick], candles: Iterable[Candle]) -> dict[K
     bars = {}
     for key in sources.keys() | at_venue.keys():
         candle = at_venue.get(key)
-        trades = candle.trades or 0 if candle else 0
         found = [
-            (any(map(is_faulty, ticks)), rank < 3 and len(ticks) < trades, rank)
+            (any(map(is_faulty, ticks)), rank < 3 and candle is not None and is_unlike(ticks, candle), rank)
             for rank, ticks in sources.get(key, {}).items()
         ]
         if candle:
             found.append((False, False, 3))
         _, _, best = min(found)
         if best == 3 and candle:
-            bars[key] = Bar(*candle[2:6], candle.volume, None, None, trades, "r")
+            bars[key] = Bar(*candle[2:6], candle.volume, None, None, candle.trades or 0, "r")
         else:
             bars[key] = from_ticks(sources[key][best])
     return bars
@@ -53,6 +52,18 @@ def is_faulty(tick: Tick) -> bool:
     if not 0 < tick.price < inf:
         return True
     return tick.kind == "t" and (tick.side is None or tick.size is None or not 0 < tick.size < inf)
+
+
+def is_unlike(ticks: Sequence[Tick], candle: Candle) -> bool:
+    """Whether these are not the trades of the venue's candle: fewer, or as many with other prices or another volume."""
+    trades = candle.trades or 0
+    if len(ticks) != trades:
+        return len(ticks) < trades
+    bar = from_ticks(ticks)
+    pairs = [(one, other, 1e-4) for one, other in zip(bar[:4], candle[2:6], strict=True)]
+    return any(
+        abs(one - other) > tolerance * other for one, other, tolerance in (*pairs, (bar.volume or 0, candle.volume, 1e-3))
+    )
 
 
 def from_ticks(ticks: Iterable[Tick]) -> Bar:

@@ -120,7 +120,7 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
     archived, streamed = Tick(btc, T0, -2, price=102, source="a"), Tick(btc, T0, 3, price=103)
     for step in (
         [polled],
-        Candle(btc, T0, 100, 105, 99, 101, 7, 1),
+        Candle(btc, T0, 100, 105, 99, 101, 7, None),
         [archived],
         [streamed],
         [polled._replace(ts=T0 + MINUTE / 2)],
@@ -133,7 +133,7 @@ def test_better_sources_replace_worse_ones_and_never_mix(engine: Engine, admin: 
         roll_up(engine, until)
         bar = stored_bars(admin, [btc])[btc, M1, T0]
         seen.append((bar.close, bar.volume, bar.ticks, bar.source))
-    assert seen == [(100, None, 1, "r"), (101, 7, 1, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
+    assert seen == [(100, None, 1, "r"), (101, 7, 0, "r"), (102, 1, 1, "a"), (103, 1, 1, "s"), (103, 1, 1, "s")]
     assert [revision for revision, _ in history(admin, btc, M5, T0)] == [0, 1, 2, 3]
 
 
@@ -201,6 +201,46 @@ def test_the_venues_candle_replaces_a_minute_that_was_received_in_part(
     roll_up(engine, T0 + MINUTE)
     bar = stored_bars(admin, [btc])[btc, M1, T0]
     assert (bar.open, bar.high, bar.low, bar.close, bar.ticks, bar.source) == (100, 105, 99, 103, 5, "r")
+
+
+@pytest.mark.parametrize(
+    ("changed", "source"),
+    [
+        ({}, "s"),
+        ({"open": 100.0099}, "s"),
+        ({"open": 100.0101}, "r"),
+        ({"high": 101.0101}, "s"),
+        ({"high": 101.0102}, "r"),
+        ({"low": 98.9902}, "s"),
+        ({"low": 98.99}, "r"),
+        ({"close": 98.9902}, "s"),
+        ({"close": 98.99}, "r"),
+        ({"volume": 3.00299}, "s"),
+        ({"volume": 3.0031}, "r"),
+        ({"volume": 2.996}, "r"),
+        ({"volume": 3.0031, "trades": 2}, "s"),  # it was fetched before it was complete
+        ({"volume": 3.0031, "trades": None}, "s"),  # nobody knows what it counts
+        ({"trades": 4}, "r"),
+    ],
+)
+def test_a_candle_with_other_numbers_replaces_as_many_trades(
+    engine: Engine, admin: Connection, btc: int, changed: dict[str, Any], source: str
+) -> None:
+    """Nothing says which of the trades is wrong, and the venue's candle is what others see."""
+    add_ticks(admin, [Tick(btc, T0 + number * MINUTE / 3, number, price=price) for number, price in enumerate(PRICES)])
+    admin.commit()
+    roll_up(engine, T0 + MINUTE)
+    add_candles(admin, [Candle(btc, T0, 100, 101, 99, 99, 3, 3)._replace(**changed)])
+    admin.commit()
+    for _ in range(2):
+        roll_up(engine, T0 + MINUTE)
+        admin.execute(MARK_DIRTY, {"instrument_id": btc, "ts": T0})
+        admin.commit()
+    assert stored_bars(admin, [btc])[btc, M1, T0].source == source
+    assert len(history(admin, btc, M1, T0)) == (1 if source == "s" else 2)
+
+
+PRICES = (100.0, 101.0, 99.0)
 
 
 def add_hour_candle(

@@ -5,6 +5,8 @@ from typing import Final
 
 from sqlalchemy import Connection, text
 
+from strandline.model.candle_tolerance import PRICE_TOLERANCE, VOLUME_TOLERANCE
+
 SLICE_ROWS: Final = 50_000
 """How many marks one transaction works off, about: some seconds' work."""
 
@@ -26,7 +28,8 @@ _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' A
 
 # A minute is built from one source alone: 1 trades with the venue's ids, streamed or archived, 2 archived trades with
 # derived ids, which are below zero, 3 the venue's candle, 4 polled prices. A source with a tick that fails its checks
-# comes after all others, and then one of which the venue has more trades: we received a part of that minute only.
+# comes after all others, and then trades that are not the venue's: it has more of them, so that we received a part of
+# that minute only, or as many and another price or volume. If it has fewer, its candle was not complete yet.
 # What was missed in it is repaired if its candles were loaded; that there is one proves the minute as well.
 # Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
 # of other days out of the plan. A product that does not fit a double becomes NaN, which the quality gate finds, and
@@ -80,10 +83,24 @@ _STAGE = text("""
            COALESCE(missed.outage, false), COALESCE(missed.dropped, 0),
            COALESCE(missed.repaired OR (missed.outage IS NOT NULL AND built.has_candle), false)
     FROM (
-      SELECT *, rank < 3 AND ticks < max(ticks) FILTER (WHERE rank = 3) OVER minute AS partly_received,
-             bool_or(rank = 3) OVER minute AS has_candle
-      FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
-      WINDOW minute AS (PARTITION BY instrument_id, minute)
+      SELECT *, venue_trades IS NOT NULL AS has_candle,
+             rank < 3 AND (ticks < venue_trades OR ticks = venue_trades AND (
+               abs(open - venue_open) > :price_tolerance * venue_open
+               OR abs(high - venue_high) > :price_tolerance * venue_high
+               OR abs(low - venue_low) > :price_tolerance * venue_low
+               OR abs(close - venue_close) > :price_tolerance * venue_close
+               OR abs(volume - venue_volume) > :volume_tolerance * venue_volume
+             )) AS unlike_venue
+      FROM (
+        SELECT *, max(ticks) FILTER (WHERE rank = 3) OVER minute AS venue_trades,
+               max(open) FILTER (WHERE rank = 3) OVER minute AS venue_open,
+               max(high) FILTER (WHERE rank = 3) OVER minute AS venue_high,
+               max(low) FILTER (WHERE rank = 3) OVER minute AS venue_low,
+               max(close) FILTER (WHERE rank = 3) OVER minute AS venue_close,
+               max(volume) FILTER (WHERE rank = 3) OVER minute AS venue_volume
+        FROM (SELECT * FROM from_ticks UNION ALL SELECT * FROM from_candles) AS sources
+        WINDOW minute AS (PARTITION BY instrument_id, minute)
+      ) AS beside_venue
     ) AS built
     LEFT JOIN LATERAL (
       SELECT bool_or(dropped = 0) AS outage, sum(dropped)::integer AS dropped,
@@ -92,7 +109,7 @@ _STAGE = text("""
       WHERE m.instrument_id = built.instrument_id AND m.starts_at <= built.minute AND m.ends_at > built.minute
       HAVING count(*) > 0
     ) AS missed ON true
-    ORDER BY built.instrument_id, built.minute, built.faulty, built.partly_received IS TRUE, built.rank
+    ORDER BY built.instrument_id, built.minute, built.faulty, built.unlike_venue IS TRUE, built.rank
 """)
 
 
@@ -111,4 +128,5 @@ def stage(connection: Connection) -> None:
     """Stage the bars of the minutes that were taken. A minute without a trade, candle or price has none."""
     bounds = connection.execute(_BOUNDS).one()
     if bounds.first is not None:
-        connection.execute(_STAGE, {"first": bounds.first, "last": bounds.last})
+        tolerances = {"price_tolerance": PRICE_TOLERANCE, "volume_tolerance": VOLUME_TOLERANCE}
+        connection.execute(_STAGE, {"first": bounds.first, "last": bounds.last, **tolerances})
