@@ -62,7 +62,8 @@ def is_unlike(ticks: Sequence[Tick], candle: Candle) -> bool:
     bar = from_ticks(ticks)
     pairs = [(one, other, 1e-4) for one, other in zip(bar[:4], candle[2:6], strict=True)]
     return any(
-        abs(one - other) > tolerance * other for one, other, tolerance in (*pairs, (bar.volume or 0, candle.volume, 1e-3))
+        abs(one - other) > tolerance * other
+        for one, other, tolerance in (*pairs, (bar.volume or 0, candle.volume, 1e-3))
     )
 
 

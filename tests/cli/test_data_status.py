@@ -29,6 +29,9 @@ def _bars(database: Database) -> None:
     """C0 has every minute of two hours, C1 every second one, with outages; both have an archived day."""
     store(database, some())
     with database.session() as connection:
+        compared_at = NOW - timedelta(hours=3, minutes=20)
+        comparison = {"compared_at": compared_at, "compared_until": compared_at, "minutes": 5, "differing": 0}
+        insert(connection, "candle_comparisons", instrument_id=1, asked_at=compared_at, **comparison)
         for minute in range(120):
             ts = FROM + timedelta(minutes=minute)
             insert(connection, "bars", instrument_id=1, ts=ts)
@@ -44,15 +47,26 @@ def test_nothing_yet(strandline: Command) -> None:
 def test_a_line_of_facts_and_a_line_of_blocks_per_symbol(strandline: Command) -> None:
     strandline("maintenance")
     lines = strandline("data", "status").out.splitlines()
-    assert lines[0].split() == ["symbol", "from", "age", "minutes", "missing", "damaged", "repaired", "archived"]
+    assert lines[0].split() == [
+        "symbol",
+        "from",
+        "age",
+        "minutes",
+        "missing",
+        "damaged",
+        "repaired",
+        "compared",
+        "archived",
+    ]
     assert lines[1].split()[:3] == ["C0", *f"{FROM:%Y-%m-%d %H:%M}".split()]
-    assert lines[1].split()[5:] == ["120", "0", "0", "0", "1", "d"]
-    assert lines[2].split()[5:] == ["60", "59", "7", "3", "1", "d"]
+    assert lines[1].split()[5:] == ["120", "0", "0", "0", "3", "h", "1", "d"]
+    assert lines[2].split()[5:] == ["60", "59", "7", "3", "never", "1", "d"]
     pictures = lines[-4:-2]
     # The last block may have a minute that is over since the bars were made.
     assert set(pictures[0].removeprefix("C0").split()[0][:-1]) == {"█"}
     assert pictures[0].endswith("100.0 %")
-    assert not set("█·") & set(pictures[1].removeprefix("C1"))
+    # The first block may have no more than one minute.
+    assert not set("█·") & set(pictures[1].removeprefix("C1").split()[0][1:])
     assert pictures[1].endswith("50.4 %")
     assert max(map(len, lines)) <= 100
     assert lines[-1] == f"Archived: 1 day from 2026-01-01 to 2026-01-01, 267 ticks in {lines[-1].split(' in ')[1]}"
@@ -89,6 +103,7 @@ def test_programs_get_the_same(strandline: Command) -> None:
     assert (c0["venue"], c0["symbol"], c0["minutes"], c0["missing"]) == ("hyperliquid/perps", "C0", 120, 0)
     assert (c1["expected"], c1["missing"], c1["damaged"], c1["repaired"]) == (119, 59, 7, 3)
     assert c1["archived_days"] == 1
+    assert (c0["compared_at"], c1["compared_at"]) == ((NOW - timedelta(hours=3, minutes=20)).isoformat(), None)
     assert len(c1["coverage"]) == 48
     assert c1["coverage"][0] is None
     assert found["archive"]["rows"] == 267

@@ -44,7 +44,9 @@ class FixedHistory:
     def __init__(self, *candles: Candle) -> None:
         self.stored_candles = list(candles)
 
-    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+    async def candles(
+        self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime, *, spare: bool = False
+    ) -> list[Candle]:
         return [candle for candle in self.stored_candles if candle.ts >= since]
 
 

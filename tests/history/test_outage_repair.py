@@ -41,7 +41,9 @@ class FixedHistory:
         self.asked: list[tuple[str, datetime, datetime]] = []
         self._before_answer = before_answer
 
-    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+    async def candles(
+        self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime, *, spare: bool = False
+    ) -> list[Candle]:
         newest = timeframe.last_final(as_of)
         self.asked.append((token, since, newest))
         self._before_answer()

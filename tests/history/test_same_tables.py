@@ -35,7 +35,9 @@ class VenueCandles:
 
     venue = HYPERLIQUID_PERPS
 
-    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+    async def candles(
+        self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime, *, spare: bool = False
+    ) -> list[Candle]:
         minutes = [since + number * MINUTE for number in range((as_of - since) // MINUTE)]
         return [
             Candle(ts, 100.0, 103.0, 99.0, 101.5, 7.0, 1 + ts.minute % 4) for ts in minutes if (ts - DAY) // MINUTE % 7

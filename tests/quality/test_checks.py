@@ -1,7 +1,7 @@
 """Each check finds its own fault with the faulty values, and only on the faulty instrument."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import inf, nan
 from typing import Any
 
@@ -53,19 +53,69 @@ def statement(sql: str) -> Plant:
     return plant
 
 
+def plan_cycle_before(admin: Connection) -> None:
+    """Insert the cycle before: what is known now was known to it."""
+    admin.execute(
+        text("""
+            INSERT INTO cycles (cycle_t, outcome, decided_at, known_seq, decisions, decision_digest, code_version,
+                                strategy_hash)
+            SELECT :t, 'planned', :t, seq, 0, repeat('a', 64), '1', repeat('a', 64) FROM commit_counter
+        """),
+        {"t": T - 5 * MINUTE},
+    )
+
+
 def late(**values: Any) -> Plant:
     """Plant a tick that comes after the cycle before was planned."""
 
     def plant(admin: Connection, engine: Engine) -> None:
-        admin.execute(
-            text("""
-                INSERT INTO cycles (cycle_t, outcome, decided_at, known_seq, decisions, decision_digest, code_version,
-                                    strategy_hash)
-                SELECT :t, 'planned', :t, seq, 0, repeat('a', 64), '1', repeat('a', 64) FROM commit_counter
-            """),
-            {"t": T - 5 * MINUTE},
-        )
+        plan_cycle_before(admin)
         add_tick(admin, engine, **values)
+
+    return plant
+
+
+def rewritten(start: datetime) -> Plant:
+    """Plant a minute that is known to be repaired after the cycle before was planned; it has the same ticks."""
+
+    def plant(admin: Connection, engine: Engine) -> None:
+        plan_cycle_before(admin)
+        admin.execute(
+            text("INSERT INTO outages VALUES (2, :start, CAST(:start AS timestamptz) + interval '1 minute', :start)"),
+            {"start": start},
+        )
+        admin.execute(text("INSERT INTO dirty_minutes VALUES (2, :start)"), {"start": start})
+        admin.commit()
+        assert roll_up(engine, T).revised
+
+    return plant
+
+
+def other_candle(*, begun: timedelta | None, known_before: bool = False, missed: str = "") -> Plant:
+    """Plant a candle of another volume for a minute eight minutes ago; the stream has begun so long before.
+
+    `missed` is a statement that says what was missed in the minute.
+    """
+
+    def plant(admin: Connection, engine: Engine) -> None:
+        minute = {"minute": T - 8 * MINUTE}
+        if not known_before:
+            plan_cycle_before(admin)
+        if begun is not None:
+            starts_at = T - 8 * MINUTE - begun
+            admin.execute(
+                text("INSERT INTO outages VALUES (2, :starts_at, :ends_at, :ends_at)"),
+                {"starts_at": starts_at, "ends_at": starts_at + MINUTE},
+            )
+        if missed:
+            admin.execute(text(missed), minute)
+        admin.execute(text("UPDATE venue_candles SET volume = 2 WHERE instrument_id = 2 AND ts = :minute"), minute)
+        admin.execute(text("INSERT INTO dirty_minutes VALUES (2, :minute)"), minute)
+        admin.commit()
+        assert roll_up(engine, T).revised
+        if known_before:
+            plan_cycle_before(admin)
+            admin.commit()
 
     return plant
 
@@ -127,6 +177,7 @@ def test_faultless_data_has_no_findings(engine: Engine, admin: Connection) -> No
         (tick(trade_id=-1), (None, "trade_without_id", ALL)),
         (tick(ts=T + timedelta(seconds=14)), (None, "tick_from_the_future", WARN)),
         (late(ts=T - 8 * MINUTE), (None, "late_ticks", WARN)),
+        (other_candle(begun=MINUTE), (None, "replaced_by_candle", WARN)),
         *((bar(low=low), ("1m", "bad_bar_price", ALL)) for low in (0.0, -1.0, nan)),
         (bar(high=inf), ("1m", "bad_bar_price", ALL)),
         (bar(low=100.5, high=99.0), ("1m", "bar_out_of_order", ALL)),
@@ -190,6 +241,13 @@ def test_a_planted_fault_is_found(
         tick(trade_id=-1, source="a"),  # of an archive without ids
         late(ts=T - 7 * MINUTE),
         late(ts=T - 8 * MINUTE, source="a", trade_id=-1),
+        rewritten(T - 8 * MINUTE),
+        other_candle(begun=None),  # nothing was streamed
+        other_candle(begun=-MINUTE),  # not yet
+        other_candle(begun=timedelta(0)),  # the stream began in this minute
+        other_candle(begun=MINUTE, known_before=True),
+        other_candle(begun=MINUTE, missed=f"INSERT INTO outages VALUES (2, :minute, '{T}', '{T}')"),
+        other_candle(begun=MINUTE, missed=f"INSERT INTO dropped_ticks VALUES (2, :minute, 3, '{T}')"),
         bar(ticks=2),
         outage(repaired=True),
         tick(price=100.0, size=None, side=None, kind="p", source="r", ts=LAST),  # polled: exempt from trade checks
@@ -214,6 +272,22 @@ def test_what_is_within_the_limits_is_no_fault(engine: Engine, admin: Connection
     plant(admin, engine)
     assert not run_checks(engine).errors
     assert findings(admin) == set()
+
+
+def test_minutes_with_more_ticks_are_counted_as_late_and_those_only_rewritten_are_not(
+    engine: Engine, admin: Connection
+) -> None:
+    late(ts=T - 8 * MINUTE)(admin, engine)
+    add_tick(admin, engine, ts=T - 10 * MINUTE)
+    admin.execute(
+        text("INSERT INTO outages VALUES (2, :since, :until, :until)"), {"since": T - 30 * MINUTE, "until": T}
+    )
+    admin.execute(text("INSERT INTO dirty_minutes SELECT 2, ts FROM bars WHERE instrument_id = 2 AND timeframe = '1m'"))
+    admin.commit()
+    assert roll_up(engine, T).revised
+    run_checks(engine)
+    ((_, _, newest, values),) = finding_details(admin, "late_ticks")
+    assert (newest, values) == (T - 8 * MINUTE, {"minutes": 2, "oldest": f"{T - 10 * MINUTE:%Y-%m-%dT%H:%M:%S+00:00}"})
 
 
 def test_a_jump_that_the_venue_confirms_is_no_fault(engine: Engine, admin: Connection) -> None:

@@ -54,6 +54,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "volume": 3.0,
         "fetched_at": T0,
     },
+    "candle_comparisons": {"instrument_id": 1, "asked_at": T0},
     "history_loads": {
         "instrument_id": 1,
         "source": "archive",

@@ -53,6 +53,41 @@ def test_no_interval_exceeds_the_rate(burst: int, per_second: float, requests: l
             assert spent <= largest + per_second * (served[last][0] - served[first][0]) + 1e-6
 
 
+def test_what_is_spare_comes_after_everything_else() -> None:
+    """Nothing of the burst may be used when it is its turn, so that whoever asks for more is served at once."""
+    served: list[tuple[str, float]] = []
+
+    async def main() -> None:
+        limiter, loop = RateLimiter(RateLimit(burst=4, per_second=40)), asyncio.get_running_loop()
+        started = loop.time()
+
+        async def acquire(name: str, amount: float, after: float, *, spare: bool) -> None:
+            await asyncio.sleep(after)
+            await (limiter.acquire_spare(amount) if spare else limiter.acquire(amount))
+            served.append((name, loop.time() - started))
+
+        await asyncio.gather(
+            acquire("first spare", 1, 0, spare=True),
+            acquire("live", 4, 0.001, spare=False),
+            acquire("second spare", 1, 0.002, spare=True),
+            acquire("live again", 4, 0.05, spare=False),
+        )
+
+    asyncio.run(main())
+    assert [name for name, _ in served] == ["first spare", "live", "live again", "second spare"]
+    # Nine units of forty a second had to come back before it.
+    assert served[-1][1] >= 9 / 40
+
+
+def test_more_than_the_burst_is_served_too() -> None:
+    async def main() -> None:
+        limiter = RateLimiter(RateLimit(burst=1, per_second=1000))
+        for _ in range(3):
+            await asyncio.wait_for(limiter.acquire_spare(5), 10)
+
+    asyncio.run(main())
+
+
 def test_pauses_grow_up_to_the_longest() -> None:
     for _ in range(20):
         found = list(islice(pauses(1, 60), 12))

@@ -14,8 +14,9 @@ _LATE: Final = timedelta(minutes=3)
 
 _SERIES: Final = text("""
     SELECT i.instrument_id, i.token_chain || '/' || i.book_id AS venue, i.symbol, i.token_contract,
-           first.ts AS first_bar, newest.ts AS newest_bar, tick.ts AS newest_tick
+           first.ts AS first_bar, newest.ts AS newest_bar, tick.ts AS newest_tick, compared.compared_at
     FROM instruments i
+    LEFT JOIN candle_comparisons AS compared USING (instrument_id)
     CROSS JOIN LATERAL (SELECT b.ts FROM bars b WHERE (b.instrument_id, b.timeframe) = (i.instrument_id, '1m')
                         ORDER BY b.ts LIMIT 1) AS first
     CROSS JOIN LATERAL (SELECT b.ts FROM bars b WHERE (b.instrument_id, b.timeframe) = (i.instrument_id, '1m')
@@ -74,6 +75,8 @@ class Coverage:
     expected: int
     incomplete: int
     repaired: int
+    compared_at: datetime | None
+    """When its bars were last compared with the venue's candles."""
     shares: tuple[float | None, ...]
     """The share of each bucket's minutes that have a bar; None before the first bar."""
 
@@ -116,6 +119,7 @@ def _coverage(series: Row[Any], counted: list[Row[Any]], span: Span) -> Coverage
         expected=_minutes(max(span.since, series.first_bar), min(span.until, newest_end)),
         incomplete=sum(row.incomplete for row in counted),
         repaired=sum(row.repaired for row in counted),
+        compared_at=series.compared_at,
         shares=tuple(
             bars.get(number, 0) / _minutes(max(start, series.first_bar), end) if end > series.first_bar else None
             for number, (start, end) in enumerate(span.buckets)

@@ -44,6 +44,7 @@ async def _stream(settings: "Settings") -> int:
 
     from strandline.feeds.sidecar import Sidecar
     from strandline.feeds.tick_buffer import TickBuffer
+    from strandline.history.candle_comparison import CandleComparison
     from strandline.history.initial_backfill import InitialBackfill
     from strandline.history.outage_repair import OutageRepair
     from strandline.store.address import database_address
@@ -56,12 +57,13 @@ async def _stream(settings: "Settings") -> int:
     open_connection = partial(connect_async, database_address(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)
     repair = OutageRepair(open_connection, histories, clock)
+    comparison = CandleComparison(open_connection, histories, clock)
 
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
-        loads = [tasks.create_task(backfill.run()), tasks.create_task(repair.run())]
+        loads = [tasks.create_task(one.run()) for one in (backfill, repair, comparison)]
         unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(stop)
         for load in loads:
             load.cancel()

@@ -16,6 +16,9 @@ ENOUGH_BARS: Final = 666
 CANDLE_DELAY: Final = timedelta(seconds=5)
 """The venue's newest candle may still change for so long after its end."""
 
+SERVED: Final = timedelta(minutes=4_990)
+"""How far back a venue serves candles of one minute, less the time that a request may take."""
+
 CandleRow: TypeAlias = tuple[int, datetime, float, float, float, float, float, int | None]
 """The instrument, and the fields of its candle."""
 

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from strandline.history.candles import CANDLE_DELAY, store_candles
+from strandline.history.candles import CANDLE_DELAY, SERVED, store_candles
 from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
@@ -15,8 +15,6 @@ from strandline.venues.history import History
 
 _log = logging.getLogger(__name__)
 _INTERVAL_SECONDS: Final = 5.0
-_SERVED: Final = timedelta(minutes=4_990)
-"""How far back a venue serves candles of one minute, less the time that a request may take."""
 
 
 class Missed(NamedTuple):
@@ -52,12 +50,12 @@ class OutageRepair:
 
     async def _find(self, connection: Connection) -> list[Missed]:
         now = self._clock()
-        found = await find_missed(connection, now - _SERVED, now - CANDLE_DELAY)
+        found = await find_missed(connection, now - SERVED, now - CANDLE_DELAY)
         return [missed for missed in found if missed.venue in self._histories and missed not in self._tried]
 
     async def _repair(self, history: History, missed: Missed) -> None:
         now = self._clock()
-        since = max(missed.since, now - _SERVED)
+        since = max(missed.since, now - SERVED)
 
         async def load(connection: Connection) -> int:
             candles = await history.candles(missed.token, Timeframe.M1, since, missed.until + CANDLE_DELAY)

@@ -55,23 +55,39 @@ _WINDOW: Final = """
       LIMIT 1
     ) AS lost ON true
 """.replace("{frames}", FRAMES)
-# Ticks do not tell when they came. What they changed does: a minute that was over and known, and then got more ticks.
 # A run of an older cycle looks at what came before the next cycle only.
+_KNOWN_SINCE: Final = """
+          b.known_seq > (SELECT known_seq FROM cycles WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1)
+      AND b.known_seq <= COALESCE(
+        (SELECT known_seq FROM cycles WHERE cycle_t > :cycle ORDER BY cycle_t LIMIT 1), 9223372036854775807)
+"""
+# Ticks do not tell when they came. What they changed does: a minute that was over and known, and then got more ticks.
 _LATE: Final = """
     SELECT b.instrument_id, NULL AS timeframe, max(b.ts) AS ts, count(*) AS minutes, min(b.ts) AS oldest
     FROM bars b
     WHERE b.instrument_id IN (SELECT instrument_id FROM {batch}) AND b.timeframe = '1m' AND b.source = 's'
-      AND b.known_seq > (SELECT known_seq FROM cycles WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1)
-      AND b.known_seq <= COALESCE(
-        (SELECT known_seq FROM cycles WHERE cycle_t > :cycle ORDER BY cycle_t LIMIT 1), 9223372036854775807)
+      AND {known_since}
       AND b.ts < (SELECT max(cycle_t) FROM cycles WHERE cycle_t < :cycle)
                  - CAST(:late_seconds AS double precision) * interval '1 second' - interval '1 minute'
       AND NOT EXISTS (
         SELECT FROM bar_revisions r
         WHERE r.instrument_id = b.instrument_id AND r.timeframe = b.timeframe AND r.ts = b.ts
-          AND r.revision = b.revision - 1 AND r.ticks >= b.ticks)
+          AND r.ticks >= b.ticks
+          AND r.known_seq <= (SELECT known_seq FROM cycles WHERE cycle_t < :cycle ORDER BY cycle_t DESC LIMIT 1))
     GROUP BY 1
-"""
+""".replace("{known_since}", _KNOWN_SINCE.strip())
+# A minute that was streamed without an outage, and whose bar is the venue's candle all the same: its trades were not
+# the venue's, or none came. Before a stream began, and without one, candles are all that there is. Only bars of candles
+# have a volume and no quote volume.
+_REPLACED: Final = """
+    SELECT b.instrument_id, NULL AS timeframe, max(b.ts) AS ts, count(*) AS minutes, min(b.ts) AS oldest
+    FROM bars b
+    WHERE b.instrument_id IN (SELECT instrument_id FROM {batch}) AND b.timeframe = '1m' AND b.source = 'r'
+      AND b.volume IS NOT NULL AND b.quote_volume IS NULL AND NOT b.outage AND b.dropped = 0
+      AND b.ts > (SELECT min(o.starts_at) FROM outages o WHERE o.instrument_id = b.instrument_id)
+      AND {known_since}
+    GROUP BY 1
+""".replace("{known_since}", _KNOWN_SINCE.strip())
 _SHOWN: Final = ("newest_tick", "newest_damaged", "dropped")
 
 
@@ -97,5 +113,6 @@ def rows_suite(window: Window, strategy: Strategy) -> Suite:
             Check("recent_outage", Severity.BLOCK_ENTRIES, between("damaged_bars", 0, 0)),
             Check("recent_outage", Severity.BLOCK_ENTRIES, null("lost_minute")),
             Check("late_ticks", Severity.WARN, with_literals(_LATE, cycle=window.cycle, late_seconds=late_seconds)),
+            Check("replaced_by_candle", Severity.WARN, with_literals(_REPLACED, cycle=window.cycle)),
         ),
     )

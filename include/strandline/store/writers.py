@@ -52,6 +52,7 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "quarantined_messages": {"feeds": frozenset({INSERT, DELETE})},
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
     "venue_candles": {"history": frozenset({INSERT, UPDATE})},
+    "candle_comparisons": {"history": frozenset({INSERT, UPDATE})},
     "history_loads": {"history": frozenset({INSERT})},
     "commit_counter": {"bars": frozenset({UPDATE})},
     "bars": {"bars": frozenset({INSERT, UPDATE})},

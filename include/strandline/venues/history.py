@@ -26,8 +26,11 @@ class History(Protocol):
     def venue(self) -> VenueKey:
         """The venue whose candles these are."""
 
-    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+    async def candles(
+        self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime, *, spare: bool = False
+    ) -> list[Candle]:
         """Get the candles that start at `since` or later and closed by `as_of`, oldest first, as far back as they go.
 
-        Raises `FeedError` when the venue cannot be reached.
+        With `spare` it waits until no other request does, and stays within the limit of such requests. Raises
+        `FeedError` when the venue cannot be reached.
         """

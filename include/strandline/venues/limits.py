@@ -35,7 +35,11 @@ class FeedLimits(NamedTuple):
 
 
 class HistoryLimits(NamedTuple):
-    """The limits of historical candles. `candles` is how many of one timeframe the venue keeps."""
+    """The limits of historical candles. `candles` is how many of one timeframe the venue keeps.
+
+    `spare_rate` is the part of `rate` that requests which are never urgent may use.
+    """
 
     rate: RateLimit
+    spare_rate: RateLimit
     candles: int

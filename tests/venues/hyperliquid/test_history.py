@@ -8,7 +8,8 @@ import pytest
 
 from strandline.model.timeframe import Timeframe
 from strandline.venues.feed import FeedError
-from strandline.venues.hyperliquid.history import HyperliquidHistory
+from strandline.venues.hyperliquid.history import HyperliquidHistory, _weight
+from strandline.venues.hyperliquid.limits import HISTORY_LIMITS
 from strandline_sim.clock import SteppedClock
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.world import World
@@ -61,6 +62,21 @@ def test_a_candle_is_closed_a_moment_after_its_end(seconds: int, over: int) -> N
     run(scenario)
 
 
+def test_a_request_that_is_not_urgent_waits_for_those_that_are() -> None:
+    """What others have asked for has come back of the limit before it is sent."""
+
+    async def scenario(_: World, history: HyperliquidHistory, now: datetime) -> None:
+        loop, since = asyncio.get_running_loop(), now - 10 * MINUTE
+        started = loop.time()
+        assert await history.candles("BTC", Timeframe.M1, since, now, spare=True)
+        await history.candles("BTC", Timeframe.M1, since, now)
+        urgent = loop.time() - started
+        await history.candles("BTC", Timeframe.M1, since, now, spare=True)
+        assert loop.time() - started >= urgent + 1, "it has waited for twenty units of ten a second"
+
+    run(scenario)
+
+
 def test_candles_that_do_not_exist_are_not_requested() -> None:
     async def scenario(world: World, history: HyperliquidHistory, now: datetime) -> None:
         world.faults.add(Rule(route="*", kind=FaultKind.STATUS, value=500, times=None))
@@ -79,3 +95,10 @@ def test_a_failing_venue_is_an_error(kind: FaultKind) -> None:
         assert len(await history.candles("BTC", Timeframe.M1, now - timedelta(hours=1), now)) > 50
 
     run(scenario, Rule(route="hyperliquid/info/candleSnapshot", kind=kind, value=429))
+
+
+def test_two_hundred_coins_are_compared_within_a_quarter_of_an_hour() -> None:
+    """As docs/data.md says: each request is for the minutes since the last."""
+    spare = HISTORY_LIMITS.spare_rate.per_second
+    assert 200 * _weight(15) / spare < 15 * 60
+    assert spare <= HISTORY_LIMITS.rate.per_second / 2

@@ -28,9 +28,10 @@ def status(
     """Show per symbol what data there are, from when to when, what is missing, what was repaired, and how old it is.
 
     Minutes are those of the chosen time: `missing` have no bar between the symbol's first and its newest, `damaged`
-    have one of which trades may be missing (an outage, dropped ticks), `repaired` were damaged and mended from the
-    venue's candles. `archived` counts the days of ticks that are in files. A symbol that trades seldom has minutes in
-    which nothing happened: they count as missing, too.
+    have one of which trades may be missing (an outage, dropped ticks), `repaired` were damaged and mended.
+    `compared` says how long ago bars were compared with the venue's candles, and `archived` counts the days of ticks
+    that are in files.
+    A symbol that trades seldom has minutes in which nothing happened: they count as missing, too.
 
     In the picture a block stands for the share of minutes that have a bar: █ all, ▇ to ▁ fewer, · none.
 

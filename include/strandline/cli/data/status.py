@@ -26,7 +26,7 @@ def facts(found: Sequence[Coverage], archived: Counter[int], as_of: datetime) ->
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1))
     table.add_column("symbol", no_wrap=True)
     table.add_column("from", no_wrap=True)
-    for name in ("age", "minutes", "missing", "damaged", "repaired", "archived"):
+    for name in ("age", "minutes", "missing", "damaged", "repaired", "compared", "archived"):
         table.add_column(name, justify="right", no_wrap=True)
     for one, name in zip(found, _names(found), strict=True):
         table.add_row(
@@ -37,6 +37,7 @@ def facts(found: Sequence[Coverage], archived: Counter[int], as_of: datetime) ->
             _count(one.missing),
             _count(one.incomplete),
             f"{one.repaired:,}",
+            "never" if one.compared_at is None else _age(as_of - one.compared_at),
             f"{archived[one.instrument_id]} d",
         )
     return table
@@ -98,6 +99,7 @@ def as_json(
                 "missing": one.missing,
                 "damaged": one.incomplete,
                 "repaired": one.repaired,
+                "compared_at": one.compared_at.isoformat() if one.compared_at else None,
                 "archived_days": archived[one.instrument_id],
                 "coverage": [None if share is None else round(share, 4) for share in one.shares],
             }

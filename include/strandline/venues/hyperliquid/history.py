@@ -25,14 +25,22 @@ class HyperliquidHistory:
         """`processes` is how many share the venue's limits."""
         self._url = url
         self._rate_limiter = RateLimiter(HISTORY_LIMITS.rate.divided(processes))
+        self._spare_limiter = RateLimiter(HISTORY_LIMITS.spare_rate.divided(processes))
 
-    async def candles(self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime) -> list[Candle]:
+    async def candles(
+        self, token: str, timeframe: Timeframe, since: datetime, as_of: datetime, *, spare: bool = False
+    ) -> list[Candle]:
         """Read the final candles that have trades; bars without trades do not exist here either."""
         newest = timeframe.last_final(as_of - _SETTLED)
         first = max(since, newest - (HISTORY_LIMITS.candles - 1) * timeframe.length)
         if newest < first:
             return []
-        await self._rate_limiter.acquire(_weight((newest - first) // timeframe.length + 1))
+        weight = _weight((newest - first) // timeframe.length + 1)
+        if spare:
+            await self._spare_limiter.acquire(weight)
+            await self._rate_limiter.acquire_spare(weight)
+        else:
+            await self._rate_limiter.acquire(weight)
         wanted = {
             "coin": token,
             "interval": timeframe.value,

@@ -10,8 +10,11 @@ MAX_SUBSCRIPTIONS: Final = 1000
 FEED_LIMITS: Final = FeedLimits(RateLimit(burst=1000, per_second=12), subscriptions=MAX_SUBSCRIPTIONS)
 # Of new connections the venue takes 30 from an address each minute.
 CONNECTION_LIMIT: Final = RateLimit(burst=6, per_second=0.4)
-# Weight: of the 1200 that the venue allows an address each minute, this leaves 450 to trading at any time.
-HISTORY_LIMITS: Final = HistoryLimits(RateLimit(burst=150, per_second=10), candles=5000)
+# Weight: of the 1200 that the venue allows an address each minute, this leaves 450 to trading at any time. What is
+# compared all the time uses half of it, so that a backfill by another process leaves something to trading, too.
+HISTORY_LIMITS: Final = HistoryLimits(
+    RateLimit(burst=150, per_second=10), spare_rate=RateLimit(burst=25, per_second=5), candles=5000
+)
 
 COINS_PER_SOCKET: Final = 100
 MAX_SOCKETS: Final = 8
