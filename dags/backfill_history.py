@@ -1,12 +1,16 @@
-"""Loads history: that of a day, or what a person asks for. This file only wires; the library does."""
+"""Loads history and checks it: that of a day, or what a person asks for. This file only wires; the library does."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from airflow.sdk import CronDataIntervalTimetable, Param, dag, get_current_context, task
+from airflow.sdk import CronDataIntervalTimetable, Param, chain, dag, get_current_context, task
 
 from strandline.cycle import backfill_task
 from strandline.cycle.backfill_form import FIELDS
 from strandline.cycle.runs import Summary
+
+# However many days are backfilled at once, the other workers are left to the live cycle.
+STEP: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(minutes=1), "max_active_tis_per_dag": 1}
 
 
 @dag(
@@ -22,20 +26,22 @@ from strandline.cycle.runs import Summary
     params={name: Param(**field) for name, field in FIELDS.items()},
 )
 def backfill_history() -> None:
-    """One task."""
+    """The tasks and their order."""
 
-    # However many days are backfilled at once, the other workers are left to the live cycle.
-    @task(
-        retries=2,
-        retry_delay=timedelta(minutes=1),
-        execution_timeout=timedelta(hours=12),
-        max_active_tis_per_dag=1,
-    )
+    @task(execution_timeout=timedelta(hours=12), **STEP)
     def load_history() -> Summary:
         context = get_current_context()
         return backfill_task.load_history(context["dag_run"], context["params"])
 
-    load_history()
+    @task(execution_timeout=timedelta(hours=2), **STEP)
+    def check_quality() -> Summary:
+        return backfill_task.check_quality(get_current_context()["ti"].xcom_pull("load_history"))
+
+    @task(execution_timeout=timedelta(minutes=30), **STEP)
+    def run_engine() -> Summary:
+        return backfill_task.run_engine()
+
+    chain(load_history(), check_quality(), run_engine())
 
 
 backfill_history()

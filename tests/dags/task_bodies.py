@@ -62,7 +62,9 @@ def _asked(task: Any) -> dict[str, Any]:
         "step": step,
         "run": run.run_id
         if run is RUN
-        else run and {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
+        else run
+        if run is None or isinstance(run, str)
+        else {**to_builtins(run), "venues": [str(venue) for venue in run.venues]},
         "others": [other("x") if callable(other) else other for other in others],
         "returned": returned,
     }

@@ -27,18 +27,34 @@ def test_backfills_are_allowed(history: Any) -> None:
     assert history["allowed_run_types"] == []
 
 
-def test_its_task_gets_the_run_and_the_form_and_returns_the_summary(history: Any) -> None:
-    body = history["bodies"]["load_history"]
-    assert (body["step"], body["run"], body["others"]) == ("load_history", "a run", [FORM])
+def test_what_is_loaded_is_checked_before_the_engine_steps_it(history: Any) -> None:
+    after = {name: task["downstream"] for name, task in history["tasks"].items()}
+    assert after == {"load_history": ["check_quality"], "check_quality": ["run_engine"], "run_engine": []}
+    assert {task["trigger_rule"] for task in history["tasks"].values()} == {"all_success"}
+
+
+@pytest.mark.parametrize(
+    ("task", "asked"),
+    [
+        ("load_history", ("a run", [FORM])),
+        ("check_quality", ("of load_history", [])),
+        ("run_engine", (None, [])),
+    ],
+)
+def test_each_task_asks_the_library_and_returns_the_summary(
+    history: Any, task: str, asked: tuple[str | None, list[Any]]
+) -> None:
+    body = history["bodies"][task]
+    assert (body["step"], body["run"], body["others"]) == (task, *asked)
     assert body["returned"]["venues"] == ["one"]
 
 
 def test_many_days_at_once_leave_the_workers_to_the_live_cycle(history: Any) -> None:
-    (task,) = history["tasks"].values()
-    assert task["most_at_once"] == 1
-    assert task["weight_rule"] == "strandline_priority.LiveFirst"
-    assert task["retries"] >= 1
-    assert task["execution_timeout"] > 3600
+    for task in history["tasks"].values():
+        assert task["most_at_once"] == 1
+        assert task["weight_rule"] == "strandline_priority.LiveFirst"
+        assert task["retries"] >= 1
+    assert history["tasks"]["load_history"]["execution_timeout"] > 3600
 
 
 def test_the_form_is_the_one_that_the_library_reads(history: Any) -> None:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, text
 
 from strandline.bars import roll_up
 from strandline.model.timeframe import Timeframe
-from strandline.quality import Severity, blocks
+from strandline.quality import Severity, blocks, check_history
 from strandline.quality.suite import Check, Suite
 from strandline.store.connect import connect
 from strandline.store.roles import Role
@@ -17,6 +17,7 @@ from tests.quality.samples import (
     ENTRIES,
     FAULTY,
     MINUTE,
+    STRATEGY,
     Finding,
     T,
     add_tick,
@@ -175,6 +176,21 @@ def test_missed_cycles_are_checked(admin: Connection, engine: Engine) -> None:
 def test_the_database_and_the_type_have_the_same_severities(admin: Connection) -> None:
     labels = admin.scalars(text("SELECT unnest(enum_range(NULL::severity))::text")).all()
     assert labels == [severity.value for severity in Severity]
+
+
+def test_a_day_of_history_blocks_no_cycle_and_withholds_its_bars(admin: Connection, engine: Engine) -> None:
+    """Of the bars of the day, those that ended in time are checked, all instruments'."""
+    day, start = T.replace(hour=0), T - 10 * MINUTE
+    revise_bar(admin, start=start, volume=-1.0)
+    assert check_history(engine, STRATEGY, day, T, T).findings[Severity.BLOCK_ALL] == 1
+    assert {ts for *_, ts, _ in finding_details(admin, "bad_bar_volume")} == {start}
+    assert "not_checked:bars" in blocks(admin, T).all_entries
+    assert not blocks(admin, T).by_series
+    assert not blocks(admin, T).withheld
+    assert Severity.BLOCK_ALL not in check_history(engine, STRATEGY, day, start, T).findings
+    assert check_history(engine, STRATEGY, day - timedelta(days=1), T, T).findings == {}
+    ends = admin.scalars(text("SELECT cycle_t FROM quality_runs WHERE suite = 'history' ORDER BY 1")).all()
+    assert ends == [day, start, T]
 
 
 def test_any_number_of_findings_is_returned(engine: Engine) -> None:

@@ -1,17 +1,12 @@
 """`strandline backfill`: loads history."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
 from strandline.venues.registry import venues
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from strandline.cycle.runs import Summary
 
 _VENUE: Final = venues()[0]
 _PARAGRAPHS: Final = f"""
@@ -61,6 +56,7 @@ def backfill(
 
     from strandline.cycle.backfill import run_backfill
     from strandline.cycle.backfill_request import make_request
+    from strandline.cycle.backfill_words import in_words
     from strandline.history.backfill import Outcome
     from strandline.history.units import Loaded
 
@@ -87,7 +83,7 @@ def backfill(
             progress.update(bar, advance=1, total=count, description=told)
 
         summary = run_backfill(request, report)
-    for line in _in_words(summary):
+    for line in in_words(summary):
         print(line)
     if summary["failures"]:
         raise typer.Exit(1)
@@ -102,24 +98,3 @@ def _require_schema() -> None:
     settings = load_settings()
     with in_words(settings), owner_engine(settings) as engine, engine.connect() as connection:
         require_latest_step(connection)
-
-
-def _in_words(summary: "Summary") -> "Iterator[str]":
-    units = ", ".join(f"{count:,} {outcome}" for outcome, count in summary["units"].items()) or "none"
-    yield f"{summary['venue']}, {summary['source']}: {_some(summary['symbols'])}"
-    yield f"units    {units}"
-    yield (
-        f"rows     {summary['stored']:,} stored, {summary['already_there']:,} there already, "
-        f"{summary['changed']:,} with new numbers"
-    )
-    for reason, count in summary["refused"].items():
-        yield f"refused  {count:,} {reason}"
-    yield f"bars     {summary['bars']['new']:,} new, {summary['bars']['revised']:,} revised"
-    if missing := summary["missing_hours"]:
-        yield f"missing  {len(missing):,} hours have no file: {_some(missing)}"
-    for failure in summary["failures"]:
-        yield f"failed   {failure}"
-
-
-def _some(items: list[str]) -> str:
-    return ", ".join(items[:5]) + (f" … {items[-1]}" if len(items) > 5 else "")

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from strandline.bars import roll_up
 from strandline.configuration import load_settings, venue_config
@@ -17,9 +17,12 @@ from strandline.cycle.backfill_units import plan_units
 from strandline.cycle.context import utc_now
 from strandline.cycle.cycle_time import last_complete_cycle
 from strandline.cycle.runs import Summary
+from strandline.cycle.venue_comparison import compare_with_venue
 from strandline.history.backfill import Backfill, Outcome, backfill
 from strandline.history.units import Loaded
 from strandline.model.errors import StrandlineError
+from strandline.model.source import HistorySource
+from strandline.model.timeframe import Timeframe
 from strandline.settings import Settings
 from strandline.store.connect import connect, database_url, in_words, unreachable
 from strandline.store.connect_async import DATABASE_ERRORS, connect_async
@@ -52,6 +55,7 @@ async def _backfill(
     settings: Settings, request: BackfillRequest, database: Engine, report: Report, now: datetime
 ) -> Summary:
     (venue,) = (one for one in venues() if one.key == request.venue)
+    known_seq = _known_seq(database)
     bars = _Bars(database, min(last_complete_cycle(now), request.ends_at))
     connection = await connect_async(database_url(settings, Role.INGEST), Role.INGEST, LOADING)
     try:
@@ -72,6 +76,8 @@ async def _backfill(
     return {
         **_asked(request, instruments.numbers),
         **_counts(done),
+        "passed_over": dict(done.passed_over.most_common()),
+        "compared": _compared(settings, database, request, instruments.numbers.values(), known_seq, done),
         "missing_hours": [_utc(hour) for hour in plan.missing],
         "bars": {"new": bars.new.total(), "revised": bars.revised.total()},
         "failures": done.failures,
@@ -83,20 +89,43 @@ def _asked(request: BackfillRequest, symbols: Iterable[str]) -> Summary:
         "venue": str(request.venue),
         "source": request.source.value,
         "symbols": sorted(symbols),
-        "from": _utc(request.starts_at),
-        "to": _utc(request.ends_at),
     }
 
 
 def _counts(done: Backfill) -> Summary:
     rows = done.rows
     return {
+        # What a file without days has in it is known only now.
+        "since": done.since and done.since.isoformat(),
+        "until": done.until and done.until.isoformat(),
         "units": {outcome.value: count for outcome, count in done.units.items() if count},
         "stored": rows.stored,
         "changed": rows.changed,
         "already_there": rows.found - rows.stored - rows.changed,
         "refused": dict(sorted(rows.refused.items())),
     }
+
+
+def _known_seq(database: Engine) -> int:
+    with database.connect() as connection:
+        return int(connection.execute(text("SELECT seq FROM commit_counter")).scalar_one())
+
+
+def _compared(
+    settings: Settings,
+    database: Engine,
+    request: BackfillRequest,
+    instruments: Collection[int],
+    known_seq: int,
+    done: Backfill,
+) -> Summary | None:
+    """How our minutes compare with the venue's candles, where these were loaded."""
+    if request.source is not HistorySource.REST or request.timeframe is not Timeframe.M1:
+        return None
+    if done.since is None or done.until is None:
+        return None
+    strategy = load_strategy(settings)
+    return compare_with_venue(database, strategy, instruments, (done.since, done.until), known_seq)._asdict()
 
 
 class _Bars:

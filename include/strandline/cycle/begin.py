@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 _UP_TO_DATE: Final = text("""
     SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)
-       AND EXISTS (SELECT FROM quality_runs WHERE cycle_t = :cycle)
+       AND EXISTS (SELECT FROM quality_runs WHERE cycle_t = :cycle AND suite = 'bars')
        AND NOT EXISTS (SELECT FROM dirty_minutes WHERE minute < :cycle)
 """)
 

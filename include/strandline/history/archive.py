@@ -120,7 +120,7 @@ def _unit(
         return await load_ticks(connection, key, wanted.values(), ticks, loaded_at, in_files)
 
     # The next file may have more of this hour.
-    return Unit(name, instruments, key, load, complete_until=file.hour)
+    return Unit(name, instruments, key, load, complete_until=file.hour, since=starts_at, until=ends_at)
 
 
 def _ticks(instruments: Mapping[str, int], trades: Iterable[ArchivedTrade]) -> list[HistoricTick]:

@@ -1,7 +1,9 @@
 """Loads units of history one after the other, and counts what came of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 from strandline.history.loads import loaded_before
@@ -22,11 +24,14 @@ class Outcome(StrEnum):
 
 @dataclass
 class Backfill:
-    """Totals: units by outcome, the reasons of those that failed, and their rows."""
+    """Totals: units by outcome, the reasons of those that failed, their rows, and the time in which these lie."""
 
     units: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     failures: list[str] = field(default_factory=list)
     rows: Loaded = field(default_factory=Loaded)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 async def backfill(
@@ -50,6 +55,9 @@ async def backfill(
 
     try:
         for unit in units:
+            done.passed_over += unit.passed_over
+            done.since = min(unit.since, done.since or unit.since)
+            done.until = max(unit.until, done.until or unit.until)
             try:
                 rows = await _load(connection, unit, again=again)
             except BadFileError as error:

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,6 +22,7 @@ from strandline.model.venue import VenueKey
 from strandline.store.connect_async import Connection
 
 ROWS_AT_ONCE: Final = 50_000
+_INSTANT: Final = timedelta(microseconds=1)
 
 
 class FileRequest(NamedTuple):
@@ -67,7 +68,20 @@ def _unit(request: FileRequest, piece: Piece, reader: TickReader) -> Unit:
             of_wanted = [tick for tick in ticks if tick.instrument_id in wanted.values()]
             return await load_ticks(connection, key, wanted.values(), [of_wanted], request.loaded_at, request.in_files)
 
-    return Unit(name, request.instruments, lambda: key, load, complete_until=request.ends_at)
+    # A row outside of the time asked for is refused, so that it tells nothing of what is loaded.
+    times = [ts for ts in piece.columns["ts"] if request.starts_at <= ts < request.ends_at] or [request.starts_at]
+    return Unit(
+        name,
+        request.instruments,
+        lambda: key,
+        load,
+        complete_until=request.ends_at,
+        since=min(times),
+        until=max(times) + _INSTANT,
+        passed_over=Counter(
+            symbol for symbol, number in zip(piece.columns.get("symbol", ()), numbers, strict=False) if number is None
+        ),
+    )
 
 
 def _numbers(request: FileRequest, piece: Piece) -> list[int | None]:

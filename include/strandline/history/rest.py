@@ -58,7 +58,8 @@ def _unit(history: History, series: SeriesKey, token: str, asked: tuple[datetime
             await record_load(connection, key, digest, counts, as_of)
         return counts
 
-    return Unit(f"{token} {key.name}", {token: series.instrument_id}, lambda: key, load, complete_until=asked[1])
+    instruments = {token: series.instrument_id}
+    return Unit(f"{token} {key.name}", instruments, lambda: key, load, asked[1], since=asked[0], until=asked[1])
 
 
 async def _fetch(history: History, timeframe: Timeframe, token: str, key: UnitKey) -> list[Candle]:

@@ -51,7 +51,8 @@ class Unit:
     """One hour of an archive, one day of candles, or some lines of a file.
 
     `key` reads the content, if it must be known; `load` stores it for the given instruments. No unit that comes after
-    this one has anything of before `complete_until`.
+    this one has anything of before `complete_until`. Its own rows lie in [since, until); `passed_over` counts those
+    of each name that was not asked for.
     """
 
     name: str
@@ -59,3 +60,6 @@ class Unit:
     key: Callable[[], UnitKey]
     load: Callable[[Connection, UnitKey, Mapping[str, int]], Awaitable[Mapping[int, Loaded]]]
     complete_until: datetime
+    since: datetime
+    until: datetime
+    passed_over: Counter[str] = field(default_factory=Counter)

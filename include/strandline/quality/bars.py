@@ -1,10 +1,11 @@
 """The checks of bars."""
 
+from datetime import datetime
 from typing import Final
 
 from strandline.model.strategy import Strategy
 from strandline.quality.severity import Severity
-from strandline.quality.suite import FRAMES, LARGEST, Check, Suite, between, not_below, with_literals
+from strandline.quality.suite import FRAMES, HISTORY, LARGEST, Check, Suite, between, not_below, with_literals
 from strandline.quality.window import Window
 
 # Besides the cycle's own bars the window has all that the engine has not stepped yet, so that a faulty bar is found
@@ -21,6 +22,21 @@ _WINDOW = """
       WHERE bars.instrument_id = i.instrument_id AND bars.timeframe = f.timeframe
         AND bars.ts > LEAST(CAST(:bars_after AS timestamptz) - f.length, e.bar_ts)
         AND bars.ts <= CAST(:cycle AS timestamptz) - f.length
+      OFFSET 0
+    ) AS b
+""".replace("{frames}", FRAMES)
+
+# A day of history: all of its bars, whether the engine has stepped them or not.
+_DAY = """
+    SELECT b.instrument_id, CAST(b.timeframe AS text) AS timeframe, b.ts, b.revision, b.open, b.high, b.low, b.close,
+           b.volume, b.quote_volume, b.ts + f.length AS ends_at, date_bin(f.length, b.ts, 'epoch') AS starts_at,
+           LEAST(b.open, b.close) AS lower_end, GREATEST(b.open, b.close) AS upper_end
+    FROM instruments i
+    CROSS JOIN (VALUES {frames}) AS f (timeframe, length)
+    CROSS JOIN LATERAL (
+      SELECT instrument_id, timeframe, ts, revision, open, high, low, close, volume, quote_volume FROM bars
+      WHERE bars.instrument_id = i.instrument_id AND bars.timeframe = f.timeframe
+        AND bars.ts >= :starts_at AND bars.ts <= CAST(:ends_at AS timestamptz) - f.length
       OFFSET 0
     ) AS b
 """.replace("{frames}", FRAMES)
@@ -92,12 +108,23 @@ _SHOWN: Final = ("revision", "open", "high", "low", "close", "volume", "quote_vo
 
 def bars_suite(window: Window, strategy: Strategy) -> Suite:
     """The checks of all bars that ended in the window or that the engine has not stepped yet."""
+    query = with_literals(_WINDOW, bars_after=window.bars_after, cycle=window.cycle)
+    return _suite("bars", query, strategy, window.cycle)
+
+
+def history_suite(starts_at: datetime, ends_at: datetime, strategy: Strategy, as_of: datetime) -> Suite:
+    """The same checks of all bars within this time."""
+    return _suite(HISTORY, with_literals(_DAY, starts_at=starts_at, ends_at=ends_at), strategy, as_of)
+
+
+def _suite(name: str, query: str, strategy: Strategy, cycle: datetime) -> Suite:
+    """The checks of the bars of this query; a bar is bad if its ticks were found to be bad until this cycle."""
     limits = strategy.quality
     price_pct, volume_pct = limits.candle_price_pct, limits.candle_volume_pct
     jump = with_literals(_JUMP, max_move_pct=limits.max_move_pct, max_move_atr=limits.max_move_atr, price_pct=price_pct)
     return Suite(
-        "bars",
-        with_literals(_WINDOW, bars_after=window.bars_after, cycle=window.cycle),
+        name,
+        query,
         _SHOWN,
         (
             Check("bad_bar_price", Severity.BLOCK_ALL, between("low", 0, LARGEST, above=True)),
@@ -107,7 +134,7 @@ def bars_suite(window: Window, strategy: Strategy) -> Suite:
             Check("bad_bar_volume", Severity.BLOCK_ALL, between("volume", 0, LARGEST)),
             Check("bad_bar_volume", Severity.BLOCK_ALL, between("quote_volume", 0, LARGEST)),
             Check("duplicate_bar", Severity.BLOCK_ALL, _TWICE),
-            Check("bad_ticks_inside", Severity.BLOCK_ALL, with_literals(_BAD_TICKS, cycle=window.cycle)),
+            Check("bad_ticks_inside", Severity.BLOCK_ALL, with_literals(_BAD_TICKS, cycle=cycle)),
             Check("unconfirmed_jump", Severity.BLOCK_ENTRIES, jump),
             Check(
                 "unlike_venue_candle",

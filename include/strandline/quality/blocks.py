@@ -13,7 +13,7 @@ from strandline.quality.severity import Severity
 _SUITES: Final = ("ticks", "bars", "rows", "signals")
 _NEWEST_RUNS = text("""
     SELECT DISTINCT ON (suite) suite, quality_run_id, succeeded FROM quality_runs
-    WHERE cycle_t = :cycle ORDER BY suite, quality_run_id DESC
+    WHERE cycle_t = :cycle AND suite = ANY (:suites) ORDER BY suite, quality_run_id DESC
 """)
 _FINDINGS = text("""
     SELECT f.instrument_id, f.timeframe, f.ts, f.severity, f.check_name, r.suite
@@ -45,7 +45,7 @@ class Blocks(NamedTuple):
 
 def blocks(connection: Connection, cycle: datetime) -> Blocks:
     """Read the newest run of each suite. The gate fails closed: one that failed or did not run blocks all entries."""
-    runs = {run.suite: run for run in connection.execute(_NEWEST_RUNS, {"cycle": cycle})}
+    runs = {run.suite: run for run in connection.execute(_NEWEST_RUNS, {"cycle": cycle, "suites": list(_SUITES)})}
     all_entries = [f"not_checked:{suite}" for suite in _SUITES if suite not in runs]
     all_entries += [f"check_failed:{suite}" for suite in _SUITES if suite in runs and not runs[suite].succeeded]
     by_series: defaultdict[Series, dict[tuple[Severity, str], None]] = defaultdict(dict)

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine, text
 
 from strandline.model.strategy import Strategy
-from strandline.quality.bars import bars_suite
+from strandline.model.timeframe import Timeframe
+from strandline.quality.bars import bars_suite, history_suite
 from strandline.quality.rows import rows_suite
 from strandline.quality.severity import Severity
 from strandline.quality.signals import signals_suite
-from strandline.quality.suite import Suite
+from strandline.quality.suite import HISTORY, Suite
 from strandline.quality.ticks import ticks_suite
 from strandline.quality.window import Window, window_of
 
@@ -58,6 +59,18 @@ def check_signals(engine: Engine, strategy: Strategy, cycle: datetime, as_of: da
     return _run_all(engine, window, (signals_suite(window, strategy),))
 
 
+def check_history(engine: Engine, strategy: Strategy, day: datetime, until: datetime, as_of: datetime) -> QualityResult:
+    """Check the bars of this day that ended by `until`, all instruments'; the newest run of a day counts.
+
+    No cycle is blocked by what is found, but no series steps a bar that is withheld.
+    """
+    ends_at = min(day + Timeframe.D1.length, until)
+    run = _run(engine, history_suite(day, ends_at, strategy, as_of))
+    number = _store(engine, ends_at, as_of, HISTORY, run)
+    findings = Counter(Severity(finding["severity"]) for finding in run.findings)
+    return QualityResult(findings, {} if run.error is None else {HISTORY: run.error}, {HISTORY: number})
+
+
 def preload() -> None:
     """Import Great Expectations, which takes seconds, so that forked processes have it. Opens no connection."""
     import_module("strandline.quality.expectations")
@@ -73,7 +86,7 @@ def _run_all(engine: Engine, window: Window, suites: Iterable[Suite]) -> Quality
     errors, runs = {}, {}
     for suite in suites:
         run = _run(engine, suite)
-        runs[suite.name] = _store(engine, window, suite.name, run)
+        runs[suite.name] = _store(engine, window.cycle, window.as_of, suite.name, run)
         findings.update(Severity(finding["severity"]) for finding in run.findings)
         if run.error is not None:
             errors[suite.name] = run.error
@@ -98,16 +111,16 @@ def _run(engine: Engine, suite: Suite) -> _SuiteRun:
     return _SuiteRun(findings, statistics, None)
 
 
-def _store(engine: Engine, window: Window, suite: str, run: _SuiteRun) -> int:
+def _store(engine: Engine, cycle: datetime, as_of: datetime, suite: str, run: _SuiteRun) -> int:
     """Store the run and its findings in one transaction; returns its number."""
     findings = [{"no": number, **finding} for number, finding in enumerate(run.findings, 1)]
     with engine.begin() as connection:
         run_id: int = connection.execute(
             _RUN,
             {
-                "cycle": window.cycle,
+                "cycle": cycle,
                 "suite": suite,
-                "as_of": window.as_of,
+                "as_of": as_of,
                 "error": run.error,
                 "statistics": json.dumps(run.statistics),
             },

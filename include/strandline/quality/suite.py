@@ -17,6 +17,9 @@ FRAMES: Final = ", ".join(
 KEY: Final = ("instrument_id", "timeframe", "ts")
 """What a finding is about: these columns are in every window and in every statement of a check."""
 
+HISTORY: Final = "history"
+"""The suite of days that were loaded: no cycle waits for it, and its findings block none; the engine heeds them."""
+
 LARGEST: Final = 1.7976931348623157e308
 """The largest finite double. Infinity is above it, and so is NaN in Postgres."""
 
