@@ -1,5 +1,6 @@
 """A slow and obvious reference implementation of the rules: whole columns, plain Python, numbers as in the rules."""
 
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -34,6 +35,8 @@ def indicators(bars: Bars) -> pd.DataFrame:
     found["vo_z"] = volume_z(frame["volume"])
     found["lower_low_share"] = (low < low.shift()).rolling(50).mean()
     found["under_ema60_share"] = (close < emas[60]).rolling(50).mean()
+    under = (close < emas[333]).astype(float)
+    found["closes_under_ema333"] = under.groupby((under == 0).cumsum()).cumsum()
     return found
 
 
@@ -276,15 +279,23 @@ def flags(
             if state.state == "S3":
                 before = states[bar - 1]
                 late = before is not None and before.state == "S4"
-                flags |= trend_flags(now, score, bar - (state.trend or 0), first=late or state.trend in dipped)
+                under = all(row["close"] < row["ema333"] for row in rows[bar - 2 : bar + 1])
+                once = late or state.trend in dipped
+                flags |= trend_flags(now, score, bar - (state.trend or 0), first=once, third_close_under=under)
                 if late:
                     flags -= {"buy_flag", "first_dip_buy_flag"}
                 if "first_dip_buy_flag" in flags and state.trend is not None:
                     dipped.add(state.trend)
-                if "emergency_exit" in found[-1] and "emergency_exit" not in flags:
+                if now["close"] >= now["ema333"] and emergency_since_above(rows, found, bar):
                     flags.add("reclaimed_ema333")
         found.append(flags)
     return found
+
+
+def emergency_since_above(rows: Sequence[Row], flags_of_bars: Sequence[set[str]], bar: int) -> bool:
+    """Whether the bars right before this one closed under EMA 333, and one of them flagged an emergency."""
+    under = itertools.takewhile(lambda one: rows[one]["close"] < rows[one]["ema333"], range(bar - 1, -1, -1))
+    return any("emergency_exit" in flags_of_bars[one] for one in under)
 
 
 def _flags(now: Row, score: Row, state: State, prices: Sequence[float]) -> set[str]:
@@ -302,17 +313,17 @@ def _flags(now: Row, score: Row, state: State, prices: Sequence[float]) -> set[s
         good = round(score["ts"] + score["boost_ema333"], 9) >= 0.60
         if abs(close - now["ema333"]) <= 0.5 * atr and rising and good:
             flags.add("buy_flag")
-    if state.state in ("S2", "S3") and score["ox"] >= 0.65 and any(abs(p - close) <= atr for p in prices):
+    if state.state in ("S2", "S3") and score["ox"] >= 0.80 and any(abs(p - close) <= atr for p in prices):
         flags.add("trim_flag")
     return flags
 
 
-def trend_flags(now: Row, score: Row, age: int, *, first: bool) -> set[str]:
+def trend_flags(now: Row, score: Row, age: int, *, first: bool, third_close_under: bool = False) -> set[str]:
     """Emergency and entries of S3, `age` bars into the trend."""
     flags: set[str] = set()
     close, atr = now["close"], now["atr"]
     if close < now["ema333"]:
-        return {"emergency_exit"}
+        return {"emergency_exit"} if close < now["ema333"] - 0.5 * atr or third_close_under else set()
     entry = round(score["ts"] + score["boost_ema333"], 9)
     rising = now["slope250"] > 0 or now["slope333"] >= 0
     if close <= now["ema144"] and score["dx"] >= score["dx_threshold"] and rising and entry >= 0.60:

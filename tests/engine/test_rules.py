@@ -93,6 +93,7 @@ PATHS: Final[Mapping[str, Callable[[], Bars]]] = {
         ]
     },
     **{f"walk {seed}": partial(samples.random_bars, seed, 1600, 0.004) for seed in range(6)},
+    "wild walk": partial(samples.random_bars, 3, 1600, 0.008),
     "up and down": up_and_down,
     "flat and down": flat_and_down,
 }
@@ -225,6 +226,30 @@ def test_the_first_dip_comes_once_in_a_trend() -> None:
         (name, signal.trend_id) for name in NAMES for signal in signals(name) if Flag.FIRST_DIP_BUY_FLAG in signal.flags
     ]
     assert len(set(dips)) == len(dips) > 0
+
+
+def test_an_emergency_needs_distance_or_a_third_close() -> None:
+    """Each way raises it alone on some bar, and a close that is neither far nor the third raises none."""
+    ways = set()
+    for run in map(run_of, NAMES):
+        for bar in range(samples.READY, len(run.rows)):
+            now = run.rows[bar]
+            if run.states[bar] is not EngineState.S3 or now["close"] >= now["ema333"]:
+                continue
+            far = now["close"] < now["ema333"] - 0.5 * now["atr"]
+            third = all(run.rows[one]["close"] < run.rows[one]["ema333"] for one in (bar - 2, bar - 1, bar))
+            ways.add((far, third))
+            assert ("emergency_exit" in run.flags[bar]) == (far or third)
+    assert ways == {(True, False), (False, True), (True, True), (False, False)}
+
+
+def test_a_reclaim_may_follow_bars_that_flag_no_emergency() -> None:
+    """After a far close the next may be only a little under EMA 333, and the one after that above it."""
+    before = [
+        earlier for run in map(run_of, NAMES) for earlier, flags in pairwise(run.flags) if "reclaimed_ema333" in flags
+    ]
+    assert any("emergency_exit" in flags for flags in before)
+    assert any("emergency_exit" not in flags for flags in before)
 
 
 def test_a_trend_seen_late_has_no_entry_on_its_first_bar() -> None:

@@ -22,7 +22,7 @@ BARS: Final = samples.random_bars(11, 900)
 SIGNALS: Final = ENGINE.signals(samples.run(BARS), [SERIES])
 KEYS: Final = (
     "close ema20 ema30 ema60 ema144 ema250 ema333 slope20 slope60 slope144 slope250 slope333 atr adx rsi rsi_slope "
-    "adx_slope dsep_fast dsep_mid atr_ratio vo_z lower_low_share under_ema60_share"
+    "adx_slope dsep_fast dsep_mid atr_ratio vo_z lower_low_share under_ema60_share closes_under_ema333"
 )
 
 

@@ -31,7 +31,10 @@ def raise_flags(
     levels: Records,
     found: int,
 ) -> int:
-    """The flags of this bar; none, and no first dip is used up, before the series has enough bars."""
+    """The flags of this bar; none, and no first dip is used up, before the series has enough bars.
+
+    An emergency is remembered until a bar closes at or above EMA 333 again.
+    """
     flags = 0
     if s.bars >= p.history.bars_for_flags:
         if reason != NO_EXIT:
@@ -44,7 +47,7 @@ def raise_flags(
             )
         elif s.state == S3:
             flags = _s3_flags(s, came_from == S4, p, now, scores) | _trim(p, now, scores, levels, found)
-    s.emergency = flags & EMERGENCY
+    s.emergency = (s.emergency | flags & EMERGENCY) if now.close < now.ema333 else 0
     return flags
 
 
@@ -65,7 +68,7 @@ def _near_ema333(w: BuyNearAnchor, now: Indicators, scores: Scores) -> bool:
 def _s3_flags(s: SeriesState, from_s4: bool, p: Strategy, now: Indicators, scores: Scores) -> int:
     """The flags of S3. A trend that began before the engine had a state (S4) has no entry on its first bar."""
     if now.close < now.ema333:
-        return EMERGENCY
+        return EMERGENCY if _emergency(p, now) else 0
     flags = RECLAIMED if s.emergency else 0
     if from_s4:
         return flags
@@ -75,6 +78,12 @@ def _s3_flags(s: SeriesState, from_s4: bool, p: Strategy, now: Indicators, score
         s.dip_taken = 1
         flags |= FIRST_DIP
     return flags
+
+
+@compiled
+def _emergency(p: Strategy, now: Indicators) -> bool:
+    w = p.flags.emergency
+    return now.close < now.ema333 - w.under_by_atr * now.atr or now.closes_under_ema333 >= w.closes_under
 
 
 @compiled

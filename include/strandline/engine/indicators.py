@@ -72,6 +72,8 @@ def _structure(s: SeriesState, low: float, close: float, now: Indicators) -> Non
     push(s.under_ema60, close < now.ema60)
     now.lower_low_share = share(s.lower_lows)
     now.under_ema60_share = share(s.under_ema60)
+    s.closes_under_ema333 = s.closes_under_ema333 + 1 if close < now.ema333 else 0
+    now.closes_under_ema333 = s.closes_under_ema333
 
 
 @compiled

@@ -50,6 +50,7 @@ class Indicators:
     vo_z: float
     lower_low_share: float
     under_ema60_share: float
+    closes_under_ema333: float
 
 
 class Scores:

@@ -30,6 +30,7 @@ class SeriesState:
     order_held: int
     dip_taken: int
     emergency: int
+    closes_under_ema333: int
 
     high: float
     low: float

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-ENGINE_VERSION: Final = "4.0"
+ENGINE_VERSION: Final = "4.1"
 """Changes with every change that could give another signal from the same bars."""

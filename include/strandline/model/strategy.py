@@ -135,6 +135,13 @@ class TrimFlag(Record, frozen=True, kw_only=True):
     level_within_atr: Positive
 
 
+class EmergencyFlag(Record, frozen=True, kw_only=True):
+    """Selling because the close is under EMA 333: far, or for several bars in a row."""
+
+    under_by_atr: NotNegative
+    closes_under: Count
+
+
 class Flags(Record, frozen=True, kw_only=True):
     """The thresholds of the engine's flags."""
 
@@ -143,6 +150,7 @@ class Flags(Record, frozen=True, kw_only=True):
     buy_s3: BuyS3
     first_dip: FirstDip
     trim: TrimFlag
+    emergency: EmergencyFlag
 
 
 class TrendScore(Record, frozen=True, kw_only=True):
