@@ -40,7 +40,7 @@ _LONGEST_FIRST = (
     "pm/test_plan.py",
     "docs/test_sessions.py",
     "engine/test_runs.py",
-    "cycle/test_an_hour.py",
+    "cycle/test_the_whole_way.py",
     "execution/test_driver_state_machine.py",
     "venues/hyperliquid/test_submission.py",
 )

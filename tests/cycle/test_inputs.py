@@ -61,14 +61,15 @@ def test_p_is_the_close_of_the_last_minute_that_is_over(
     ("withheld", "severity", "price", "source"),
     [
         ((), "block_all", CLOSE, "1m bar"),
-        ((T - MINUTE,), "block_all", 99, "1m bar"),
+        ((T - MINUTE,), "block_all", MARK, "mark"),
         ((T - MINUTE,), "block_entries", CLOSE, "1m bar"),
-        ((T - MINUTE, T - 2 * MINUTE), "block_all", MARK, "mark"),
+        ((T - 2 * MINUTE,), "block_all", MARK, "mark"),
     ],
 )
-def test_a_withheld_bar_is_never_p(
+def test_p_is_the_mark_of_an_instrument_whose_data_are_blocked_whole(
     planning: PlanningDatabase, withheld: tuple[datetime, ...], severity: str, price: int, source: str
 ) -> None:
+    """Not the close of an earlier bar either."""
     planning.add_bar(T - 2 * MINUTE, 99)
     withhold(planning, *withheld, severity=severity)
     found = planning.read_row().price
@@ -266,6 +267,20 @@ def test_only_the_last_trim_of_the_open_trade_counts(planning: PlanningDatabase)
     for number, bar_count in ((2, 990), (3, 995)):
         planning.add_filled_intent("trim", number, trade_no=2, bar_count=bar_count, level_id=ATTEMPT)
     assert planning.read_row().history.last_trim == LastTrim(bar_count=995, level_id=ATTEMPT)
+
+
+@pytest.mark.parametrize("rule", ["first_buy", "s2_buy", "first_dip"])
+def test_the_last_buy_of_the_open_trade_counts_whatever_its_rule(planning: PlanningDatabase, rule: str) -> None:
+    """Its bar began long before its fill, which began the trade."""
+    named = {"attempt_id": ATTEMPT, "state_since": ATTEMPT, "trend_id": ATTEMPT, "source_bar": BAR - MINUTE}
+    planning.add_signal(attempt_id=None, state_since=T)
+    planning.add_holding(trade_no=2, first_fill_at=T)
+    planning.add_filled_intent(rule, 1, trade_no=1, bar_count=999, **named)
+    assert planning.read_row().history.last_buy_bar is None
+    for number, bar_count in ((2, 990), (3, 995)):
+        planning.add_filled_intent(rule, number, trade_no=2, bar_count=bar_count, **named)
+    planning.add_filled_intent("trim", 4, trade_no=2, bar_count=998, level_id=ATTEMPT)
+    assert planning.read_row().history.last_buy_bar == 995
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,12 @@ def test_signals_are_consistent(name: str) -> None:
     run, made = run_of(name), signals(name)
     assert [signal.bar_count for signal in made] == list(range(samples.FIRST_STATE, len(run.bars.ts) + 1))
     assert not any(signal.flags for signal in made if signal.bar_count < samples.READY)
+    ended_by = None
     for before, signal in pairwise(made):
+        if signal.state is EngineState.S0 and before.state is not EngineState.S0:
+            ended_by = {EngineState.S1: "trend_failed", EngineState.S3: "trend_over"}.get(before.state)
+        assert signal.ended_by == (ended_by if signal.state is EngineState.S0 else None)
+        assert signal.exit_reason is None or signal.exit_reason == signal.ended_by
         assert (signal.state_since == signal.bar_ts) == (signal.state is not before.state)
         assert (signal.trend_id is not None) == (signal.state is EngineState.S3)
         assert signal.attempt_id is None or signal.state not in (EngineState.S0, EngineState.S4)

@@ -124,6 +124,7 @@ def signals(draw: st.DrawFn) -> Signal:
         state_since=draw(instants),
         flags=flags,
         exit_reason=draw(texts) if Flag.EXIT_POSITION in flags else None,
+        ended_by=draw(optional(texts)),
         attempt_id=draw(optional(instants)),
         trend_id=draw(optional(instants)),
         indicators=draw(st.dictionaries(texts, floats, max_size=4)),

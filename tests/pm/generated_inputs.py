@@ -66,7 +66,8 @@ planner_states = st.builds(
     trail_armed=st.booleans(),
 ) | st.builds(
     planner_state,
-    exit_due=st.sampled_from([ExitReason.EMERGENCY, ExitReason.TREND_OVER]),
+    trade_no=st.sampled_from([1, 3, 4]),
+    exit_due=st.sampled_from([reason for reason in ExitReason if reason is not ExitReason.MANUAL]),
     exit_due_bar=st.sampled_from(INSTANTS),
 )
 histories = st.builds(
@@ -76,6 +77,7 @@ histories = st.builds(
     trends_dipped=st.sampled_from([(), (INSTANTS[1],)]),
     last_trim=st.none()
     | st.builds(LastTrim, bar_count=st.integers(996, 998), level_id=st.sampled_from([OLD_LEVEL, NEW_LEVEL])),
+    last_buy_bar=st.sampled_from([None, 900, 995]),
     ended_exits=st.lists(st.sampled_from([Rule.STOP, Rule.TREND_END, Rule.TRIM]), max_size=4).map(tuple),
     failed_attempts=st.integers(0, 4),
 )

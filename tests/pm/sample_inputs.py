@@ -49,6 +49,7 @@ def signal(*flags: Flag, **special: Any) -> Signal:
         "state_since": T - timedelta(hours=5),
         "flags": flags,
         "exit_reason": None,
+        "ended_by": None,
         "attempt_id": T - timedelta(hours=5),
         "trend_id": None,
         "indicators": {"close": 100.0, "atr": 4.0},

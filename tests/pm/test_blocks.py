@@ -14,7 +14,7 @@ from strandline.model.side import Side
 from strandline.model.signal import Flag
 from strandline.pm import reasons as why
 from strandline.pm.decisions import RowDecision
-from tests.pm.sample_inputs import BAR, cycle, decide, held, mark, open_intent, row
+from tests.pm.sample_inputs import BAR, cycle, decide, held, mark, open_intent, row, signal
 
 OF_A_ROW: dict[str, dict[str, Any]] = {
     "block_all:candle": {"block_all": ("candle",)},
@@ -59,11 +59,16 @@ def test_all_blocks_that_apply_are_named_in_one_order(pair: tuple[str, str]) -> 
 
 def test_a_block_is_named_whether_or_not_a_flag_is_raised() -> None:
     assert decide(row(desired_status=DesiredStatus.PAUSED)).reasons == (why.PAUSED,)
-    assert "wanted" not in decide(row(desired_status=DesiredStatus.PAUSED)).evidence.inputs
-    assert (
-        decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED)).evidence.inputs["wanted"]
-        == "first_buy (rule 8): 2250"
-    )
+    halted = {"block_all_entries": ("halted",)}
+    assert "wanted" not in decide(row(), **halted).evidence.inputs
+    assert decide(row(Flag.BUY_SIGNAL), **halted).evidence.inputs["wanted"] == "first_buy (rule 8): 2250"
+
+
+def test_a_trim_flag_on_the_bar_blocks_entries() -> None:
+    """Also one that leads to no trim, and only on the newest bar."""
+    assert decide(row(Flag.BUY_SIGNAL, Flag.TRIM_FLAG)).reasons == (why.TRIM_FLAG,)
+    earlier = signal(Flag.TRIM_FLAG, bar_ts=BAR - timedelta(minutes=15))
+    assert decide(row(signals=(earlier, signal(Flag.BUY_SIGNAL)))).intent is not None
 
 
 def with_mark_of(**special: Any) -> RowDecision:
@@ -84,8 +89,8 @@ def test_the_mark_of_a_flat_row_values_nothing() -> None:
 def test_a_cap_that_leaves_too_little_is_a_block_and_named_beside_the_others() -> None:
     poor = {"free_cash": {"hyperliquid/perps": Money("29.99")}}
     assert decide(row(Flag.BUY_SIGNAL), **poor).reasons == (why.FREE_CASH,)
-    assert decide(row(Flag.BUY_SIGNAL, desired_status=DesiredStatus.PAUSED), **poor).reasons == (
-        why.PAUSED,
+    assert decide(row(Flag.BUY_SIGNAL, block_entries=("outage",)), **poor).reasons == (
+        "block_entries:outage",
         why.FREE_CASH,
     )
     assert decide(row(Flag.BUY_SIGNAL), free_cash={}).reasons == (why.FREE_CASH,)

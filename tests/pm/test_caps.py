@@ -6,9 +6,11 @@ import pytest
 
 from strandline.model.exact import Money
 from strandline.model.intent import ExecutionIntent, IntentStatus
+from strandline.model.position import DesiredStatus
 from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
+from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.pm import plan
 from strandline.pm import reasons as why
@@ -92,6 +94,18 @@ def test_the_cap_of_one_venue_is_not_another_ones() -> None:
     decision = beside(SOLANA_ONCHAIN, 500)
     assert decision.intent is not None
     assert decision.intent.reasons == ("buy_signal",)
+
+
+@pytest.mark.parametrize(
+    "idle", [{"ready": False}, {"desired_status": DesiredStatus.PAUSED}], ids=["dormant", "paused"]
+)
+def test_a_row_that_may_not_trade_now_strands_nothing_of_its_token(idle: dict[str, Any]) -> None:
+    """S1 takes 0.45 of the allocation: of all of the token's 5,000, or of the quarter that its weight is."""
+    one = row(Flag.BUY_SIGNAL, weight="0.1")
+    other = row(timeframe=Timeframe.H1, weight="0.3", newest=None, signals=(), **idle)
+    trading = row(timeframe=Timeframe.H1, weight="0.3", newest=None, signals=())
+    assert entries(cycle(one, other))["BTC"].notional == Money(2250)
+    assert entries(cycle(one, trading))["BTC"].notional == Money("562.50")
 
 
 def test_all_caps_that_leave_too_little_are_named() -> None:

@@ -108,10 +108,10 @@ def test_a_flag_is_valid_for_the_length_of_its_bar_up_to_fifteen_minutes(timefra
 
 @pytest.mark.parametrize(("price", "counts"), [("102", True), ("98", True), ("102.01", False), ("97.99", False)])
 def test_a_flag_counts_while_the_price_is_within_half_an_atr_of_the_close(price: str, counts: bool) -> None:
-    for flag, holding in ((Flag.BUY_SIGNAL, None), (Flag.TRIM_FLAG, held())):
+    for flag, rule, holding in ((Flag.BUY_SIGNAL, "first_buy", None), (Flag.TRIM_FLAG, "trim", held(entry=90))):
         decision = decide(row(flag, price=price, holding=holding))
         assert (decision.intent is not None) is counts
-        assert counts or decision.reasons == (why.FLAG_EXPIRED,)
+        assert counts or decision.evidence.rules_not_fired.get(rule, why.FLAG_EXPIRED) == why.FLAG_EXPIRED
 
 
 def test_a_flag_of_an_older_bar_has_expired() -> None:

@@ -1,6 +1,7 @@
 """Rules 1 to 6, each at its edge: what fires, and its closest neighbour that does not."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -153,15 +154,78 @@ def test_an_exit_stays_due_until_the_row_is_flat() -> None:
     assert flat.planner_state.exit_due is None
 
 
-@pytest.mark.parametrize(("trend_id", "reason"), [(None, ExitReason.TREND_FAILED), (OLD, ExitReason.TREND_OVER)])
-def test_holding_in_a_downtrend_makes_an_exit_due_without_a_flag(trend_id: datetime | None, reason: ExitReason) -> None:
-    lost = signal(state=EngineState.S0, trend_id=trend_id)
+@pytest.mark.parametrize(
+    ("ended_by", "reason"),
+    [
+        (None, ExitReason.TREND_FAILED),
+        ("trend_failed", ExitReason.TREND_FAILED),
+        ("trend_over", ExitReason.TREND_OVER),
+    ],
+)
+def test_holding_in_a_downtrend_makes_an_exit_due_without_a_flag(ended_by: str | None, reason: ExitReason) -> None:
+    lost = signal(state=EngineState.S0, ended_by=ended_by)
     for unread in ((lost,), ()):
         decision = decide(row(holding=held(), newest=lost, signals=unread))
         assert (decision.rule, sold(decision).exit_reason) == (Rule.TREND_END, reason)
     assert decide(row(newest=lost, signals=(lost,))).rule is Rule.HOLD
     due = planner_state(exit_due=ExitReason.EMERGENCY, exit_due_bar=BEFORE)
     assert decide(row(holding=held(), newest=lost, signals=(lost,), planner_state=due)).rule is Rule.EMERGENCY_EXIT
+
+
+FIRED = {
+    ExitReason.STOP: (Rule.STOP, row(holding=held(), price=92)),
+    ExitReason.TRAIL: (Rule.TRAILING_STOP, row(holding=held(), price=106, highest_close=Price(112))),
+    ExitReason.TIME: (Rule.TIME_STOP, row(holding=held(first_fill_at=OLD))),
+}
+"""The rules that read no flag, and a row on which each fires."""
+
+
+@pytest.mark.parametrize("reason", FIRED)
+def test_a_stop_that_was_not_filled_whole_sells_the_rest_wherever_the_price_went(reason: ExitReason) -> None:
+    rule, one = FIRED[reason]
+    fired = decide(one)
+    assert (fired.rule, sold(fired).exit_reason) == (rule, reason)
+    rest = held(quantity=3)
+    for price in (None, 104, 150):
+        again = decide(row(holding=rest, price=price, planner_state=fired.planner_state))
+        assert (again.rule, sold(again).exit_reason, sold(again).quantity) == (rule, reason, rest.quantity)
+        assert again.planner_state is not None
+        assert again.planner_state.exit_due is reason
+
+
+@pytest.mark.parametrize("reason", FIRED)
+def test_a_stop_stays_due_while_it_waits_for_an_open_sell(reason: ExitReason) -> None:
+    rule, one = FIRED[reason]
+    waiting = decide(changed(one, open_intents=(open_intent(Side.SELL, IntentStatus.UNKNOWN),)))
+    assert (waiting.rule, waiting.intent) == (rule, None)
+    assert sold(decide(row(holding=held(), planner_state=waiting.planner_state))).exit_reason is reason
+
+
+def test_an_earlier_rule_replaces_the_exit_that_is_due_and_a_later_one_does_not() -> None:
+    emergency = planner_state(exit_due=ExitReason.EMERGENCY, exit_due_bar=BEFORE)
+    stopped = decide(row(holding=held(), price=92, planner_state=emergency))
+    assert stopped.planner_state is not None
+    assert (stopped.planner_state.exit_due, stopped.planner_state.exit_due_bar) == (ExitReason.STOP, BAR)
+    over = decide(
+        row(holding=held(), signals=(exit_signal(ExitReason.TREND_OVER),), planner_state=stopped.planner_state)
+    )
+    assert (over.rule, sold(over).exit_reason) == (Rule.STOP, ExitReason.STOP)
+
+
+@pytest.mark.parametrize("status", [status for status in IntentStatus if status.open])
+def test_an_exit_flag_that_comes_while_a_buy_is_in_flight_is_not_lost(status: IntentStatus) -> None:
+    """The row looks flat and the cursor passes the flag; then the buy is booked, or it ends without a fill."""
+    emergency = signal(Flag.EMERGENCY_EXIT, state=EngineState.S3)
+    buying = open_intent(Side.BUY, status)
+    seen = decide(row(holding=closed(), signals=(emergency,), open_intents=(buying,)))
+    assert seen.intent is None
+    assert seen.planner_state is not None
+    later: dict[str, Any] = {"newest": signal(), "signals": (), "planner_state": seen.planner_state}
+    booked = decide(row(holding=held(trade_no=4), **later))
+    assert (booked.rule, sold(booked).exit_reason) == (Rule.EMERGENCY_EXIT, ExitReason.EMERGENCY)
+    failed = decide(row(holding=closed(), **later))
+    assert failed.planner_state is not None
+    assert failed.planner_state.exit_due is None
 
 
 def test_an_unknown_exit_reason_is_refused() -> None:
@@ -215,7 +279,7 @@ def test_the_last_known_price_is_the_newer_of_mark_and_close_or_else_what_was_pa
 
 
 def test_a_trim_sells_a_part_in_lots() -> None:
-    decision = decide(row(Flag.TRIM_FLAG, holding=held(quantity="10.0005")))
+    decision = decide(row(Flag.TRIM_FLAG, holding=held(quantity="10.0005", entry=90)))
     intent = sold(decision)
     assert (decision.rule, intent.decision, intent.exit_reason) == (Rule.TRIM, Decision.TRIM, None)
     assert intent.quantity is not None
@@ -226,41 +290,67 @@ def test_a_trim_sells_a_part_in_lots() -> None:
 def trim_after(bars: int, level: datetime, newest: Signal | None = None) -> RowDecision:
     """A history with a trim of this trade this many bars before, at that level."""
     past = TradeHistory(last_trim=LastTrim(bar_count=1000 - bars, level_id=level))
-    return decide(row(holding=held(), signals=(newest or signal(Flag.TRIM_FLAG),), history=past))
+    return decide(row(holding=held(entry=90), signals=(newest or signal(Flag.TRIM_FLAG),), history=past))
+
+
+def held_back_from_trim(decision: RowDecision) -> str:
+    """Why rule 6 does not fire; the flag blocks entries in any case."""
+    assert (decision.rule, decision.reasons, decision.intent) == (Rule.BLOCKED, (why.TRIM_FLAG,), None)
+    return decision.evidence.rules_not_fired["trim"]
 
 
 def test_trims_wait_three_bars_and_for_another_level() -> None:
     assert trim_after(3, OLD_LEVEL).rule is Rule.TRIM
-    assert trim_after(2, OLD_LEVEL).reasons == (why.TRIMMED_LATELY,)
-    assert trim_after(30, NEW_LEVEL).reasons == (why.TRIMMED_AT_LEVEL,)
+    assert held_back_from_trim(trim_after(2, OLD_LEVEL)) == why.TRIMMED_LATELY
+    assert held_back_from_trim(trim_after(30, NEW_LEVEL)) == why.TRIMMED_AT_LEVEL
+
+
+@pytest.mark.parametrize(("bars", "trims"), [(5, False), (6, True)])
+def test_a_trim_waits_six_bars_after_a_buy(bars: int, trims: bool) -> None:
+    past = TradeHistory(last_buy_bar=1000 - bars)
+    decision = decide(row(Flag.TRIM_FLAG, holding=held(entry=90), history=past))
+    assert (decision.intent is not None) is trims
+    assert trims or held_back_from_trim(decision) == why.BOUGHT_LATELY
+
+
+@pytest.mark.parametrize(("entry", "trims"), [("96", True), ("96.01", False), ("101", False)])
+def test_a_trim_waits_until_the_price_is_an_atr_above_the_average_entry(entry: str, trims: bool) -> None:
+    decision = decide(row(Flag.TRIM_FLAG, holding=held(entry=entry)))
+    assert (decision.intent is not None) is trims
+    assert trims or held_back_from_trim(decision) == why.TOO_NEAR_ENTRY
 
 
 def test_the_level_of_a_trim_is_the_nearest_to_the_close_and_of_two_the_older() -> None:
     nearer_old = changed(LEVELS[0], price=100.5), LEVELS[1]
-    assert trim_after(30, OLD_LEVEL, signal(Flag.TRIM_FLAG, levels=nearer_old)).reasons == (why.TRIMMED_AT_LEVEL,)
+    nearer = trim_after(30, OLD_LEVEL, signal(Flag.TRIM_FLAG, levels=nearer_old))
+    assert held_back_from_trim(nearer) == why.TRIMMED_AT_LEVEL
     as_near = LEVELS[1], changed(LEVELS[0], price=99.0)
-    assert trim_after(30, OLD_LEVEL, signal(Flag.TRIM_FLAG, levels=as_near)).reasons == (why.TRIMMED_AT_LEVEL,)
-    assert decide(row(holding=held(), signals=(signal(Flag.TRIM_FLAG, levels=()),))).reasons == (why.NO_LEVEL,)
+    assert (
+        held_back_from_trim(trim_after(30, OLD_LEVEL, signal(Flag.TRIM_FLAG, levels=as_near))) == why.TRIMMED_AT_LEVEL
+    )
+    no_levels = row(holding=held(), signals=(signal(Flag.TRIM_FLAG, levels=()),))
+    assert held_back_from_trim(decide(no_levels)) == why.NO_LEVEL
 
 
 def test_a_trim_names_its_level_for_the_next_one() -> None:
-    intent = sold(decide(row(Flag.TRIM_FLAG, holding=held())))
+    intent = sold(decide(row(Flag.TRIM_FLAG, holding=held(entry=90))))
     assert (intent.level_id, intent.bar_count) == (NEW_LEVEL, 1000)
 
 
 def test_a_flat_row_trims_nothing_and_needs_no_level() -> None:
-    assert decide(row(Flag.TRIM_FLAG)).reasons == (why.NOTHING_TO_DO,)
+    assert held_back_from_trim(decide(row(Flag.TRIM_FLAG))) == why.FLAT
 
 
 def test_block_all_stops_trims_and_block_entries_does_not() -> None:
-    blocked = decide(row(Flag.TRIM_FLAG, holding=held(), block_all=("candle",)))
-    assert (blocked.rule, blocked.reasons) == (Rule.BLOCKED, ("block_all:candle",))
-    assert decide(row(Flag.TRIM_FLAG, holding=held(), block_entries=("outage",))).rule is Rule.TRIM
-    assert decide(row(Flag.TRIM_FLAG, holding=held(), desired_status=DesiredStatus.PAUSED)).rule is Rule.TRIM
+    holding = held(entry=90)
+    blocked = decide(row(Flag.TRIM_FLAG, holding=holding, block_all=("candle",)))
+    assert (blocked.rule, blocked.reasons) == (Rule.BLOCKED, (why.TRIM_FLAG, "block_all:candle"))
+    assert decide(row(Flag.TRIM_FLAG, holding=holding, block_entries=("outage",))).rule is Rule.TRIM
+    assert decide(row(Flag.TRIM_FLAG, holding=holding, desired_status=DesiredStatus.PAUSED)).rule is Rule.TRIM
 
 
 def test_a_revised_bar_may_trim() -> None:
-    assert decide(row(holding=held(), signals=(signal(Flag.TRIM_FLAG, bar_revision=1),))).rule is Rule.TRIM
+    assert decide(row(holding=held(entry=90), signals=(signal(Flag.TRIM_FLAG, bar_revision=1),))).rule is Rule.TRIM
 
 
 def test_earlier_rules_come_first() -> None:
@@ -300,6 +390,7 @@ def test_an_exit_waits_for_an_open_sell_and_names_it(status: IntentStatus) -> No
 
 
 def test_a_trim_waits_for_an_open_sell_as_rule_7() -> None:
-    decision = decide(row(Flag.TRIM_FLAG, holding=held(), open_intents=(open_intent(Side.SELL, IntentStatus.UNKNOWN),)))
-    assert (decision.rule, decision.reasons) == (Rule.BLOCKED, (why.OPEN_EXIT,))
+    selling = open_intent(Side.SELL, IntentStatus.UNKNOWN)
+    decision = decide(row(Flag.TRIM_FLAG, holding=held(entry=90), open_intents=(selling,)))
+    assert (decision.rule, decision.reasons) == (Rule.BLOCKED, (why.TRIM_FLAG, why.OPEN_EXIT))
     assert decision.evidence.rules_not_fired["trim"] == why.OPEN_EXIT

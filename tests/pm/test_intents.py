@@ -35,11 +35,12 @@ def stopped(*ended: Rule, **special: Any) -> RowInputs:
         ((STOP,), 1, 300),
         ((STOP, STOP), 2, 600),
         ((STOP, STOP, STOP, STOP), 4, 600),
-        ((Rule.TRIM, Rule.TRAILING_STOP, Rule.TREND_END), 0, 50),
-        ((Rule.TRIM, STOP, Rule.TREND_END), 1, 300),
+        ((Rule.TRIM, Rule.TRIM), 0, 50),
+        ((Rule.TRIM, Rule.TRAILING_STOP), 1, 300),
+        ((Rule.TRIM, Rule.EMERGENCY_EXIT, Rule.TREND_END), 2, 600),
     ],
 )
-def test_an_exit_gives_more_room_with_each_attempt_of_its_rule(
+def test_an_exit_gives_more_room_with_each_attempt_of_its_trade_whatever_rule_made_it(
     ended: tuple[Rule, ...], attempt: int, slippage: int
 ) -> None:
     intent = sold(stopped(*ended))
@@ -53,7 +54,8 @@ def test_each_attempt_has_its_own_id_and_the_same_attempt_the_same() -> None:
 
 
 def test_a_trim_slips_no_more_than_an_entry() -> None:
-    intent = sold(row(Flag.TRIM_FLAG, holding=held(), history=TradeHistory(ended_exits=(Rule.TRIM, Rule.TRIM))))
+    past = TradeHistory(ended_exits=(Rule.TRIM, STOP, Rule.TRIM))
+    intent = sold(row(Flag.TRIM_FLAG, holding=held(entry=90), history=past))
     assert (intent.attempt_no, intent.max_slippage_bps, intent.urgency) == (2, 50, Urgency.NORMAL)
 
 

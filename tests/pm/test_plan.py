@@ -101,7 +101,8 @@ def test_no_row_takes_more_than_its_share_and_no_venue_more_than_its_cash(inputs
         entry = buy(decision[row.position.position_id])
         if entry is None or entry.notional is None:
             continue
-        weights = sum((one.position.weight for one in inputs.rows if token(one) == token(row)), Ratio(0))
+        trading = (one for one in inputs.rows if token(one) == token(row) and one.position.may_buy)
+        weights = sum((one.position.weight for one in trading), Ratio(0))
         share = part_of_equity(inputs, STRATEGY.allocation.max_position_pct) * row.position.weight
         assert (cost(row) + reserved(row) + entry.notional) * weights <= share
         spent[str(entry.venue)] -= entry.notional
@@ -194,14 +195,16 @@ def test_a_block_keeps_flags_for_the_next_cycle(inputs: CycleInputs) -> None:
 def test_what_is_remembered_of_a_trade_only_grows(inputs: CycleInputs) -> None:
     decision = by_row(inputs)
     for row in inputs.rows:
-        old, new = row.open_trade_state, decision[row.position.position_id].planner_state
+        old, new = row.trade_state, decision[row.position.position_id].planner_state
         if new is None:
             assert row.planner_state is None
             assert row.newest is None or row.signals
             continue
-        assert new.trade_no == row.position.holding.trade_no
+        assert new.trade_no == row.trade_no
+        if not row.in_trade:
+            assert new.exit_due is None
         if not row.position.holding.quantity:
-            assert (new.exit_due, new.highest, new.trail_armed) == (None, None, False)
+            assert (new.highest, new.trail_armed) == (None, False)
         elif old is not None:
             assert old.highest is None or (new.highest is not None and new.highest >= old.highest)
             assert old.exit_due is None or new.exit_due is not None

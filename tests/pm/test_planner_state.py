@@ -74,7 +74,7 @@ def test_a_flat_row_forgets_its_trade() -> None:
     before = planner_state(highest=Price(150), trail_armed=True, exit_due=ExitReason.TREND_OVER, exit_due_bar=BAR)
     flat = changed(held(), quantity=Quantity(0), average_entry=None)
     new = after(row(holding=flat, planner_state=before))
-    assert (new.trade_no, new.highest, new.trail_armed, new.exit_due, new.exit_due_bar) == (3, None, False, None, None)
+    assert (new.trade_no, new.highest, new.trail_armed, new.exit_due, new.exit_due_bar) == (4, None, False, None, None)
 
 
 def test_a_new_trade_starts_with_nothing() -> None:

@@ -95,7 +95,7 @@ def test_a_trim_that_would_leave_too_little_sells_all_and_stays_a_trim() -> None
     enough, dust = (context(held(quantity)) for quantity in ("0.3", "0.298"))
     assert trim_quantity(enough, half, Price(100)) == Quantity("0.15")
     assert trim_quantity(dust, half, Price(100)) == Quantity("0.298")
-    decision = decide(row(Flag.TRIM_FLAG, holding=held("0.18")))
+    decision = decide(row(Flag.TRIM_FLAG, holding=held("0.18", entry=90)))
     assert decision.intent is not None
     assert decision.intent.quantity == Quantity("0.18")
     assert (decision.rule, decision.intent.size_frac) == (Rule.TRIM, Ratio(1))
@@ -107,7 +107,8 @@ def test_a_trim_that_the_venue_would_not_take_is_left_alone() -> None:
     assert trim_quantity(context(held("0.99")), Ratio("0.1"), Price(100)) == Quantity(0)
     assert trim_quantity(context(held("1")), Ratio("0.1"), Price(100)) == Quantity("0.1")
     assert trim_quantity(context(held("5"), lot="1"), Ratio("0.1"), Price(100)) == Quantity(0)
-    assert decide(row(Flag.TRIM_FLAG, holding=held("0.4"))).reasons == (why.TRIM_TOO_SMALL,)
+    left_alone = decide(row(Flag.TRIM_FLAG, holding=held("0.4", entry=90)))
+    assert left_alone.evidence.rules_not_fired["trim"] == why.TRIM_TOO_SMALL
 
 
 def test_no_urgency_trims_nothing() -> None:

@@ -1,8 +1,8 @@
 """Reads everything that a plan depends on, each table once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -23,6 +23,9 @@ from strandline.model.signal import Signal
 from strandline.pm.inputs import CycleInputs, OpenIntent, PlannerState, RowInputs, TradeHistory
 from strandline.quality import Blocks, Severity, blocks
 from strandline.store.rows import from_row
+
+# From the end of the bar that raised a flag to the fill of its order passes less.
+_DECISION_TO_FILL: Final = timedelta(hours=1)
 
 
 class PlanningData(NamedTuple):
@@ -76,9 +79,8 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
         prices=trusted_prices(
             connection,
             cycle,
-            {row.instrument_id for row in positions},
+            {row.instrument_id for row in positions} - found.of_everything,
             context.strategy.freshness,
-            found.withheld,
             marks.of_cycle,
         ),
         marks=marks,
@@ -137,9 +139,12 @@ def _cursor(row: PositionRow, states: Mapping[UUID, PlannerState]) -> datetime |
 
 def _begun(row: PositionRow, signals: Sequence[Signal]) -> Iterator[datetime]:
     """The bars with which the row's attempt, trend, state and trade began, as far as they are not over."""
-    named = [signals[-1].attempt_id, signals[-1].trend_id, signals[-1].state_since] if signals else []
+    if signals:
+        newest = signals[-1]
+        yield from filter(None, (newest.attempt_id, newest.trend_id, newest.state_since))
     holding = row.position.holding
-    return filter(None, [*named, holding.first_fill_at if holding.quantity else None])
+    if holding.quantity and holding.first_fill_at is not None:
+        yield holding.first_fill_at - row.position.key.timeframe.length - _DECISION_TO_FILL
 
 
 def _planner_states(connection: Connection) -> Iterator[tuple[UUID, PlannerState]]:

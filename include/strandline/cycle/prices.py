@@ -18,12 +18,11 @@ def trusted_prices(
     cycle: datetime,
     instruments: Collection[int],
     freshness: Freshness,
-    withheld: Collection[tuple[int, Timeframe, datetime]],
     marks_of_cycle: Mapping[int, Mark],
 ) -> Mapping[int, Mark]:
-    """P by instrument: the close of the newest final 1m bar that is fresh and not withheld by the quality gate, else
-    the mark that this cycle fetched, else nothing."""
-    return {**marks_of_cycle, **_closes(connection, cycle, instruments, freshness, withheld)}
+    """P by instrument: the close of the newest final 1m bar if it is fresh, else the mark that this cycle fetched, else
+    nothing. `instruments` are those whose bars the quality gate trusts."""
+    return {**marks_of_cycle, **_closes(connection, cycle, instruments, freshness)}
 
 
 def highest_closes(connection: Connection, cycle: datetime, held: Iterable[Position]) -> Mapping[UUID, Price]:
@@ -53,7 +52,6 @@ def _closes(
     cycle: datetime,
     instruments: Collection[int],
     freshness: Freshness,
-    withheld: Collection[tuple[int, Timeframe, datetime]],
 ) -> Mapping[int, Mark]:
     minute = Timeframe.M1.length
     rows = connection.execute(
@@ -75,5 +73,5 @@ def _closes(
             observed_at=row.ts + minute,
         )
         for row in rows
-        if row.close > 0 and (row.instrument_id, Timeframe.M1, row.ts) not in withheld
+        if row.close > 0
     }

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from strandline.execution import FilledIntent, ended_exits, filled_intents
 from strandline.model.position import Position
 from strandline.model.rule import Rule
+from strandline.model.side import Side
 from strandline.pm.inputs import LastTrim, TradeHistory
 
 
@@ -35,6 +36,7 @@ def _history(row: Position, filled: Sequence[FilledIntent], ended: Sequence[Rule
         s2_visits_bought=_instants(intent.state_since for intent in filled if intent.rule is Rule.S2_BUY),
         trends_dipped=_instants(intent.trend_id for intent in filled if intent.rule is Rule.FIRST_DIP),
         last_trim=_last_trim(intent for intent in filled if intent.trade_no == trade_no),
+        last_buy_bar=_last_buy_bar(intent for intent in filled if intent.trade_no == trade_no),
         ended_exits=tuple(sorted(ended)),
         failed_attempts=failed,
     )
@@ -51,6 +53,10 @@ def _last_trim(filled: Iterable[FilledIntent]) -> LastTrim | None:
         if intent.rule is Rule.TRIM and intent.bar_count is not None and intent.level_id is not None:
             last = LastTrim(bar_count=intent.bar_count, level_id=intent.level_id)
     return last
+
+
+def _last_buy_bar(filled: Iterable[FilledIntent]) -> int | None:
+    return max((intent.bar_count for intent in filled if intent.side is Side.BUY and intent.bar_count), default=None)
 
 
 def _failed_attempts(connection: Connection) -> Mapping[UUID, int]:

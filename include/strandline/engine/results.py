@@ -20,6 +20,7 @@ class BarState:
     trend: int
     flags: int
     exit: int
+    ended_by: int
     volume_known: int
     levels: int
 

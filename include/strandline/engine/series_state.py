@@ -27,6 +27,7 @@ class SeriesState:
     attempt: int
     trend: int
     trend_bar: int
+    ended_by: int
     order_held: int
     dip_taken: int
     emergency: int

@@ -54,6 +54,7 @@ def _signal(outputs: Outputs, row: int, series: Series, strategy_hash: str) -> S
         state_since=instant(int(bar_state["state_since"])),
         flags=tuple(flag for place, flag in enumerate(_FLAGS) if bar_state["flags"] >> place & 1),
         exit_reason=_EXIT_REASONS[bar_state["exit"]],
+        ended_by=_EXIT_REASONS[bar_state["ended_by"]],
         attempt_id=_instant_or_none(int(bar_state["attempt"])),
         trend_id=_instant_or_none(int(bar_state["trend"])),
         indicators=_named(INDICATORS, outputs.indicators[row]),

@@ -58,14 +58,14 @@ def _from_s0(s: SeriesState, now: Indicators) -> None:
     if _fast_above_mid(now) and now.close > now.ema60:
         _enter(s, S1)
         s.attempt = s.ts
+        s.ended_by = NO_EXIT
 
 
 @compiled
 def _from_s1(s: SeriesState, now: Indicators) -> int:
     """S1: the attempt fails in the order of S0, or the close rises above EMA 333."""
     if _in_s0_order(now):
-        _back_to_s0(s)
-        return TREND_FAILED
+        return _back_to_s0(s, TREND_FAILED)
     if now.close > now.ema333:
         _enter(s, S2)
     return NO_EXIT
@@ -84,8 +84,7 @@ def _from_s2(s: SeriesState, now: Indicators) -> None:
 def _from_s3(s: SeriesState, now: Indicators) -> int:
     """S3: the trend is over when every other average is below EMA 333."""
     if max(now.ema20, now.ema30, now.ema60, now.ema144, now.ema250) < now.ema333:
-        _back_to_s0(s)
-        return TREND_OVER
+        return _back_to_s0(s, TREND_OVER)
     return NO_EXIT
 
 
@@ -104,10 +103,12 @@ def _begin_trend(s: SeriesState) -> None:
 
 
 @compiled
-def _back_to_s0(s: SeriesState) -> None:
+def _back_to_s0(s: SeriesState, reason: int) -> int:
     _enter(s, S0)
     s.attempt = NO_INSTANT
     s.trend = NO_INSTANT
+    s.ended_by = reason
+    return reason
 
 
 @compiled

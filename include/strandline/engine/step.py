@@ -52,6 +52,7 @@ def step(
     bar_state.state_since = s.state_since
     bar_state.attempt = s.attempt
     bar_state.trend = s.trend
+    bar_state.ended_by = s.ended_by
 
 
 def _compile_entry_point(functions: str) -> Advance:

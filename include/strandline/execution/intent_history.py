@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 from strandline.model.exact import Price, Quantity
 from strandline.model.record import Record
 from strandline.model.rule import Rule
+from strandline.model.side import Side
 from strandline.store.rows import from_row
 
 
@@ -19,6 +20,7 @@ class FilledIntent(Record, frozen=True, kw_only=True):
     position_id: UUID
     trade_no: int
     rule: Rule
+    side: Side
     attempt_id: datetime | None
     trend_id: datetime | None
     state_since: datetime | None
@@ -32,8 +34,9 @@ def filled_intents(connection: Connection, since: datetime) -> tuple[FilledInten
     """Read the filled intents of bars from `since` on, in the order in which they were filled."""
     rows = connection.execute(
         text("""
-        SELECT i.intent_id, i.position_id, i.trade_no, i.rule, i.attempt_id, i.trend_id, i.state_since, i.bar_count,
-               i.level_id, sum(f.quantity) AS quantity, sum(f.price * f.quantity) / sum(f.quantity) AS average_price
+        SELECT i.intent_id, i.position_id, i.trade_no, i.rule, i.side, i.attempt_id, i.trend_id, i.state_since,
+               i.bar_count, i.level_id, sum(f.quantity) AS quantity,
+               sum(f.price * f.quantity) / sum(f.quantity) AS average_price
         FROM intents i JOIN orders o USING (intent_id) JOIN fills f USING (order_id)
         WHERE i.source_bar >= :since
         GROUP BY i.intent_id ORDER BY min(f.booked_no)

@@ -89,6 +89,11 @@ class Position(Record, frozen=True, kw_only=True):
         return self.key.position_id
 
     @property
+    def may_buy(self) -> bool:
+        """Whether its history is long enough, and nobody has paused or archived it."""
+        return self.ready and self.desired_status is DesiredStatus.OPEN
+
+    @property
     def status(self) -> PositionStatus:
         """The status that follows from the fields; the view `position_rows` derives the same."""
         if self.desired_status is not DesiredStatus.OPEN:

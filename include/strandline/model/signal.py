@@ -42,7 +42,8 @@ class Level(Record, frozen=True, kw_only=True):
 class Signal(Record, frozen=True, kw_only=True):
     """State, flags and scores of one bar and revision, with the terms from which each score can be recomputed by hand.
 
-    `state_since` is the bar that entered the state; attempt and trend are named by the bars that began them.
+    `state_since` is the bar that entered the state; attempt and trend are named by the bars that began them. In S0
+    `ended_by` says which end led there: of an attempt, of a trend, or None in a series that began in S0.
     """
 
     instrument_id: int
@@ -55,6 +56,7 @@ class Signal(Record, frozen=True, kw_only=True):
     state_since: datetime
     flags: tuple[Flag, ...]
     exit_reason: str | None
+    ended_by: str | None = None
     attempt_id: datetime | None
     trend_id: datetime | None
     indicators: Mapping[str, float]

@@ -322,13 +322,15 @@ class Appetite(Record, frozen=True, kw_only=True):
 
 
 class Exits(Record, frozen=True, kw_only=True):
-    """Stops, and the pause between trims."""
+    """Stops, and what a trim waits for."""
 
     stop_pct: Annotated[float, Meta(gt=0, lt=100)]
     trail_arms_pct: Positive
     trail_pct: Annotated[float, Meta(gt=0, lt=100)]
     time_days: Count
     trim_pause_bars: Annotated[int, Meta(ge=0)]
+    trim_after_buy_bars: Annotated[int, Meta(ge=0)]
+    trim_above_entry_atr: NotNegative
 
 
 class Entries(Record, frozen=True, kw_only=True):

@@ -19,21 +19,23 @@ def token_of(row: RowInputs) -> Token:
 
 
 def allocations(inputs: CycleInputs, strategy: Strategy) -> Mapping[UUID, Money]:
-    """By position. The weights of a token's rows are normalised, so that they never add up to more than its cap."""
+    """By position. The weights of a token's rows that may trade now are normalised: the others strand nothing."""
     weights: dict[Token, Ratio] = {}
     for row in inputs.rows:
-        weights[token_of(row)] = weights.get(token_of(row), Ratio(0)) + row.position.weight
+        weights[token_of(row)] = weights.get(token_of(row), Ratio(0)) + _weight(row)
     if inputs.equity is None or inputs.equity <= _NONE:
         return {row.position.position_id: _NONE for row in inputs.rows}
     per_token = inputs.equity * percent(strategy.allocation.max_position_pct)
-    return {
-        row.position.position_id: _share(per_token, row.position.weight, weights[token_of(row)]) for row in inputs.rows
-    }
+    return {row.position.position_id: _share(per_token, _weight(row), weights[token_of(row)]) for row in inputs.rows}
 
 
 def remaining(row: RowInputs, allocation: Money) -> Money:
     """What the row may still add, with its holding at cost: nothing when it holds its allocation already."""
     return max(_NONE, allocation - row.position.holding.cost - row.reserved)
+
+
+def _weight(row: RowInputs) -> Ratio:
+    return row.position.weight if row.position.may_buy else Ratio(0)
 
 
 def _share(per_token: Money, weight: Ratio, weights: Ratio) -> Money:

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from strandline.model.position import DesiredStatus
 from strandline.model.side import Side
+from strandline.model.signal import Flag
 from strandline.model.strategy import Strategy
 from strandline.pm import reasons as why
 from strandline.pm.context import RowContext
@@ -37,6 +38,11 @@ def _quality(ctx: RowContext) -> Iterator[str]:
         yield f"{why.BLOCK_ENTRIES}:{finding}"
 
 
+def _trim_flag(ctx: RowContext) -> Iterator[str]:
+    if ctx.row.newest is not None and Flag.TRIM_FLAG in ctx.row.newest.flags:
+        yield why.TRIM_FLAG
+
+
 def _desired_status(ctx: RowContext) -> Iterator[str]:
     if ctx.row.position.desired_status is DesiredStatus.PAUSED:
         yield why.PAUSED
@@ -56,7 +62,7 @@ def _price(ctx: RowContext) -> Iterator[str]:
         yield why.NO_TRUSTED_PRICE
 
 
-BLOCKS: Final[tuple[Block, ...]] = (_quality, _desired_status, _open_intents, _price)
+BLOCKS: Final[tuple[Block, ...]] = (_trim_flag, _quality, _desired_status, _open_intents, _price)
 """In the order in which they are named."""
 
 

@@ -41,11 +41,6 @@ class RowContext:
         return bool(self.holding.quantity)
 
     @property
-    def trade_no(self) -> int:
-        """The number of the open trade, or of the one that an entry would open."""
-        return self.holding.trade_no if self.held else self.holding.trade_no + 1
-
-    @property
     def price(self) -> Price | None:
         """P, or None if no price can be trusted."""
         return self.row.price.price if self.row.price else None

@@ -13,6 +13,7 @@ from strandline.pm.caps import Caps
 from strandline.pm.context import RowContext
 from strandline.pm.decisions import RowDecision
 from strandline.pm.evidence import evidence_of
+from strandline.pm.inputs import PlannerState
 from strandline.pm.intents import entry_intent, exit_intent
 from strandline.pm.planner_state import next_state
 from strandline.pm.rule_result import Results, fired, not_fired
@@ -33,11 +34,13 @@ def decide_exit(ctx: RowContext, rule: Rule, results: Results) -> RowDecision:
             if intent.side is Side.BUY and intent.status is IntentStatus.PLANNED
         )
     )
+    result = results[rule]
+    state = next_state(ctx, keep_flags=False, fired=result.exit_reason)
     if ctx.open_on(Side.SELL):
-        reasons = (*results[rule].reasons, why.WAITS_FOR_OPEN_EXIT)
-        return _decision(ctx, rule, reasons, not_fired(results), cancels=cancels)
-    intent = exit_intent(ctx, rule, results[rule])
-    return _decision(ctx, rule, intent.reasons, not_fired(results), intent=intent, cancels=cancels)
+        reasons = (*result.reasons, why.WAITS_FOR_OPEN_EXIT)
+        return _decision(ctx, rule, reasons, not_fired(results), state, cancels=cancels)
+    intent = exit_intent(ctx, rule, result)
+    return _decision(ctx, rule, intent.reasons, not_fired(results), state, intent=intent, cancels=cancels)
 
 
 def decide_entry(
@@ -51,13 +54,15 @@ def decide_entry(
         blocks = (*blocks, *cut_by)
     if blocks:
         shown = f"{rule.label}: {wanted}" if rule else None
-        return _decision(ctx, Rule.BLOCKED, blocks, not_fired(sell_results), wanted=shown)
+        state = next_state(ctx, keep_flags=True)
+        return _decision(ctx, Rule.BLOCKED, blocks, not_fired(sell_results), state, wanted=shown)
     reasons = {**not_fired(sell_results), Rule.BLOCKED.value: why.NOT_BLOCKED, **not_fired(buy_results)}
+    state = next_state(ctx, keep_flags=False)
     if rule is None:
-        return _decision(ctx, Rule.HOLD, _flags_not_used(reasons), reasons)
+        return _decision(ctx, Rule.HOLD, _flags_not_used(reasons), reasons, state)
     caps.reserve(ctx.row, notional)
     intent = entry_intent(ctx, rule, buy_results[rule], notional, cut_by)
-    return _decision(ctx, rule, intent.reasons, reasons, intent=intent)
+    return _decision(ctx, rule, intent.reasons, reasons, state, intent=intent)
 
 
 def _decision(
@@ -65,6 +70,7 @@ def _decision(
     rule: Rule,
     reasons: tuple[str, ...],
     rules_not_fired: Mapping[str, str],
+    state: PlannerState | None,
     *,
     intent: ExecutionIntent | None = None,
     cancels: tuple[UUID, ...] = (),
@@ -78,7 +84,7 @@ def _decision(
         intent=intent,
         cancels=cancels,
         evidence=evidence_of(ctx, rules_not_fired, wanted),
-        planner_state=next_state(ctx, keep_flags=rule is Rule.BLOCKED),
+        planner_state=state,
     )
 
 

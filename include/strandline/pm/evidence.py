@@ -52,7 +52,9 @@ def _price(ctx: RowContext) -> Named:
 
 
 def _trade(ctx: RowContext) -> Named:
-    yield "trade_no", ctx.trade_no
+    yield "trade_no", ctx.row.trade_no
+    yield "exit_due", ctx.exit_due and ctx.exit_due.reason
+    yield "exit_due_bar", ctx.exit_due and ctx.exit_due.bar
     if not ctx.held:
         return
     yield "quantity", ctx.holding.quantity
@@ -61,8 +63,6 @@ def _trade(ctx: RowContext) -> Named:
     yield "highest", ctx.trail.highest
     yield "trail", ctx.trail.line
     yield "trail_armed", "yes" if ctx.trail.armed else "no"
-    yield "exit_due", ctx.exit_due and ctx.exit_due.reason
-    yield "exit_due_bar", ctx.exit_due and ctx.exit_due.bar
 
 
 def _portfolio(ctx: RowContext) -> Named:

@@ -1,4 +1,7 @@
-"""Rules 1 to 6: when a row sells. The first five wait for nothing but an exit that is still open."""
+"""Rules 1 to 6: when a row sells. The first five wait for nothing but an exit that is still open.
+
+What they began they finish: a stop that half filled sells the rest, wherever the price went.
+"""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -20,6 +23,8 @@ def stop(ctx: RowContext) -> RuleResult:
     """Rule 1: P fell too far below the average entry."""
     if ctx.holding.average_entry is None:
         return no_order(why.FLAT)
+    if _is_due(ctx, ExitReason.STOP):
+        return _sell_all(ctx, Decision.DEMOTE, ExitReason.STOP)
     if ctx.price is None:
         return no_order(why.NO_TRUSTED_PRICE)
     line = ctx.holding.average_entry.scaled(Ratio(1) - percent(ctx.strategy.exits.stop_pct))
@@ -30,6 +35,8 @@ def trailing_stop(ctx: RowContext) -> RuleResult:
     """Rule 2: P rose far enough to arm the trail, and fell back to it."""
     if not ctx.held:
         return no_order(why.FLAT)
+    if _is_due(ctx, ExitReason.TRAIL):
+        return _sell_all(ctx, Decision.TRAIL, ExitReason.TRAIL)
     if ctx.price is None:
         return no_order(why.NO_TRUSTED_PRICE)
     if not ctx.trail.armed or ctx.trail.line is None:
@@ -43,6 +50,8 @@ def time_stop(ctx: RowContext) -> RuleResult:
     """Rule 3: the trade is too old, and never rose far enough to arm the trail."""
     if ctx.holding.first_fill_at is None or not ctx.held:
         return no_order(why.FLAT)
+    if _is_due(ctx, ExitReason.TIME):
+        return _sell_all(ctx, Decision.DEMOTE, ExitReason.TIME)
     if ctx.cycle - ctx.holding.first_fill_at < timedelta(days=ctx.strategy.exits.time_days):
         return no_order(why.NOT_OLD_ENOUGH)
     return no_order(why.TRAIL_ARMED) if ctx.trail.armed else _sell_all(ctx, Decision.DEMOTE, ExitReason.TIME)
@@ -54,12 +63,12 @@ def trend_end(ctx: RowContext) -> RuleResult:
 
 
 def emergency_exit(ctx: RowContext) -> RuleResult:
-    """Rule 5: the close fell too far below the slowest average."""
+    """Rule 5: the close fell too far below the slowest average, or stayed below it."""
     return _sell_if_due(ctx, ExitReason.EMERGENCY)
 
 
 def trim(ctx: RowContext) -> RuleResult:
-    """Rule 6: sell a part into strength, once per level and not too often.
+    """Rule 6: sell a part into strength: at a profit, once per level, not too often and not right after a buy.
 
     Where too little would be left it sells everything, and stays a trim: later trims count by the rule.
     """
@@ -72,8 +81,8 @@ def trim(ctx: RowContext) -> RuleResult:
     signal = ctx.fresh_signal(Flag.TRIM_FLAG)
     if isinstance(signal, str):
         return no_order(signal)
-    too_soon = _trimmed_before(ctx, signal)
-    return no_order(too_soon) if too_soon else _sell_part(ctx, ctx.decision_price.price)
+    kept_from = _trimmed_before(ctx, signal) or _bought_lately(ctx, signal)
+    return no_order(kept_from) if kept_from else _sell_part(ctx, ctx.decision_price.price)
 
 
 def nearest_level(signal: Signal) -> Level | None:
@@ -91,6 +100,10 @@ SELL_RULES: Final[Mapping[Rule, RuleFunction]] = {
     Rule.TRIM: trim,
 }
 """In the order in which they are evaluated."""
+
+
+def _is_due(ctx: RowContext, reason: ExitReason) -> bool:
+    return ctx.exit_due is not None and ctx.exit_due.reason is reason
 
 
 def _sell_if_due(ctx: RowContext, *reasons: ExitReason) -> RuleResult:
@@ -112,6 +125,17 @@ def _trimmed_before(ctx: RowContext, newest: Signal) -> str | None:
     if newest.bar_count - last.bar_count < ctx.strategy.exits.trim_pause_bars:
         return why.TRIMMED_LATELY
     return why.TRIMMED_AT_LEVEL if level.level_id == last.level_id else None
+
+
+def _bought_lately(ctx: RowContext, newest: Signal) -> str | None:
+    """Whether the last buy is too near, in bars or in price."""
+    exits, history = ctx.strategy.exits, ctx.row.history
+    if history.last_buy_bar is not None and newest.bar_count - history.last_buy_bar < exits.trim_after_buy_bars:
+        return why.BOUGHT_LATELY
+    if ctx.price is None or ctx.holding.average_entry is None:
+        return why.NO_TRUSTED_PRICE
+    rise = float(ctx.price) - float(ctx.holding.average_entry)
+    return why.TOO_NEAR_ENTRY if rise < exits.trim_above_entry_atr * newest.indicators["atr"] else None
 
 
 def _sell_all(ctx: RowContext, decision: Decision, reason: ExitReason) -> RuleResult:

@@ -18,7 +18,8 @@ from strandline.model.signal import Signal
 class PlannerState(Record, frozen=True, kw_only=True):
     """What the planner keeps of a row from one cycle to the next.
 
-    Generation, bar and revision are the cursor: the last signal that was acted on. The rest belongs to `trade_no`.
+    Generation, bar and revision are the cursor: the last signal that was acted on. The rest belongs to `trade_no`, the
+    open trade or the one that a buy would open.
     """
 
     generation: int
@@ -58,13 +59,15 @@ class TradeHistory(Record, frozen=True, kw_only=True):
     """Earlier intents and trades of the row. Buys and trims count from their fills; `ended_exits` counts skips as well.
 
     The instants are fields of the filled intents: `attempt_id` of first buys, `state_since` of S2 buys, `trend_id` of
-    first dips. `ended_exits` holds the rule of every ended exit and trim of the open trade.
+    first dips. `last_buy_bar` is the bar count of the open trade's newest buy. `ended_exits` holds the rule of every
+    ended exit and trim of the open trade.
     """
 
     attempts_bought: tuple[datetime, ...] = ()
     s2_visits_bought: tuple[datetime, ...] = ()
     trends_dipped: tuple[datetime, ...] = ()
     last_trim: LastTrim | None = None
+    last_buy_bar: int | None = None
     ended_exits: tuple[Rule, ...] = ()
     failed_attempts: int = 0
 
@@ -106,10 +109,22 @@ class RowInputs(Record, frozen=True, kw_only=True):
         require(not order or self.newest is not None, f"{key} has signals, but no newest one")
 
     @property
-    def open_trade_state(self) -> PlannerState | None:
-        """The planner state if it belongs to the trade that is open now; an older trade's exits and trail are over."""
-        holding, state = self.position.holding, self.planner_state
-        return state if state and holding.quantity and state.trade_no == holding.trade_no else None
+    def trade_no(self) -> int:
+        """The number of the open trade, or of the one that a buy would open."""
+        holding = self.position.holding
+        return holding.trade_no if holding.quantity else holding.trade_no + 1
+
+    @property
+    def in_trade(self) -> bool:
+        """Whether the row holds something, or has a buy that may still become a holding."""
+        buying = any(intent.side is Side.BUY for intent in self.open_intents)
+        return bool(self.position.holding.quantity) or buying
+
+    @property
+    def trade_state(self) -> PlannerState | None:
+        """The planner state if it belongs to this trade; an older trade's exits and trail are over."""
+        state = self.planner_state
+        return state if state and self.in_trade and state.trade_no == self.trade_no else None
 
     @property
     def reserved(self) -> Money:

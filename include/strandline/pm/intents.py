@@ -32,7 +32,7 @@ def entry_intent(
     """Make an entry, one per row, rule and bar: a skipped entry is not planned again from the same bar."""
     limits = ctx.strategy.execution
     terms = _Terms(
-        intent_id=entry_intent_id(ctx.row.position.position_id, ctx.trade_no, rule, _source(ctx)[0]),
+        intent_id=entry_intent_id(ctx.row.position.position_id, ctx.row.trade_no, rule, _source(ctx)[0]),
         attempt_no=0,
         notional=notional,
         reasons=(*result.reasons, *cut_by),
@@ -44,11 +44,14 @@ def entry_intent(
 
 
 def exit_intent(ctx: RowContext, rule: Rule, result: RuleResult) -> ExecutionIntent:
-    """Make an exit, one per attempt: it is planned again until the row is flat, with more slippage each time."""
-    attempt = ctx.row.history.ended_exits.count(rule)
+    """Make an exit, one per attempt: it is planned again until the row is flat, with more slippage each time.
+
+    Attempts count whatever rule made them. Trims are counted apart: they press for nothing.
+    """
     trims = result.decision is Decision.TRIM
+    attempt = sum((ended is Rule.TRIM) is trims for ended in ctx.row.history.ended_exits)
     terms = _Terms(
-        intent_id=exit_intent_id(ctx.row.position.position_id, ctx.trade_no, rule, _source(ctx)[0], attempt),
+        intent_id=exit_intent_id(ctx.row.position.position_id, ctx.row.trade_no, rule, _source(ctx)[0], attempt),
         attempt_no=attempt,
         notional=None,
         reasons=result.reasons,
@@ -74,7 +77,7 @@ def _intent(ctx: RowContext, rule: Rule, result: RuleResult, terms: _Terms) -> E
         decision=result.decision,
         exit_reason=result.exit_reason,
         rule=rule,
-        trade_no=ctx.trade_no,
+        trade_no=ctx.row.trade_no,
         attempt_no=terms.attempt_no,
         size_frac=result.size_frac,
         notional=terms.notional,

@@ -2,26 +2,31 @@
 
 from datetime import datetime
 
+from strandline.model.intent import ExitReason
 from strandline.model.signal import Signal
 from strandline.pm.context import RowContext
+from strandline.pm.exit_due import ExitDue, stronger
 from strandline.pm.inputs import PlannerState, RowInputs
 
 
-def next_state(ctx: RowContext, keep_flags: bool) -> PlannerState | None:
+def next_state(ctx: RowContext, keep_flags: bool, fired: ExitReason | None = None) -> PlannerState | None:
     """The row's next planner state; None as long as it has no signal. `keep_flags`: the newest bar's flags may still be
-    acted on in the next cycle.
+    acted on in the next cycle. `fired` is the reason of the exit that was decided: it stays due.
     """
     cursor = _cursor(ctx.row, keep_flags)
     if cursor is None:
         return None
     generation, bar_ts, bar_revision = cursor
+    due = ctx.exit_due
+    if fired is not None:
+        due = stronger(due, ExitDue(fired, ctx.row.newest.bar_ts if ctx.row.newest else bar_ts))
     return PlannerState(
         generation=generation,
         bar_ts=bar_ts,
         bar_revision=bar_revision,
-        trade_no=ctx.holding.trade_no,
-        exit_due=ctx.exit_due.reason if ctx.exit_due else None,
-        exit_due_bar=ctx.exit_due.bar if ctx.exit_due else None,
+        trade_no=ctx.row.trade_no,
+        exit_due=due.reason if due else None,
+        exit_due_bar=due.bar if due else None,
         highest=ctx.trail.highest,
         trail_armed=ctx.trail.armed,
     )

@@ -22,7 +22,7 @@ def trail_of(row: RowInputs, exits: Exits) -> Trail:
     average = row.position.holding.average_entry
     if average is None:
         return Trail(highest=None, armed=False, line=None)
-    state = row.open_trade_state
+    state = row.trade_state
     seen = (state.highest if state else None, row.highest_close, row.price.price if row.price else None)
     highest = max((price for price in seen if price is not None), default=None)
     if highest is None:

@@ -38,6 +38,15 @@ class Blocks(NamedTuple):
     by_series: Mapping[Series, tuple[tuple[Severity, str], ...]]
     withheld: frozenset[tuple[int, Timeframe, datetime]]
 
+    @property
+    def of_everything(self) -> frozenset[int]:
+        """The instruments with a finding that blocks everything but exits."""
+        return frozenset(
+            instrument_id
+            for (instrument_id, _), findings in self.by_series.items()
+            if any(severity is Severity.BLOCK_ALL for severity, _ in findings)
+        )
+
     def of(self, instrument_id: int, timeframe: Timeframe) -> tuple[tuple[Severity, str], ...]:
         """The findings that block this series: its own, and those of its instrument as a whole."""
         return self.by_series.get((instrument_id, None), ()) + self.by_series.get((instrument_id, timeframe), ())
