@@ -6,9 +6,11 @@ from itertools import pairwise
 from threading import Thread
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
+from strandline.cycle import engine_step
 from strandline.cycle.engine_step import EngineRun, run_engine
 from strandline.cycle.signals import signals_since
 from strandline.engine import Bars, Series
@@ -19,7 +21,7 @@ from tests.conftest import Database
 from tests.engine import samples
 from tests.engine.samples import ENGINE, STRATEGY
 from tests.store.concurrency import at_once, waiting_sessions
-from tests.store.rows import OTHER_POSITION, insert
+from tests.store.rows import OTHER_POSITION, POSITION, insert
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -149,15 +151,102 @@ def test_history_that_arrives_late_starts_a_new_generation(database: Database, s
     assert [tuple(one) for one in generations] == [(1, False, end_of(700)), (2, True, T0)]
 
 
-def test_a_series_that_is_ready_is_not_restarted(database: Database, step: Step) -> None:
+def ready_series_with_late_history(database: Database, step: Step) -> None:
+    """A series that is ready after 700 bars, of which a hundred earlier ones come later, and fifty newer ones."""
     with database.session() as connection:
-        add_row(connection)
+        add_row(connection, position_id=POSITION)
         insert_bars(connection, samples.bars_between(BARS, 100, 800))
     assert step(end_of(800)).ready == 1
     with database.session() as connection:
         insert_bars(connection, samples.bars_between(BARS, 0, 100))
-        insert_bars(connection, samples.bars_between(BARS, 800, 900))
-    assert step(END) == EngineRun(series=1, bars=100, signals=100, ready=1)
+        insert_bars(connection, samples.bars_between(BARS, 800, 850))
+
+
+def generations(database: Database) -> list[tuple[int, bool]]:
+    """Every generation, and whether it is adopted."""
+    with database.session() as connection:
+        rows = connection.execute(text("SELECT generation, adopted FROM engine_states ORDER BY 1"))
+        return [(row.generation, row.adopted) for row in rows]
+
+
+def test_late_history_of_a_flat_row_makes_a_generation_that_is_adopted(database: Database, step: Step) -> None:
+    ready_series_with_late_history(database, step)
+    assert step(end_of(850)) == EngineRun(series=1, bars=50 + 850, signals=50 + 120, ready=1)
+    assert generations(database) == [(1, False), (2, True)]
+    assert [signal.bar_count for signal in stored(database)][-1] == 850
+    assert step(end_of(850)) == EngineRun(series=1, bars=0, signals=0, ready=1)
+
+
+@pytest.mark.parametrize("kept_by", ["holdings", "intents"])
+def test_a_generation_waits_until_the_row_is_flat(database: Database, step: Step, kept_by: str) -> None:
+    """A holding, or a buy that may become one: until then the old generation goes on, beside the new one."""
+    ready_series_with_late_history(database, step)
+    with database.session() as connection:
+        if kept_by == "holdings":
+            insert(connection, "holdings", position_id=POSITION, quantity=1)
+        else:
+            insert(connection, "cycles")
+            insert(connection, "intents", position_id=POSITION, status="planned")
+    assert step(end_of(850)).bars == 50 + 850
+    assert generations(database) == [(1, True), (2, False)]
+    assert [signal.bar_count for signal in stored(database)][-1] == 750
+    with database.session() as connection:
+        insert_bars(connection, samples.bars_between(BARS, 850, 900))
+    assert step(END).bars == 2 * 50
+    assert generations(database) == [(1, True), (2, False)]
+    with database.session() as connection:
+        connection.execute(
+            text("UPDATE holdings SET quantity = 0, average_entry = NULL")
+            if kept_by == "holdings"
+            else text("UPDATE intents SET status = 'skipped', status_reason = 'why'")
+        )
+    assert step(END).bars == 0
+    assert generations(database) == [(1, False), (2, True)]
+    assert stored(database)[-1] == msgspec.structs.replace(expected(BARS, 1)[0], generation=2)
+
+
+def test_a_withheld_first_bar_makes_no_further_generation(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        add_row(connection)
+        insert_bars(connection, BARS)
+        withhold(connection, T0)
+    assert step(END).bars == 899
+    assert step(END).bars == 0
+    assert generations(database) == [(1, True)]
+
+
+def test_a_state_of_another_engine_version_begins_anew_even_while_holding(database: Database, step: Step) -> None:
+    with database.session() as connection:
+        add_row(connection, position_id=POSITION)
+        insert_bars(connection, BARS)
+        insert(connection, "holdings", position_id=POSITION, quantity=1)
+    step(end_of(890))
+    with database.session() as connection:
+        connection.execute(text("UPDATE engine_states SET state_bytes = 'of another version'"))
+    assert step(END) == EngineRun(series=1, bars=900, signals=120, ready=1)
+    assert generations(database) == [(1, False), (2, True)]
+
+
+def test_what_the_planner_has_not_read_is_stored_however_long_the_engine_did_not_run(
+    database: Database, step: Step
+) -> None:
+    with database.session() as connection:
+        add_row(connection, position_id=POSITION)
+        insert_bars(connection, BARS)
+        insert(connection, "planner_state", position_id=POSITION, bar_ts=end_of(700) - MINUTE)
+    assert step(END).signals == 200
+    assert stored(database) == tuple(expected(BARS, 200))
+
+
+def test_a_long_backlog_is_stepped_in_rounds(database: Database, step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_step, "_ROUND_BARS", 64)
+    with database.session() as connection:
+        add_row(connection, position_id=POSITION)
+        insert_bars(connection, BARS)
+        insert(connection, "planner_state", position_id=POSITION, bar_ts=end_of(700) - MINUTE)
+    assert step(END).bars == 900
+    assert stored(database)[-200:] == tuple(expected(BARS, 200))
+    assert step(END) == EngineRun(series=1, bars=0, signals=0, ready=1)
 
 
 def test_steps_of_each_cycle_equal_one_step_of_all(database: Database, step: Step) -> None:
@@ -251,14 +340,13 @@ def test_archived_rows_are_not_stepped(database: Database, step: Step) -> None:
     assert tables(database) == [[], []]
 
 
-def test_bars_and_revisions_behind_the_newest_step_change_nothing(database: Database, step: Step) -> None:
+def test_revisions_behind_the_newest_step_change_nothing(database: Database, step: Step) -> None:
     with database.session() as connection:
         add_row(connection)
-        insert_bars(connection, samples.bars_between(BARS, 10, 800))
+        insert_bars(connection, samples.bars_between(BARS, 0, 800))
     step(end_of(800))
     before = tables(database)
     with database.session() as connection:
-        insert_bars(connection, samples.bars_between(BARS, 0, 10))
         connection.execute(
             text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(799)}
         )

@@ -38,12 +38,13 @@ def test_bars_one_by_one_give_the_same() -> None:
 
 
 @settings(max_examples=20)
-@given(counts=st.lists(st.integers(0, 400), min_size=1, max_size=6), newest=st.integers(1, 50))
-def test_many_series_at_once_give_the_same(counts: list[int], newest: int) -> None:
+@given(series=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 50)), min_size=1, max_size=6))
+def test_many_series_at_once_give_the_same(series: list[tuple[int, int]]) -> None:
+    counts, keep = [count for count, _ in series], [newest for _, newest in series]
     parts = [samples.random_bars(seed, count) for seed, count in enumerate(counts)]
-    states, outputs = ENGINE.run_many([ENGINE.new_state()] * len(counts), samples.concatenated(*parts), counts, newest)
+    states, outputs = ENGINE.run_many([ENGINE.new_state()] * len(counts), samples.concatenated(*parts), counts, keep)
     start = 0
-    for seed, part in enumerate(parts):
+    for seed, (part, newest) in enumerate(zip(parts, keep, strict=True)):
         state, alone = ENGINE.run(ENGINE.new_state(), part, newest)
         rows = slice(start, start + len(alone.bar_states))
         start += len(alone.bar_states)

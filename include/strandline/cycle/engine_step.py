@@ -2,24 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import accumulate
 from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
-from strandline.cycle.generations import begin_generations
+from strandline.cycle.generations import adopt_generations, begin_late_generations
 from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, SeriesSummary, as_bars, ignores_jump, warm_up
-from strandline.engine.bars import instant
 from strandline.model.bar import GapType
 from strandline.model.signal import Signal
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
 
-# Of a long history only the newest signals are stored: older ones may not be acted on, and replay makes its own.
-_SIGNALS_KEPT: Final = 120
+_SIGNALS_OF_HISTORY: Final = 120
+"""How many signals are stored of a history that nobody has planned on: older ones may not be acted on."""
+
+_ROUND_BARS: Final = 20_000
+"""How many bars are in memory at once, about, however long the engine did not run."""
 
 
 class EngineRun(NamedTuple):
@@ -31,13 +33,29 @@ class EngineRun(NamedTuple):
     ready: int
 
 
-class _LockedSeries(NamedTuple):
-    """A series whose row is locked."""
+@dataclass
+class _Stepping:
+    """A generation of a series, as far as it is stepped. The planner has read its signals up to `read_until`."""
 
     series: Series
+    adopted: bool
     bar_ts: datetime
+    read_until: datetime | None
     ready: bool
     state: bytes
+    summary: SeriesSummary | None = None
+
+    def until(self, cycle: datetime) -> datetime:
+        """The newest bar that is over at the cycle."""
+        return self.series.timeframe.last_final(cycle)
+
+
+class _NewBars(NamedTuple):
+    """The bars that were not stepped yet: of each series how many there are, and how many the planner must read."""
+
+    counts: list[int]
+    unread: list[int]
+    bars: Bars
 
 
 def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> EngineRun:
@@ -50,21 +68,38 @@ def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> Engin
     engine = Engine(strategy)
     with database.begin() as connection:
         _insert_new_series(connection, engine.new_state())
-        _restart_series(connection, engine.new_state())
-        locked = _lock_series(connection)
-        counts, bars = _new_bars(connection, locked, cycle)
-        stepped = [one for one, count in zip(locked, counts, strict=True) if count]
-        states, outputs = engine.run_many(
-            [one.state for one in stepped], bars, [count for count in counts if count], _SIGNALS_KEPT
-        )
-        signals = engine.signals(outputs, [one.series for one in stepped])
-        summaries = engine.summaries(outputs)
-        _store_states(connection, [one.series for one in stepped], _first_bars(counts, bars), summaries, states)
-        _store_signals(connection, signals)
-    ready = {one.series for one in locked if one.ready} | {
-        one.series for one, summary in zip(stepped, summaries, strict=True) if summary.ready
-    }
-    return EngineRun(len(locked), len(bars.ts), len(signals), len(ready))
+        _lock_series(connection)
+        begin_late_generations(connection, engine.new_state())
+        series = behind = _read_series(connection)
+        bars = signals = 0
+        while behind:
+            most = max(1, _ROUND_BARS // len(behind))
+            new = _new_bars(connection, behind, cycle, most)
+            signals += _step(connection, engine, behind, new)
+            bars += len(new.bars.ts)
+            behind = [one for one, count in zip(behind, new.counts, strict=True) if count == most]
+        _store_states(connection, [one for one in series if one.summary])
+        adopt_generations(connection)
+    adopted = [one for one in series if one.adopted]
+    return EngineRun(len(adopted), bars, signals, sum(one.ready for one in adopted))
+
+
+def _step(connection: Connection, engine: Engine, series: Sequence[_Stepping], new: _NewBars) -> int:
+    """Step these series through these bars, and store the signals; returns how many."""
+    stepped = [one for one, count in zip(series, new.counts, strict=True) if count]
+    keep = [
+        max(1, min(count, _SIGNALS_OF_HISTORY) if one.read_until is None else unread)
+        for one, count, unread in zip(series, new.counts, new.unread, strict=True)
+        if count
+    ]
+    states, outputs = engine.run_many(
+        [one.state for one in stepped], new.bars, [count for count in new.counts if count], keep
+    )
+    for one, state, summary in zip(stepped, states, engine.summaries(outputs), strict=True):
+        one.state, one.summary, one.bar_ts, one.ready = state, summary, summary.bar_ts, summary.ready
+    signals = engine.signals(outputs, [one.series for one in stepped])
+    _store_signals(connection, signals)
+    return len(signals)
 
 
 def _insert_new_series(connection: Connection, state: bytes) -> None:
@@ -85,38 +120,34 @@ def _insert_new_series(connection: Connection, state: bytes) -> None:
     )
 
 
-def _restart_series(connection: Connection, state: bytes) -> None:
-    """Start a new generation of each series that has bars from before its first one and is not ready to trade yet."""
-    late = connection.execute(
-        text("""
-        SELECT instrument_id, timeframe::text, generation FROM engine_states s
-        WHERE adopted AND NOT ready AND EXISTS (
-          SELECT FROM bars b
-          WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts < s.anchor)
-        ORDER BY instrument_id, s.timeframe FOR UPDATE
-        """)
-    )
-    begin_generations(
-        connection, [Series(row.instrument_id, Timeframe(row.timeframe), row.generation) for row in late], state
-    )
+def _lock_series(connection: Connection) -> None:
+    """Lock every series, in one order: concurrent runs wait for each other and never deadlock."""
+    connection.execute(text("SELECT FROM engine_states ORDER BY instrument_id, timeframe, generation FOR UPDATE"))
 
 
-def _lock_series(connection: Connection) -> list[_LockedSeries]:
-    """Lock every series that may be traded, in one order: concurrent runs wait for each other and never deadlock."""
+def _read_series(connection: Connection) -> list[_Stepping]:
+    """Read every series that may be traded: the adopted generation, and the next one if it is not adopted yet."""
     rows = connection.execute(
         text("""
-        SELECT s.instrument_id, s.timeframe, s.generation, s.bar_ts, s.ready, s.state_bytes FROM engine_states s
-        WHERE s.adopted AND EXISTS (
-          SELECT FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
-          WHERE p.desired_status <> 'archived' AND i.instrument_id = s.instrument_id AND p.timeframe = s.timeframe)
-        ORDER BY s.instrument_id, s.timeframe
-        FOR UPDATE OF s
+        SELECT s.instrument_id, s.timeframe, s.generation, s.adopted, s.bar_ts, s.ready, s.state_bytes, row.read_until
+        FROM engine_states s JOIN (
+          SELECT i.instrument_id, p.timeframe, min(planned.bar_ts) AS read_until
+          FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
+          LEFT JOIN planner_state planned USING (position_id)
+          WHERE p.desired_status <> 'archived' GROUP BY 1, 2
+        ) AS row USING (instrument_id, timeframe)
+        WHERE s.adopted OR s.generation = (
+          SELECT max(n.generation) FROM engine_states n
+          WHERE n.instrument_id = s.instrument_id AND n.timeframe = s.timeframe)
+        ORDER BY s.instrument_id, s.timeframe, s.generation
         """)
     )
     return [
-        _LockedSeries(
+        _Stepping(
             Series(row.instrument_id, Timeframe(row.timeframe), row.generation),
+            row.adopted,
             row.bar_ts,
+            row.read_until,
             row.ready,
             bytes(row.state_bytes),
         )
@@ -124,8 +155,8 @@ def _lock_series(connection: Connection) -> list[_LockedSeries]:
     ]
 
 
-def _new_bars(connection: Connection, locked: Sequence[_LockedSeries], cycle: datetime) -> tuple[list[int], Bars]:
-    """The final bars that were not stepped yet and are not withheld by the gate, and the number of them by series."""
+def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: datetime, most: int) -> _NewBars:
+    """The oldest final bars, at most so many of each series, that were not stepped yet and that the gate trusts."""
     rows = connection.execute(
         text("""
         WITH last_runs AS (
@@ -135,71 +166,69 @@ def _new_bars(connection: Connection, locked: Sequence[_LockedSeries], cycle: da
         withheld AS (
           SELECT instrument_id, timeframe, ts FROM last_runs JOIN quality_findings USING (quality_run_id)
           WHERE severity = 'block_all' AND ts IS NOT NULL)
-        SELECT s.place, b.timeframe, b.gap_type, (extract(epoch FROM b.ts) * 1000000)::bigint AS micros,
+        SELECT s.place, s.timeframe, b.ts > s.read_until AS unread, b.gap_type,
+               (extract(epoch FROM b.ts) * 1000000)::bigint AS micros,
                b.revision, b.open, b.high, b.low, b.close, b.volume
         FROM unnest(CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:after AS timestamptz[]),
-                    CAST(:until AS timestamptz[])) WITH ORDINALITY AS s (instrument_id, timeframe, after, until, place)
-        JOIN bars b ON b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe
-                   AND b.ts > s.after AND b.ts <= s.until
-        WHERE NOT EXISTS (
-          SELECT FROM withheld w
-          WHERE w.instrument_id = b.instrument_id AND w.timeframe = b.timeframe AND w.ts = b.ts)
+                    CAST(:until AS timestamptz[]), CAST(:read_until AS timestamptz[]))
+          WITH ORDINALITY AS s (instrument_id, timeframe, after, until, read_until, place)
+        CROSS JOIN LATERAL (
+          SELECT * FROM bars b
+          WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts > s.after AND b.ts <= s.until
+            AND NOT EXISTS (
+              SELECT FROM withheld w
+              WHERE w.instrument_id = b.instrument_id AND w.timeframe = b.timeframe AND w.ts = b.ts)
+          ORDER BY b.ts LIMIT :most
+        ) AS b
         ORDER BY s.place, b.ts
         """),
         {
             "cycle": cycle,
-            "since": min((one.bar_ts for one in locked), default=cycle),
-            "instruments": [one.series.instrument_id for one in locked],
-            "timeframes": [one.series.timeframe.value for one in locked],
-            "after": [one.bar_ts for one in locked],
-            "until": [one.series.timeframe.last_final(cycle) for one in locked],
+            "since": min(one.bar_ts for one in series),
+            "instruments": [one.series.instrument_id for one in series],
+            "timeframes": [one.series.timeframe.value for one in series],
+            "after": [one.bar_ts for one in series],
+            "until": [one.until(cycle) for one in series],
+            "read_until": [one.read_until for one in series],
+            "most": most,
         },
     ).all()
-    per_series = Counter(row.place for row in rows)
+    counts = Counter(row.place for row in rows)
+    unread = Counter(row.place for row in rows if row.unread)
+    places = range(1, len(series) + 1)
     jumps = [ignores_jump(Timeframe(row.timeframe), row.gap_type and GapType(row.gap_type)) for row in rows]
-    columns = list(zip(*(row[3:] for row in rows), strict=True)) or [()] * 7
-    return [per_series[place] for place in range(1, len(locked) + 1)], as_bars(*columns, jumps)
+    columns = list(zip(*(row[4:] for row in rows), strict=True)) or [()] * 7
+    return _NewBars([counts[place] for place in places], [unread[place] for place in places], as_bars(*columns, jumps))
 
 
-def _first_bars(counts: Sequence[int], bars: Bars) -> list[datetime]:
-    """The start of the first new bar of each series that has new bars."""
-    starts = [end - count for end, count in zip(accumulate(counts), counts, strict=True) if count]
-    return [instant(int(bars.ts[start])) for start in starts]
-
-
-def _store_states(
-    connection: Connection,
-    series: Sequence[Series],
-    firsts: Sequence[datetime],
-    summaries: Sequence[SeriesSummary],
-    states: Sequence[bytes],
-) -> None:
+def _store_states(connection: Connection, stepped: Sequence[_Stepping]) -> None:
+    """Store the states. The anchor is the first bar that there was when a series began, also if it was withheld."""
+    summaries = [one.summary for one in stepped if one.summary]
     connection.execute(
         text("""
         UPDATE engine_states s SET
           engine_version = :version, bar_count = n.bar_count, ready = n.ready, bar_ts = n.bar_ts,
           bar_revision = n.bar_revision, state = n.state, state_bytes = n.state_bytes,
-          anchor = COALESCE(s.anchor, n.first)
+          anchor = COALESCE(s.anchor, (
+            SELECT min(b.ts) FROM bars b WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe))
         FROM unnest(
           CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:generations AS integer[]),
           CAST(:bar_counts AS integer[]), CAST(:ready AS boolean[]), CAST(:bar_ts AS timestamptz[]),
-          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:state_bytes AS bytea[]),
-          CAST(:firsts AS timestamptz[])
-        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, state_bytes, first)
+          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:state_bytes AS bytea[])
+        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, state_bytes)
         WHERE (s.instrument_id, s.timeframe, s.generation) = (n.instrument_id, n.timeframe, n.generation)
         """),
         {
             "version": ENGINE_VERSION,
-            "instruments": [one.instrument_id for one in series],
-            "timeframes": [one.timeframe.value for one in series],
-            "generations": [one.generation for one in series],
+            "instruments": [one.series.instrument_id for one in stepped],
+            "timeframes": [one.series.timeframe.value for one in stepped],
+            "generations": [one.series.generation for one in stepped],
             "bar_counts": [summary.bar_count for summary in summaries],
             "ready": [summary.ready for summary in summaries],
             "bar_ts": [summary.bar_ts for summary in summaries],
             "revisions": [summary.bar_revision for summary in summaries],
             "states": [summary.state and summary.state.value for summary in summaries],
-            "state_bytes": list(states),
-            "firsts": list(firsts),
+            "state_bytes": [one.state for one in stepped],
         },
     )
 

@@ -39,13 +39,16 @@ class Engine:
 
     def run(self, state: bytes, bars: Bars, keep: int | None = None) -> tuple[bytes, Outputs]:
         """Step one series; returns its new state, and the outputs of all bars or of the newest `keep`."""
-        states, outputs = self.run_many([state], bars, [len(bars.ts)], keep)
+        states, outputs = self.run_many([state], bars, [len(bars.ts)], None if keep is None else [keep])
         return states[0], outputs
 
     def run_many(
-        self, states: Sequence[bytes], bars: Bars, counts: Sequence[int], keep: int | None = None
+        self, states: Sequence[bytes], bars: Bars, counts: Sequence[int], keep: Sequence[int] | None = None
     ) -> tuple[list[bytes], Outputs]:
-        """Step many series at once; `counts` says how many of the bars belong to each, in order."""
+        """Step many series at once; `counts` says how many of the bars belong to each, in order.
+
+        `keep` says of how many of its newest bars the outputs are returned: at least one of each series that has any.
+        """
         bars = as_bars(*bars)
         check_bars(bars)
         ends = np.cumsum(np.asarray(counts, dtype=np.int64))
@@ -53,8 +56,9 @@ class Engine:
         require((int(ends[-1]) if len(ends) else 0) == len(bars.ts), "the counts do not add up to the bars")
         advanced = self._format.read(states)
         _check_order(advanced["ts"], bars.ts, ends)
-        kept = max(counts, default=0) if keep is None else keep
-        require(kept > 0 or not len(bars.ts), "keep at least the newest output of each series")
+        kept = np.asarray(counts if keep is None else keep, dtype=np.int64)
+        require(len(kept) == len(counts), "say of each series how many outputs to keep")
+        require(bool(np.all((kept > 0) | (np.asarray(counts) == 0))), "keep at least the newest output of each series")
         outputs = self._empty_outputs(select(bars, _kept_rows(ends, kept)))
         advance(advanced, ends, bars, self._parameters, kept, outputs)
         return [state.tobytes() for state in advanced], outputs
@@ -97,7 +101,7 @@ def _bars_needed(strategy: Strategy) -> int:
     )
 
 
-def _kept_rows(ends: Ints, keep: int) -> Ints:
+def _kept_rows(ends: Ints, keep: Ints) -> Ints:
     """The indices of the newest `keep` bars of each series."""
     starts = np.concatenate([[0], ends[:-1]]) if len(ends) else ends
     first = np.maximum(starts, ends - keep)

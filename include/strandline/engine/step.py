@@ -15,7 +15,7 @@ from strandline.engine.series_state import SeriesState
 from strandline.engine.states import NO_EXIT, next_state
 from strandline.model.strategy import Strategy
 
-Advance: TypeAlias = Callable[[Records, Ints, Bars, Records, int, Outputs], None]
+Advance: TypeAlias = Callable[[Records, Ints, Bars, Records, Ints, Outputs], None]
 
 
 @compiled
@@ -59,7 +59,7 @@ def _compile_entry_point(functions: str) -> Advance:
     """`functions` is in the closure only because numba's cache then has it in its key."""
 
     @entry_point
-    def advance(states: Records, ends: Ints, bars: Bars, strategy: Records, keep: int, out: Outputs) -> None:
+    def advance(states: Records, ends: Ints, bars: Bars, strategy: Records, keep: Ints, out: Outputs) -> None:
         functions  # noqa: B018
         p = strategy[0]
         row, i = 0, 0
@@ -80,7 +80,7 @@ def _compile_entry_point(functions: str) -> Advance:
                     out.levels[row],
                 )
                 i += 1
-                if ends[series] - i < keep:
+                if ends[series] - i < keep[series]:
                     row += 1
 
     return advance
