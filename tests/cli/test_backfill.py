@@ -14,6 +14,8 @@ from tests.cli.test_ingest import wait_for
 from tests.conftest import Database, Server
 from tests.history.archives import HOUR, Trade, write_trades
 from tests.history.loading import contents, register
+from tests.history.test_asset_contexts import line as context
+from tests.history.test_asset_contexts import write as write_contexts
 
 T0 = datetime(2025, 8, 1, tzinfo=UTC)
 ARCHIVE = ("--source", "archive", "--from", "2025-08-01", "--to", "2025-08-01")
@@ -101,6 +103,23 @@ def test_a_day_that_was_moved_to_files_keeps_its_bars_until_it_is_restored(
     assert "rows     0 stored, 2" in command(*arguments).out
     changed = {table for table, checksum in contents(database).items() if checksum != before[table]}
     assert changed == {"ticks", "bars", "gaps"}
+
+
+def test_asset_contexts_are_loaded_with_the_trades_or_alone(
+    command: Command, database: Database, tmp_path: Path
+) -> None:
+    write_contexts(tmp_path, [context(T0 + n * HOUR) for n in range(24)], T0)
+    arguments = ("backfill", *ARCHIVE, "--path", str(tmp_path), "--symbols", "BTC")
+    alone = command(*arguments).out
+    assert "units    1 loaded" in alone
+    assert "rows     24 stored" in alone
+    assert "missing" not in alone
+    write_day(tmp_path, 20)
+    both = command(*arguments[:4], "2025-08-01", "--to", "2025-08-02", *arguments[7:]).out
+    assert "1 loaded before" in both
+    assert "missing  1 days have no file of asset contexts: 2025-08-02" in both
+    with database.session() as session:
+        assert session.execute(text("SELECT count(*) FROM asset_contexts")).scalar_one() == 24
 
 
 def test_a_csv_file_is_loaded_whole_without_a_time(command: Command, database: Database, tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "fetched_at": T0,
     },
     "candle_comparisons": {"instrument_id": 1, "asked_at": T0},
+    "asset_contexts": {
+        "instrument_id": 1,
+        "ts": "2026-01-01 00:00:00+00",
+        "funding_rate": 0.0000125,
+        "open_interest": 21000.5,
+        "mark_price": 75000.0,
+        "oracle_price": 74990.0,
+        "mid_price": 75001.0,
+        "premium": 0.00013,
+        "loaded_at": T0,
+    },
     "history_loads": {
         "instrument_id": 1,
         "source": "archive",

@@ -79,6 +79,7 @@ async def _backfill(
         "passed_over": dict(done.passed_over.most_common()),
         "compared": _compared(settings, database, request, instruments.numbers.values(), known_seq, done),
         "missing_hours": [_utc(hour) for hour in plan.missing],
+        "missing_days": [f"{day:%Y-%m-%d}" for day in plan.missing_days],
         "bars": {"new": bars.new.total(), "revised": bars.revised.total()},
         "failures": done.failures,
     }

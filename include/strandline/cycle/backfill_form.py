@@ -44,7 +44,7 @@ FIELDS: Final[Mapping[str, Mapping[str, Any]]] = {
         "type": "string",
         "enum": [source.value for source in HistorySource],
         "title": "Source",
-        "description": "rest: the venue's candles; archive: the venue's files of trades; file: a CSV or Parquet file.",
+        "description": "rest: the venue's candles; archive: its files of trades and contexts; file: CSV or Parquet.",
     },
     "timeframe": {
         "default": Timeframe.M1.value,

@@ -8,6 +8,7 @@ from pathlib import Path
 from strandline.cycle.backfill_instruments import Instruments
 from strandline.cycle.backfill_request import BackfillRequest
 from strandline.history.archive import archive_units
+from strandline.history.asset_contexts import context_units
 from strandline.history.file_units import FileRequest, file_units
 from strandline.history.rest import rest_units
 from strandline.history.units import DaysInFiles, Unit
@@ -19,11 +20,14 @@ from strandline.venues.venue import Venue
 
 @dataclass(frozen=True)
 class Plan:
-    """The units; their count, where it is known before they are read; the hours that the archive has no file of."""
+    """The units; their count, where it is known before they are read; the hours of which it has no file of
+    trades, and the days without asset contexts, in an archive.
+    """
 
     units: Iterable[Unit]
     count: int | None = None
     missing: Sequence[datetime] = ()
+    missing_days: Sequence[datetime] = ()
 
 
 def plan_units(
@@ -74,11 +78,24 @@ def _archive(
     folder = _path(request)
     if not folder.is_dir():
         raise StrandlineError(f"{folder} is no folder", "give the folder that the archive was copied to")
-    until = min(request.ends_at, now)
-    units, missing = archive_units(
-        venue.archive(), folder, instruments.numbers, request.starts_at, until, now, in_files
+    archive, until = venue.archive(), min(request.ends_at, now)
+    span = request.starts_at, until
+    trades = archive_units(archive, folder, instruments.numbers, *span, now, in_files)
+    contexts = context_units(archive, folder, instruments.numbers, *span, now)
+    if not (trades.units or contexts.units):
+        day = request.starts_at
+        names = " or ".join(f"{dataset.name}/hourly/{day:%Y%m%d}/{day.hour}.lz4" for dataset in archive.datasets)
+        raise StrandlineError(
+            f"{folder} has no archive of {day:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC",
+            f"put the files there as the archive names them, {names} or asset_ctxs/{day:%Y%m%d}.csv.lz4",
+        )
+    # Each of the two may be loaded alone: what nobody has copied is not missing.
+    return Plan(
+        [*trades.units, *contexts.units],
+        len(trades.units) + len(contexts.units),
+        trades.missing if trades.units else (),
+        contexts.missing if contexts.units else (),
     )
-    return Plan(units, len(units), missing)
 
 
 def _path(request: BackfillRequest) -> Path:

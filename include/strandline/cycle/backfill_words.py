@@ -33,6 +33,8 @@ def in_words(summary: "Summary") -> "Iterator[str]":
             yield f"differ   {', '.join(examples)}{' …' if venue['differing'] > len(examples) else ''}"
     if missing := summary["missing_hours"]:
         yield f"missing  {len(missing):,} hours have no file: {_some(missing)}"
+    if missing := summary["missing_days"]:
+        yield f"missing  {len(missing):,} days have no file of asset contexts: {_some(missing)}"
     for failure in summary["failures"]:
         yield f"failed   {failure}"
 

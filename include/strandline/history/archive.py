@@ -10,7 +10,6 @@ from typing import Final, NamedTuple
 
 from strandline.history.ticks import HistoricTick, load_ticks
 from strandline.history.units import DaysInFiles, Loaded, Unit, UnitKey
-from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
 from strandline.store.connect_async import Connection
@@ -51,17 +50,20 @@ def archive_units(
     hours = list(_hours(Timeframe.H1.start_of(starts_at), ends_at))
     chosen = {hour: _dataset_of(archive, folder, hour) for hour in hours}
     files = [file for dataset in archive.datasets for file in _files(archive, folder, dataset, chosen)]
-    if not any(chosen.values()):
-        names = " or ".join(dataset.name for dataset in archive.datasets)
-        raise StrandlineError(
-            f"{folder} has no archive of {starts_at:%Y-%m-%d %H:%M} to {ends_at:%Y-%m-%d %H:%M} UTC",
-            f"put the files there as the archive names them, {names}/hourly/{hours[0]:%Y%m%d}/{hours[0].hour}.lz4",
-        )
     units = [
         _unit(archive, file, instruments, (starts_at, ends_at), loaded_at, in_files)
         for file in sorted(files, key=lambda file: (file.hour, file.dataset))
     ]
     return ArchivePlan(units, [hour for hour, dataset in chosen.items() if dataset is None])
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of its bytes; raises `BadFileError`."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadFileError(f"{path} cannot be read: {error}") from error
 
 
 def _hours(first: datetime, ends_at: datetime) -> Iterator[datetime]:
@@ -111,7 +113,7 @@ def _unit(
 
     def key() -> UnitKey:
         return UnitKey(
-            HistorySource.ARCHIVE, name, starts_at, ends_at, _digest(file.path), file.hour, file.dataset.derived_ids
+            HistorySource.ARCHIVE, name, starts_at, ends_at, digest_of(file.path), file.hour, file.dataset.derived_ids
         )
 
     async def load(connection: Connection, key: UnitKey, wanted: Mapping[str, int]) -> Mapping[int, Loaded]:
@@ -128,11 +130,3 @@ def _ticks(instruments: Mapping[str, int], trades: Iterable[ArchivedTrade]) -> l
         HistoricTick(one.ts, instruments[one.token], one.trade_id, one.price, one.size, one.side, b"t", rank=one.rank)
         for one in trades
     ]
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadFileError(f"{path} cannot be read: {error}") from error

@@ -53,6 +53,7 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "heartbeats": {"feeds": frozenset({INSERT, UPDATE})},
     "venue_candles": {"history": frozenset({INSERT, UPDATE})},
     "candle_comparisons": {"history": frozenset({INSERT, UPDATE})},
+    "asset_contexts": {"history": frozenset({INSERT})},
     "history_loads": {"history": frozenset({INSERT})},
     "commit_counter": {"bars": frozenset({UPDATE})},
     "bars": {"bars": frozenset({INSERT, UPDATE})},

@@ -1,4 +1,4 @@
-"""The protocol of a venue's archive: files of past trades in a folder, one for each hour."""
+"""The protocol of a venue's archive: files of past trades for each hour, and of asset contexts for each day."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -23,6 +23,19 @@ class ArchivedTrade(NamedTuple):
     rank: int
 
 
+class ArchivedContext(NamedTuple):
+    """What a venue said of a perpetual at an instant; `funding_rate` is that of an hour, as a fraction."""
+
+    ts: datetime
+    token: str
+    funding_rate: float
+    open_interest: float
+    mark_price: float
+    oracle_price: float
+    mid_price: float | None
+    premium: float | None
+
+
 class Dataset(NamedTuple):
     """One kind of file in the archive.
 
@@ -41,7 +54,7 @@ class BadFileError(StrandlineError):
 
 
 class Archive(Protocol):
-    """Past trades of one venue."""
+    """Past trades of one venue, and what else it said then."""
 
     @property
     def datasets(self) -> Sequence[Dataset]:
@@ -52,3 +65,9 @@ class Archive(Protocol):
 
     def read(self, path: Path, dataset: Dataset, tokens: Collection[str]) -> Iterator[list[ArchivedTrade]]:
         """Read the trades of these tokens in batches, in the order of the file; raises `BadFileError`."""
+
+    def contexts_path_of(self, folder: Path, day: datetime) -> Path | None:
+        """Find the file of a day's asset contexts; None if it is not there."""
+
+    def read_contexts(self, path: Path, tokens: Collection[str]) -> Iterator[list[ArchivedContext]]:
+        """Read the contexts of these tokens in batches, in the order of the file; raises `BadFileError`."""

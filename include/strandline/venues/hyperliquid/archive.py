@@ -1,15 +1,14 @@
-"""Reads Hyperliquid's archives of trades: node_trades, node_fills, node_fills_by_block."""
+"""Reads Hyperliquid's archives: node_trades, node_fills, node_fills_by_block, and asset_ctxs."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import datetime
-from io import BufferedIOBase
 from pathlib import Path
 from typing import Final
 
-import lz4.frame  # type: ignore[import-untyped]
-
-from strandline.venues.archive import ArchivedTrade, BadFileError, Dataset
+from strandline.venues.archive import ArchivedContext, ArchivedTrade, Dataset
+from strandline.venues.hyperliquid.archive_files import opened, read_errors
 from strandline.venues.hyperliquid.archive_records import read_block, read_fill, read_trade
+from strandline.venues.hyperliquid.asset_contexts import contexts_path_of, read_contexts
 
 _BY_BLOCK: Final = Dataset("node_fills_by_block", derived_ids=False)
 _FILLS: Final = Dataset("node_fills", derived_ids=False)
@@ -41,24 +40,19 @@ class HyperliquidArchive:
     def read(self, path: Path, dataset: Dataset, tokens: Collection[str]) -> Iterator[list[ArchivedTrade]]:
         """Decompress and decode line by line: a file is much larger than the memory that this takes."""
         decode = _READERS[dataset]
-        number, batch = 0, list[ArchivedTrade]()
-        try:
-            with _opened(path) as lines:
-                for number, line in enumerate(lines, start=1):
-                    batch += decode(line, tokens)
-                    if number % _LINES_AT_ONCE == 0:
-                        yield batch
-                        batch = []
-        except (ValueError, RecursionError) as error:
-            raise BadFileError(f"{path}, line {number}: no record of {dataset.name}: {error}") from error
-        except (EOFError, RuntimeError) as error:
-            # lz4 has no exception of its own.
-            raise BadFileError(f"{path} is damaged or cut off after line {number}: {error}") from error
-        except OSError as error:
-            raise BadFileError(f"{path} cannot be read: {error}") from error
+        batch = list[ArchivedTrade]()
+        with read_errors(path, dataset.name) as at, opened(path) as lines:
+            for at.number, line in enumerate(lines, start=1):
+                batch += decode(line, tokens)
+                if at.number % _LINES_AT_ONCE == 0:
+                    yield batch
+                    batch = []
         yield batch
 
+    def contexts_path_of(self, folder: Path, day: datetime) -> Path | None:
+        """Find the file of a day's asset contexts."""
+        return contexts_path_of(folder, day)
 
-def _opened(path: Path) -> BufferedIOBase:
-    opened: BufferedIOBase = lz4.frame.open(path, "rb") if path.suffix == ".lz4" else path.open("rb")
-    return opened
+    def read_contexts(self, path: Path, tokens: Collection[str]) -> Iterator[list[ArchivedContext]]:
+        """Read the contexts of these tokens in batches."""
+        return read_contexts(path, tokens)
