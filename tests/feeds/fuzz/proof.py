@@ -16,8 +16,10 @@ from tests.feeds.tape.tables import read_tables, read_tape, scalar
 from tests.feeds.tape.venue import Job
 
 _COINS: Final = 5
-_GROWTH_ALLOWED: Final = 64 * 2**20
-"""Above the memory after the first portions: mostly the ids of the last minutes' trades, by which doubles are known."""
+_GROWTH_ALLOWED: Final = 16 * 2**20
+_REMEMBERED: Final = 1_000_000
+_BYTES_EACH: Final = 128
+"""Of a trade that is remembered, so that it is known when it comes again."""
 _SIDES: Final = {"B": "b", "A": "s"}
 
 
@@ -60,7 +62,7 @@ class FuzzProof:
             venue.ask("status")
         counts = self._counts()
         growth = max(memory) - memory[self._portions // 4]
-        if growth > _GROWTH_ALLOWED:
+        if growth > _GROWTH_ALLOWED + min(counts["stored"], _REMEMBERED) * _BYTES_EACH:
             raise FuzzError(f"its memory has grown by {growth / 2**20:.0f} MiB: {memory}")
         summary = {
             "frames": self._frames,
