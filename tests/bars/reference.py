@@ -34,7 +34,7 @@ def expected_minutes(ticks: Iterable[Tick], candles: Iterable[Candle]) -> dict[K
     for key in sources.keys() | at_venue.keys():
         candle = at_venue.get(key)
         found = [
-            (any(map(is_faulty, ticks)), rank < 3 and candle is not None and is_unlike(ticks, candle), rank)
+            (any(map(is_faulty, ticks)), is_incomplete(rank, sources[key], candle), rank)
             for rank, ticks in sources.get(key, {}).items()
         ]
         if candle:
@@ -52,6 +52,13 @@ def is_faulty(tick: Tick) -> bool:
     if not 0 < tick.price < inf:
         return True
     return tick.kind == "t" and (tick.side is None or tick.size is None or not 0 < tick.size < inf)
+
+
+def is_incomplete(rank: int, sources: Mapping[int, list[Tick]], candle: Candle | None) -> bool:
+    """Whether these are not all trades: by the venue's candle; if there is none, the archive may have more."""
+    if candle and candle.trades:
+        return rank < 3 and is_unlike(sources[rank], candle)
+    return rank == 1 and len(sources[1]) < len(sources.get(2, []))
 
 
 def is_unlike(ticks: Sequence[Tick], candle: Candle) -> bool:

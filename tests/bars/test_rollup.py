@@ -148,6 +148,24 @@ def test_streamed_and_archived_trades_with_the_venues_ids_are_one_set(
     assert (bar.open, bar.high, bar.low, bar.close, bar.ticks) == (101, 102, 98, 98, 4)
 
 
+@pytest.mark.parametrize(
+    ("candle_trades", "close", "source"), [(None, 97, "a"), (0, 97, "a"), (1, 101, "s"), (2, 97, "a")]
+)
+def test_an_archive_without_ids_that_has_more_trades_comes_first_unless_a_candle_proves_the_stream(
+    engine: Engine, admin: Connection, btc: int, candle_trades: int | None, close: float, source: str
+) -> None:
+    """After an outage that is older than the candles that the venue serves, only the archive has all trades."""
+    insert_ticks(admin, Tick(btc, T0, 1, price=101))
+    insert_ticks(admin, Tick(btc, T0, -5, price=101, source="a"), Tick(btc, T0 + MINUTE / 2, -4, price=97, source="a"))
+    if candle_trades is not None:
+        prices = (101, 101, 97, 97) if candle_trades == 2 else (101, 101, 101, 101)
+        add_candles(admin, [Candle(btc, T0, *prices, candle_trades or 1, candle_trades)])
+    admin.commit()
+    roll_up(engine, T0 + MINUTE)
+    bar = stored_bars(admin, [btc])[btc, M1, T0]
+    assert (bar.close, bar.source) == (close, source)
+
+
 FAULTY = Tick(0, T0, 9, price=-1.0)
 CANDLE = Candle(0, T0, 100, 105, 99, 103, 7, 3)
 

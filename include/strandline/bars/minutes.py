@@ -29,7 +29,8 @@ _BOUNDS = text("SELECT min(minute) AS first, max(minute) + interval '1 minute' A
 # A minute is built from one source alone: 1 trades with the venue's ids, streamed or archived, 2 archived trades with
 # derived ids, which are below zero, 3 the venue's candle, 4 polled prices. A source with a tick that fails its checks
 # comes after all others, and then trades that are not the venue's: it has more of them, so that we received a part of
-# that minute only, or as many and another price or volume. If it has fewer, its candle was not complete yet.
+# that minute only, or as many and another price or volume. If it has fewer, its candle was not complete yet. Where no
+# candle tells how many there were, an archive that has more than the stream does: old outages are not in any candle.
 # What was missed in it is repaired if its candles were loaded; that there is one proves the minute as well.
 # Each minute reads its own stretch of the ticks once, for all of its instruments; the outer bounds keep the partitions
 # of other days out of the plan. A product that does not fit a double becomes NaN, which the quality gate finds, and
@@ -90,9 +91,10 @@ _STAGE = text("""
                OR abs(low - venue_low) > :price_tolerance * venue_low
                OR abs(close - venue_close) > :price_tolerance * venue_close
                OR abs(volume - venue_volume) > :volume_tolerance * venue_volume
-             )) AS unlike_venue
+             )) OR rank = 1 AND ticks < archived_trades AND COALESCE(venue_trades, 0) = 0 AS unlike_venue
       FROM (
         SELECT *, max(ticks) FILTER (WHERE rank = 3) OVER minute AS venue_trades,
+               max(ticks) FILTER (WHERE rank = 2) OVER minute AS archived_trades,
                max(open) FILTER (WHERE rank = 3) OVER minute AS venue_open,
                max(high) FILTER (WHERE rank = 3) OVER minute AS venue_high,
                max(low) FILTER (WHERE rank = 3) OVER minute AS venue_low,
