@@ -21,8 +21,10 @@ from strandline.venues.hyperliquid.archive import HyperliquidArchive
 from tests.conftest import Database, Server
 from tests.history.archives import HOUR, Trade, block, fills, node_trade, write_hour, write_trades
 from tests.history.loading import INSTRUMENTS, NOW, contents, load, load_archive, register, rows
+from tests.store.rows import insert
 
 T0 = datetime(2025, 8, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
 HOURS = [T0 + number * HOUR for number in range(-1, 4)]
 ASKED = (T0, T0 + 3 * HOUR)
 TRADE = st.builds(
@@ -259,3 +261,70 @@ def test_the_folder_may_be_the_archive_or_a_dataset_of_it(tmp_path: Path, inner:
     plain = path.with_suffix("")
     path.rename(plain)
     assert HyperliquidArchive().path_of(tmp_path / inner, dataset, T0) == plain
+
+
+def miss(database: Database, instrument: int, since: datetime, until: datetime | str | None) -> None:
+    """Insert an outage; without an end, ticks that were dropped."""
+    with database.session() as session:
+        if until is None:
+            insert(session, "dropped_ticks", instrument_id=instrument, minute=since)
+        else:
+            insert(session, "outages", instrument_id=instrument, starts_at=since, ends_at=until)
+
+
+def repaired(database: Database) -> list[datetime]:
+    """The beginnings of what is repaired."""
+    missed = "SELECT starts_at, repaired_at FROM outages UNION ALL SELECT minute, repaired_at FROM dropped_ticks"
+    found = rows(
+        database, f"SELECT starts_at, repaired_at FROM ({missed}) AS m WHERE repaired_at IS NOT NULL ORDER BY 1"
+    )
+    assert all(at == NOW for _, at in found)
+    return [starts_at for starts_at, _ in found]
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_what_was_missed_in_hours_that_are_whole_is_repaired(
+    database: Database, tmp_path: Path, backwards: bool
+) -> None:
+    """An hour is whole with its file and that of the next hour; the last hour asked for has no next file here."""
+    register(database)
+    inside, across, dropped = T0 + 7 * MINUTE, T0 + 55 * MINUTE, T0 + 90 * MINUTE
+    miss(database, 1, inside, T0 + 9 * MINUTE)
+    miss(database, 1, across, T0 + 65 * MINUTE)
+    miss(database, 1, dropped, None)
+    miss(database, 1, T0 - MINUTE, T0 + MINUTE)
+    miss(database, 1, T0 + 119 * MINUTE, T0 + 121 * MINUTE)
+    miss(database, 1, T0 + 100 * MINUTE, "infinity")
+    miss(database, 1, T0 + 150 * MINUTE, None)
+    write_trades(tmp_path, "node_fills", {hour: trades for hour, trades in busy().items() if hour != HOURS[4]})
+    plan = archive_units(HyperliquidArchive(), tmp_path, INSTRUMENTS, *ASKED, NOW)
+    load(database, reversed(plan.units) if backwards else plan.units, bars=True)
+    assert repaired(database) == [inside, across, dropped]
+    minutes = "SELECT ts FROM bars WHERE timeframe = '1m' AND instrument_id = 1 AND repaired ORDER BY ts"
+    # Of the minutes that were missed these have a trade of it.
+    assert rows(database, minutes) == [(T0 + 60 * MINUTE,)]
+    write_trades(tmp_path, "node_fills", {HOURS[4]: busy()[HOURS[4]]})
+    load_archive(database, tmp_path, *ASKED)
+    assert repaired(database) == [inside, across, dropped, T0 + 119 * MINUTE, T0 + 150 * MINUTE]
+
+
+@pytest.mark.parametrize("case", ["a part of the hour", "a trade that cannot be", "another dataset", "another symbol"])
+def test_what_was_missed_in_an_hour_that_is_not_whole_is_not_repaired(
+    database: Database, tmp_path: Path, case: str
+) -> None:
+    register(database)
+    miss(database, 1, T0 + 30 * MINUTE, T0 + 40 * MINUTE)
+    trades, asked, instruments = busy(), ASKED, dict(INSTRUMENTS)
+    if case == "a part of the hour":
+        asked = (T0 + 31 * MINUTE, ASKED[1])
+    elif case == "a trade that cannot be":
+        trades[T0].append(Trade(T0 + 50 * MINUTE, 9_999, px="0.0"))
+    elif case == "another symbol":
+        instruments = {"ETH": 2}
+    datasets = dict.fromkeys(HOURS, "node_fills")
+    if case == "another dataset":
+        datasets[T0] = "node_fills_by_block"
+    for hour in HOURS[:4]:
+        write_trades(tmp_path, datasets[hour], {hour: trades[hour]})
+    load_archive(database, tmp_path, *asked, instruments)
+    assert repaired(database) == []

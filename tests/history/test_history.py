@@ -1,10 +1,12 @@
 """History from before the sidecar started: the venue's candles and recorded prices."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
+from math import inf, nan
 from typing import Any
 from uuid import uuid4
 
@@ -13,10 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from strandline.history import initial_backfill, retry
+from strandline.history import retry
 from strandline.history.candles import SeriesKey, find_short_series, load_candles
 from strandline.history.initial_backfill import InitialBackfill
 from strandline.history.prices import load_prices
+from strandline.history.units import Loaded
 from strandline.model.timeframe import Timeframe
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
@@ -141,11 +144,8 @@ def _bars(database: Database, instrument: int, count: int) -> None:
         )
 
 
-def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_added(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_instruments_get_their_history(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """And a request that fails is repeated."""
-    monkeypatch.setattr(initial_backfill, "CANDLE_DELAY", timedelta(seconds=0.5))
     monkeypatch.setattr(retry, "pauses", lambda: repeat(0.01))
     start = 1_790_000_040_000
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
@@ -174,8 +174,6 @@ def test_new_instruments_get_their_history_then_the_minute_in_which_they_were_ad
             counts = rows(database, "SELECT instrument_id, timeframe::text, count(*) FROM venue_candles GROUP BY 1, 2")
             assert all(700 <= count <= 800 for _, _, count in counts)
             assert {row[:2] for row in counts} == {(1, "1m"), (2, "1m"), (2, "1h")}
-            await clock.step(10_000)
-            await until(lambda: _newest(database)[1] == _instant(start) - MINUTE)
         finally:
             run.cancel()
             await asyncio.wait([run])
@@ -205,8 +203,8 @@ def test_recorded_prices_are_stored_exactly_once(database: Database, prices: lis
     before = rows(database, "SELECT ts FROM ticks")
     new = {ts for ts, _ in prices} - {ts for (ts,) in before}
     dirty_before = len(rows(database, "SELECT 1 FROM dirty_minutes"))
-    assert load_prices(engine, 1, prices) == len(new)
-    assert load_prices(engine, 1, iter(prices)) == 0
+    assert load_prices(engine, 1, prices).stored == len(new)
+    assert load_prices(engine, 1, iter(prices)) == Loaded(found=len(prices))
     engine.dispose()
     found = {row[0]: row[1:] for row in rows(database, "SELECT ts, price, trade_id, size, side, kind::text FROM ticks")}
     for ts, price in prices:
@@ -223,11 +221,22 @@ def test_recorded_prices_are_stored_exactly_once(database: Database, prices: lis
     assert rows(database, "SELECT DISTINCT source::text FROM ticks") in ([], [("a",)])
 
 
+def test_prices_that_cannot_be_are_refused_by_reason_and_the_others_stored(database: Database) -> None:
+    """As ticks are."""
+    engine = database.engine(Role.INGEST)
+    prices = [0.0, -1.0, 2.5, nan, inf, -inf, 0.0]
+    found = load_prices(engine, 1, [(T0 + number * MINUTE, price) for number, price in enumerate(prices)])
+    assert found == Loaded(1, 1, 0, Counter({"price not above 0": 3, "not a finite number": 3}))
+    assert load_prices(engine, 1, [(T0, 0.0)]) == Loaded(refused=Counter({"price not above 0": 1}))
+    engine.dispose()
+    assert rows(database, "SELECT ts, price FROM ticks") == [(T0 + 2 * MINUTE, 2.5)]
+
+
 @pytest.mark.slow
 def test_many_recorded_prices_are_loaded(database: Database) -> None:
     """Five thousand minutes with four prices each."""
     engine = database.engine(Role.INGEST)
     prices = ((T0 + number * timedelta(seconds=15), 1.0 + number / 7) for number in range(20_000))
-    assert load_prices(engine, 1, prices) == 20_000
+    assert load_prices(engine, 1, prices).stored == 20_000
     engine.dispose()
     assert rows(database, "SELECT count(*), count(DISTINCT minute) FROM dirty_minutes") == [(5000, 5000)]

@@ -127,6 +127,25 @@ def test_what_is_to_be_repaired(database: Database, missed: Callable[..., None])
     ]
 
 
+def test_a_stream_that_begins_late_has_missed_what_came_after_the_candles_that_were_loaded(
+    database: Database, missed: Callable[..., None]
+) -> None:
+    missed(1, ago(40), ago(39))
+    missed(1, ago(20), ago(19))
+    missed(2, ago(30), ago(29))
+    with database.session() as session:
+        for number, minutes in ((1, (60, 50, 39, 25)), (2, (6000,))):
+            for minute in minutes:
+                insert(session, "venue_candles", instrument_id=number, ts=ago(minute))
+    found = with_connection(database, lambda connection: find_missed(connection, ago(4990), ago(0)))
+    assert found == [
+        Missed(1, HYPERLIQUID_PERPS, "BTC", ago(49), ago(19)),
+        Missed(2, HYPERLIQUID_PERPS, "ETH", ago(30), ago(29)),
+    ]
+    repairing(database, history := FixedHistory(), lambda: not unrepaired(database))
+    assert history.asked == [("BTC", ago(49), ago(20)), ("ETH", ago(30), ago(30))]
+
+
 def test_it_is_repaired_once(database: Database, missed: Callable[..., None]) -> None:
     missed(1, ago(90), ago(88))
     missed(1, ago(80), None)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from strandline.history.loads import loaded_before
+from strandline.history.retry import retry_conflicts
 from strandline.history.units import Loaded, Unit
 from strandline.store.connect_async import Connection
 from strandline.venues.archive import BadFileError
@@ -83,7 +84,7 @@ async def _load(connection: Connection, unit: Unit, *, again: bool) -> Loaded | 
     lacking = {token: number for token, number in unit.instruments.items() if number not in known}
     if not lacking:
         return Outcome.LOADED_BEFORE
-    counts = await unit.load(connection, key, lacking)
+    counts = await retry_conflicts(lambda: unit.load(connection, key, lacking))
     total = Loaded()
     for rows in counts.values():
         total.add(rows)

@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
-from strandline.history.candles import CANDLE_DELAY, SeriesKey, find_short_series, load_candles
+from strandline.history.candles import SeriesKey, find_short_series, load_candles
 from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
@@ -20,14 +20,9 @@ _BARS: Final = 800
 _RECHECK_SECONDS: Final = 60.0
 """A row may be added to an instrument that is subscribed to already."""
 
-_OVERLAP: Final = timedelta(minutes=10)
-
 
 class InitialBackfill:
-    """Loads the candles of new instruments at once, and those of the minute in which the stream began once it is over.
-
-    The stream received only a part of that minute; the venue's candle has all of it.
-    """
+    """Loads the candles of new instruments at once. Those until their streams begin are left to `OutageRepair`."""
 
     def __init__(
         self,
@@ -50,16 +45,15 @@ class InitialBackfill:
 
     async def run(self) -> None:
         """Load what is lacking, until cancelled."""
-        async with asyncio.TaskGroup() as completing:
-            while True:
-                self._added.clear()
-                async with asyncio.TaskGroup() as loading:
-                    for venue, history in self._histories.items():
-                        loading.create_task(self._backfill(history, dict(self._tokens[venue]), completing))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._added.wait(), _RECHECK_SECONDS)
+        while True:
+            self._added.clear()
+            async with asyncio.TaskGroup() as loading:
+                for venue, history in self._histories.items():
+                    loading.create_task(self._backfill(history, dict(self._tokens[venue])))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._added.wait(), _RECHECK_SECONDS)
 
-    async def _backfill(self, history: History, tokens: Mapping[int, str], completing: asyncio.TaskGroup) -> None:
+    async def _backfill(self, history: History, tokens: Mapping[int, str]) -> None:
         started = self._clock()
         short = await retry(self._open, lambda connection: find_short_series(connection, tokens))
         new = [series for series in short if series not in self._loaded]
@@ -67,18 +61,6 @@ class InitialBackfill:
             loaded = await self._load(history, tokens, series, _since(series, new, started))
             _log.info("loaded %d candles of %s of %s", loaded, series.timeframe, tokens[series.instrument_id])
         self._loaded.update(new)
-        begun = [series for series in new if series.timeframe is Timeframe.M1]
-        if begun:
-            completing.create_task(self._complete(history, tokens, begun, started))
-
-    async def _complete(
-        self, history: History, tokens: Mapping[int, str], begun: Collection[SeriesKey], started: datetime
-    ) -> None:
-        """Load the minute in which the streams began."""
-        complete_at = Timeframe.M1.end_of(started + CANDLE_DELAY) + CANDLE_DELAY
-        await asyncio.sleep((complete_at - self._clock()).total_seconds())
-        for series in begun:
-            await self._load(history, tokens, series, started - _OVERLAP)
 
     async def _load(self, history: History, tokens: Mapping[int, str], series: SeriesKey, since: datetime) -> int:
         token = tokens[series.instrument_id]

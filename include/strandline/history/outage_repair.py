@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from strandline.history.candles import CANDLE_DELAY, SERVED, store_candles
+from strandline.history.repairs import LoadedTime, mark_repaired
 from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
@@ -62,7 +63,7 @@ class OutageRepair:
             async with connection.transaction():
                 rows = [(missed.instrument_id, *candle) for candle in candles]
                 await store_candles(connection, Timeframe.M1, rows, now, replace=True)
-                await _mark_repaired(connection, missed._replace(since=since), now)
+                await mark_repaired(connection, [LoadedTime(missed.instrument_id, since, missed.until)], now)
             return len(candles)
 
         loaded = await retry(self._open, load)
@@ -73,12 +74,23 @@ class OutageRepair:
 
 
 async def find_missed(connection: Connection, after: datetime, before: datetime) -> list[Missed]:
-    """Find what ended between these times and is not repaired, the newest first: new bars wait for it."""
+    """Find what ended between these times and is not repaired, the newest first: new bars wait for it.
+
+    What the beginning of a stream missed begins where the candles end that were loaded before it began, which may be
+    long before.
+    """
     rows = await connection.fetch(
         """
         SELECT instrument_id, token_chain, book_id, token_contract, min(starts_at) AS since, max(ends_at) AS until
         FROM (
-          SELECT instrument_id, starts_at, ends_at FROM outages
+          SELECT instrument_id, LEAST(starts_at, loaded.until) AS starts_at, ends_at
+          FROM outages o LEFT JOIN LATERAL (
+            SELECT max(c.ts) + interval '1 minute' AS until FROM venue_candles c
+            WHERE c.instrument_id = o.instrument_id AND c.timeframe = '1m'
+              AND c.ts > $1::timestamptz + interval '1 hour' AND c.ts < o.starts_at
+              AND NOT EXISTS (SELECT FROM outages earlier
+                              WHERE earlier.instrument_id = o.instrument_id AND earlier.starts_at < o.starts_at)
+          ) AS loaded ON true
           WHERE repaired_at IS NULL AND ends_at > $1 AND ends_at <= $2
           UNION ALL
           SELECT instrument_id, minute, minute + interval '1 minute' FROM dropped_ticks
@@ -99,28 +111,3 @@ async def find_missed(connection: Connection, after: datetime, before: datetime)
         )
         for row in rows
     ]
-
-
-async def _mark_repaired(connection: Connection, missed: Missed, now: datetime) -> None:
-    """Mark all that lies within the time, and their minutes dirty: their bars are no longer incomplete."""
-    await connection.execute(
-        """
-        WITH outage AS (
-          UPDATE outages SET repaired_at = $4
-          WHERE instrument_id = $1 AND repaired_at IS NULL AND starts_at >= $2 AND ends_at <= $3
-          RETURNING starts_at, ends_at
-        ), dropped AS (
-          UPDATE dropped_ticks SET repaired_at = $4
-          WHERE instrument_id = $1 AND repaired_at IS NULL AND minute >= $2 AND minute < $3
-          RETURNING minute
-        )
-        INSERT INTO dirty_minutes
-        SELECT $1, generate_series(starts_at, ends_at - interval '1 minute', interval '1 minute') FROM outage
-        UNION
-        SELECT $1, minute FROM dropped
-        """,
-        missed.instrument_id,
-        missed.since,
-        missed.until,
-        now,
-    )

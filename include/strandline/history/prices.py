@@ -7,6 +7,9 @@ from typing import Any, Final
 
 from sqlalchemy import Engine
 
+from strandline.history.ticks import fault_of_numbers
+from strandline.history.units import Loaded
+
 _STAGE: Final = "CREATE TEMP TABLE staged_prices (ts timestamptz, price double precision) ON COMMIT DROP"
 _STORE: Final = """
     WITH stored AS (
@@ -20,18 +23,24 @@ _STORE: Final = """
     """
 
 
-def load_prices(engine: Engine, instrument_id: int, prices: Iterable[tuple[datetime, float]]) -> int:
-    """Store them as polled prices from an archive, and mark their minutes for the rollup; returns how many were new.
+def load_prices(engine: Engine, instrument_id: int, prices: Iterable[tuple[datetime, float]]) -> Loaded:
+    """Store them as polled prices from an archive, and mark their minutes for the rollup.
 
-    The id of a price is its time in milliseconds, as if it had been polled then. Repeating it changes nothing.
+    Those that cannot be are refused. The id of a price is its time in milliseconds, as if it had been polled then.
+    Repeating it changes nothing.
     """
     recorded = io.StringIO()
     days = set()
+    loaded = Loaded()
     for ts, price in prices:
+        if fault := fault_of_numbers(price, None):
+            loaded.refused[fault] += 1
+            continue
+        loaded.found += 1
         recorded.write(f"{ts.isoformat()}\t{price!r}\n")
         days.add(ts.astimezone(UTC).date())
     if not days:
-        return 0
+        return loaded
     recorded.seek(0)
     with engine.begin() as connection:
         cursor: Any = connection.connection.cursor()
@@ -39,5 +48,5 @@ def load_prices(engine: Engine, instrument_id: int, prices: Iterable[tuple[datet
         cursor.execute(_STAGE)
         cursor.copy_expert("COPY staged_prices FROM STDIN", recorded)
         cursor.execute(_STORE, {"instrument_id": instrument_id})
-        (stored,) = cursor.fetchone()
-    return int(stored)
+        (loaded.stored,) = cursor.fetchone()
+    return loaded

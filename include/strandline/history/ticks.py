@@ -7,11 +7,11 @@ from math import isfinite
 from typing import Final, NamedTuple
 
 from strandline.history.loads import record_load, take_turns
-from strandline.history.units import IN_FILES, DaysInFiles, Loaded, UnitKey
+from strandline.history.repairs import mark_repaired, whole_hours
+from strandline.history.units import IN_FILES, OTHER_IDS, OUTSIDE, DaysInFiles, Loaded, UnitKey
 from strandline.model.ids import is_trade_id
 from strandline.store.connect_async import Connection
 
-_OTHER_IDS: Final = "there already, under other ids"
 _COLUMNS: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source", "rank")
 
 
@@ -61,24 +61,31 @@ async def load_ticks(
         for number, reasons in refused.items():
             counts[number].refused += reasons
         await record_load(connection, key, str(key.content_hash), counts, loaded_at)
+        if key.hour is not None:
+            await mark_repaired(connection, await whole_hours(connection, key, instruments), loaded_at)
     await connection.execute("DROP TABLE staged_ticks")
     return counts
 
 
+def fault_of_numbers(price: float, size: float | None) -> str | None:
+    """Why a tick with this price and size is refused, if it is; a polled price has no size."""
+    if not (isfinite(price) and (size is None or isfinite(size))):
+        return "not a finite number"
+    if price <= 0:
+        return "price not above 0"
+    return "size not above 0" if size is not None and size <= 0 else None
+
+
 def _fault(tick: HistoricTick, key: UnitKey, now: datetime, in_files: DaysInFiles) -> str | None:
     """Why the tick is refused, if it is."""
-    if not (isfinite(tick.price) and (tick.size is None or isfinite(tick.size))):
-        return "not a finite number"
-    if tick.price <= 0:
-        return "price not above 0"
-    if tick.size is not None and tick.size <= 0:
-        return "size not above 0"
+    if fault := fault_of_numbers(tick.price, tick.size):
+        return fault
     if not is_trade_id(tick.trade_id):
         return "id out of range"
     if tick.ts > now:
         return "in the future"
     if not key.starts_at <= tick.ts < key.ends_at:
-        return "outside the time asked for"
+        return OUTSIDE
     return IN_FILES if in_files and (tick.instrument_id, tick.ts.date()) in in_files else None
 
 
@@ -104,6 +111,7 @@ async def _store(connection: Connection, key: UnitKey) -> dict[int, Loaded]:
         ), stored AS (
           INSERT INTO ticks (ts, instrument_id, trade_id, price, size, side, kind, source)
           SELECT ts, instrument_id, trade_id, price, size, side, kind, source FROM free
+          ORDER BY ts, instrument_id, trade_id
           ON CONFLICT DO NOTHING RETURNING instrument_id, ts
         ), marked AS (
           INSERT INTO dirty_minutes SELECT DISTINCT instrument_id, date_trunc('minute', ts) FROM stored
@@ -122,7 +130,7 @@ async def _store(connection: Connection, key: UnitKey) -> dict[int, Loaded]:
         row["instrument_id"]: Loaded(
             found=row["free"],
             stored=row["stored"],
-            refused=Counter({_OTHER_IDS: row["found"] - row["free"]} if row["found"] > row["free"] else {}),
+            refused=Counter({OTHER_IDS: row["found"] - row["free"]} if row["found"] > row["free"] else {}),
         )
         for row in rows
     }

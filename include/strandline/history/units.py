@@ -12,6 +12,10 @@ from strandline.store.connect_async import Connection
 IN_FILES: Final = "of a day that maintenance has moved to files: restore it first"
 """Why a row is refused that may be loaded later: its unit is not recorded."""
 
+OTHER_IDS: Final = "there already, under other ids"
+OUTSIDE: Final = "outside the time asked for"
+"""These two are refused of files that are whole."""
+
 DaysInFiles: TypeAlias = Collection[tuple[int, date]]
 """Instruments and days whose ticks are in files and not in the database: a bar that was built now would lack them."""
 
