@@ -11,7 +11,7 @@ from benchmarks.ingest.sides import Measured, copy_raw, stream
 from benchmarks.progress import Progress
 from benchmarks.rounds import ROUNDS, Rounds, in_turns
 
-_ROWS: Final = 150_000
+_ROWS: Final = 300_000
 _ROWS_IN_SMALL_FRAMES: Final = 50_000
 _PER_FRAME: Final = 10
 

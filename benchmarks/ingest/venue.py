@@ -6,6 +6,7 @@ It answers what the sidecar asks of Hyperliquid and of Jupiter, and costs as lit
 import asyncio
 import json
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from aiohttp import WSMsgType, web
@@ -21,7 +22,7 @@ class Venue:
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._frames: list[bytes] = []
+        self._chunks: list[bytes] = []
         self._sending: asyncio.Task[None] | None = None
 
     def app(self) -> web.Application:
@@ -58,7 +59,7 @@ class Venue:
     async def _build(self, request: web.Request) -> web.Response:
         asked = await request.json()
         trades = make_trades(asked["rows"], asked["until_ms"])
-        self._frames = [_with_header(frame) for frame in frames(trades, asked["per_frame"])]
+        self._chunks = list(_chunks(frames(trades, asked["per_frame"])))
         return web.json_response({})
 
     async def _flood(self, _: web.Request) -> web.Response:
@@ -67,15 +68,8 @@ class Venue:
         return web.json_response({"began": time.monotonic()})
 
     async def _send_all(self) -> None:
-        chunk: list[bytes] = []
-        size = 0
-        for frame in self._frames:
-            chunk.append(frame)
-            size += len(frame)
-            if size >= _CHUNK:
-                await self._write(b"".join(chunk))
-                chunk, size = [], 0
-        await self._write(b"".join(chunk))
+        for chunk in self._chunks:
+            await self._write(chunk)
 
     async def _pace(self, request: web.Request) -> web.Response:
         """Send so many trades a second, each with the time at which it is sent; returns these times when it is done."""
@@ -94,9 +88,22 @@ class Venue:
     async def _write(self, data: bytes) -> None:
         """Past aiohttp's own framing: the header was built before, too."""
         assert self._transport is not None
+        if self._transport.is_closing():
+            raise ConnectionError("the sidecar is gone")
         self._transport.write(data)
         while self._transport.get_write_buffer_size() > _CHUNK:
             await asyncio.sleep(0.0005)
+
+
+def _chunks(messages: Iterable[bytes]) -> Iterator[bytes]:
+    """Some whole messages in each piece that is sent."""
+    pieces: list[bytes] = []
+    for message in messages:
+        pieces.append(_with_header(message))
+        if sum(map(len, pieces)) >= _CHUNK:
+            yield b"".join(pieces)
+            pieces.clear()
+    yield b"".join(pieces)
 
 
 def _with_header(frame: bytes) -> bytes:

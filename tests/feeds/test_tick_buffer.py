@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.feeds.dedup import DuplicateFilter
-from strandline.feeds.tick_buffer import BATCH_ROWS, TickBuffer
+from strandline.feeds.tick_buffer import TickBuffer
+from strandline.feeds.tick_commits import BATCH_ROWS
 from strandline.model.instants import from_microseconds, microseconds
 from strandline.venues.feed import QuarantinedMessage, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS

@@ -143,7 +143,7 @@ def test_ticks_that_are_pending_when_the_writer_is_stopped_are_committed(databas
 
         buffer = TickBuffer(lambda: START)
         buffer.accept_days(START.date(), START.date())
-        writer = TickWriter(Session(open_connection), buffer, lambda: START, lambda: Received(START, {}), dict)
+        writer = TickWriter([Session(open_connection)], buffer, lambda: START, lambda: Received(START, {}), dict)
         run = asyncio.create_task(writer.run())
         buffer.add_ticks(HYPERLIQUID_PERPS, [tick(1)])
         await opening.wait()

@@ -14,6 +14,7 @@ from strandline.venues.feed import Feed
 
 # A venue sends a trade some time after it happened; one that takes longer than this may miss its bar.
 _DELIVERY_DELAY: Final = timedelta(seconds=2)
+_WRITING_SESSIONS: Final = 2
 _DRAIN_TIMEOUT: Final = 20.0
 _CLOSE_TIMEOUT: Final = 2.0
 
@@ -31,8 +32,9 @@ class Sidecar:
     ) -> None:
         """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
+        sessions = [Session(open_connection) for _ in range(_WRITING_SESSIONS)]
         self._subscriptions = SubscriptionManager(Session(open_connection), feeds, buffer, clock, on_new_instruments)
-        self._writer = TickWriter(Session(open_connection), buffer, clock, self._received, self._feed_status)
+        self._writer = TickWriter(sessions, buffer, clock, self._received, self._feed_status)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed."""

@@ -13,12 +13,11 @@ import msgspec
 
 from strandline.feeds.dedup import DuplicateFilter, tick_key
 from strandline.feeds.quarantine import Quarantine
+from strandline.feeds.tick_commits import BATCH_ROWS
 from strandline.model.instants import from_microseconds, microseconds
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
 
-BATCH_ROWS: Final = 5_000
-"""A full batch, which is written without further delay."""
 _MAX_ROWS: Final = 200_000
 _MAX_QUARANTINED: Final = 1_000
 _ID_LIMIT: Final = 2**63
@@ -63,6 +62,7 @@ class TickBuffer:
         self._seen = DuplicateFilter()
         self._begin = self._end = datetime.max.replace(tzinfo=UTC)
         self._full = asyncio.Event()
+        self._first = self._limit = microseconds(self._begin)
 
     @property
     def pending(self) -> int:
@@ -73,13 +73,16 @@ class TickBuffer:
         """Accept ticks of these days, which have partitions: a tick of another day would fail its whole batch."""
         self._begin = datetime.combine(first, time(), UTC)
         self._end = datetime.combine(last, time(), UTC) + timedelta(days=1)
+        self._first = self._limit = microseconds(self._begin)
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Add each tick that is new, can be, and has room."""
-        begin, end = microseconds(self._begin), microseconds(min(self._end, self._clock() + _MAX_AHEAD))
+        begin, end = self._first, self._limit
         newer, older, kept, before = self._seen.newer, self._seen.older, self._rows, len(self._rows)
         for row in rows:
             ts, number, trade_id, price, size, _, _, _ = row
+            if ts >= end:
+                end = self._limit = microseconds(min(self._end, self._clock() + _MAX_AHEAD))
             if not (
                 begin <= ts < end
                 and 0 < price < math.inf

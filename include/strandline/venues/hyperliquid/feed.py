@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -132,9 +132,9 @@ class HyperliquidFeed:
 
     def _add_trades(self, coverage: StreamCoverage, trades: Trades) -> None:
         try:
-            rows = [self._row(trade) for trade in trades.parsed]
+            rows = _rows(trades.parsed, self._numbers)
         except KeyError:
-            rows = [self._row(trade) for trade in trades.parsed if trade.coin in self._numbers]
+            rows = _rows([trade for trade in trades.parsed if trade.coin in self._numbers], self._numbers)
             for trade in trades.parsed:
                 if trade.coin not in self._numbers:
                     self._quarantine(repr(trade).encode(), "a coin that is not subscribed to")
@@ -146,9 +146,11 @@ class HyperliquidFeed:
             else:
                 self._quarantine(payload, reason, self._numbers.get(coin), instant(time))
 
-    def _row(self, trade: Trade) -> TickRow:
-        number = self._numbers[trade.coin]
-        return (trade.time * 1000, number, trade.tid, trade.px, trade.sz, _SIDES[trade.side], b"t", b"s")
-
     def _quarantine(self, payload: bytes, reason: str, number: int | None = None, ts: datetime | None = None) -> None:
         self._sink.quarantine(QuarantinedMessage(self.venue, "stream", reason, payload, number, ts))
+
+
+def _rows(trades: Sequence[Trade], numbers: Mapping[str, int]) -> list[TickRow]:
+    return [
+        (one.time * 1000, numbers[one.coin], one.tid, one.px, one.sz, _SIDES[one.side], b"t", b"s") for one in trades
+    ]
