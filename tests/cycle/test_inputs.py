@@ -12,7 +12,7 @@ from strandline.model.exact import Money, Price
 from strandline.model.intent import ExitReason
 from strandline.model.rule import Rule
 from strandline.model.signal import Flag
-from strandline.pm.inputs import LastTrim, PlannerState
+from strandline.pm.inputs import LastLoss, LastTrim, PlannerState
 from tests.cycle.planning_database import (
     ATTEMPT,
     BAR,
@@ -267,6 +267,33 @@ def test_only_the_last_trim_of_the_open_trade_counts(planning: PlanningDatabase)
     for number, bar_count in ((2, 990), (3, 995)):
         planning.add_filled_intent("trim", number, trade_no=2, bar_count=bar_count, level_id=ATTEMPT)
     assert planning.read_row().history.last_trim == LastTrim(bar_count=995, level_id=ATTEMPT)
+
+
+def test_rungs_reclaims_and_emergencies_count_from_their_fills(planning: PlanningDatabase) -> None:
+    trend = T - timedelta(hours=3)
+    planning.add_signal(trend_id=trend)
+    for number, rule in enumerate(("ladder", "reclaim", "emergency_exit"), start=1):
+        planning.add_filled_intent(rule, number, trend_id=trend)
+        planning.add_intent(rule, number + 10, trend_id=BAR, status="failed")
+    history = planning.read_row().history
+    assert [rung.trend_id for rung in history.ladder] == [trend]
+    assert (history.trends_reclaimed, history.trends_fled) == ((trend,), (trend,))
+
+
+@pytest.mark.parametrize(("closed_minutes_after_the_bar", "inside"), [(14, False), (15, True)])
+def test_the_newest_trade_that_lost_names_the_trend_in_which_it_was_closed(
+    planning: PlanningDatabase, closed_minutes_after_the_bar: int, inside: bool
+) -> None:
+    """A bar counts once it is over; later bars of another trend do not."""
+    trend, closing = T - timedelta(hours=3), BAR - timedelta(minutes=15)
+    planning.add_signal(bar_ts=closing - timedelta(minutes=15), trend_id=None)
+    planning.add_signal(bar_ts=closing, trend_id=trend)
+    planning.add_signal(trend_id=BAR)
+    closed_at = closing + closed_minutes_after_the_bar * MINUTE
+    planning.add("trades", position_id=POSITION, trade_no=1, net_pnl=1, closed_at=closed_at, opened_at=closing)
+    assert planning.read_row().history.last_loss is None
+    planning.add("trades", position_id=POSITION, trade_no=2, net_pnl=-1, closed_at=closed_at, opened_at=closing)
+    assert planning.read_row().history.last_loss == LastLoss(trade_no=2, trend_id=trend if inside else None)
 
 
 @pytest.mark.parametrize("rule", ["first_buy", "s2_buy", "first_dip"])

@@ -13,7 +13,7 @@ from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.timeframe import Timeframe
-from strandline.pm.inputs import CycleInputs, LastTrim, RowInputs, TradeHistory
+from strandline.pm.inputs import CycleInputs, LastLoss, LastTrim, RowInputs, Rung, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.pm.sample_inputs import (
@@ -43,6 +43,7 @@ PLACES: Final = [
 RAISED_FLAGS: Final[list[tuple[Flag, EngineState]]] = [
     (Flag.BUY_SIGNAL, EngineState.S1),
     (Flag.BUY_FLAG, EngineState.S2),
+    (Flag.BUY_FLAG, EngineState.S3),
     (Flag.FIRST_DIP_BUY_FLAG, EngineState.S3),
     (Flag.TRIM_FLAG, EngineState.S2),
     (Flag.TRIM_FLAG, EngineState.S3),
@@ -75,6 +76,14 @@ histories = st.builds(
     attempts_bought=st.sampled_from([(), (INSTANTS[1],)]),
     s2_visits_bought=st.sampled_from([(), (INSTANTS[1],)]),
     trends_dipped=st.sampled_from([(), (INSTANTS[1],)]),
+    ladder=st.lists(
+        st.builds(Rung, trend_id=st.just(INSTANTS[1]), price=st.sampled_from([Price(95), Price(110)])), max_size=3
+    ).map(tuple),
+    trends_fled=st.sampled_from([(), (INSTANTS[1],)]),
+    trends_reclaimed=st.sampled_from([(), (), (INSTANTS[1],)]),
+    last_loss=st.sampled_from(
+        [None, None, LastLoss(trade_no=3, trend_id=None), LastLoss(trade_no=3, trend_id=INSTANTS[1])]
+    ),
     last_trim=st.none()
     | st.builds(LastTrim, bar_count=st.integers(996, 998), level_id=st.sampled_from([OLD_LEVEL, NEW_LEVEL])),
     last_buy_bar=st.sampled_from([None, 900, 995]),
@@ -193,6 +202,7 @@ def rows(draw: st.DrawFn, place: Any) -> RowInputs:
         timeframe=timeframe,
         signals=(newest,),
         holding=draw(some_holdings),
+        history=TradeHistory(trends_fled=(INSTANTS[1],)),
         weight=draw(weights),
         lot=draw(lots),
         min_notional=draw(min_notionals),

@@ -37,7 +37,7 @@ R = TypeVar("R", bound=Record)
 
 
 def signal(*flags: Flag, **special: Any) -> Signal:
-    """A signal of the newest 15m bar: close 100, ATR 4."""
+    """A signal of the newest 15m bar: close 100, ATR 4, E144 110, E333 95."""
     fields: dict[str, Any] = {
         "instrument_id": 1,
         "timeframe": Timeframe.M15,
@@ -52,7 +52,7 @@ def signal(*flags: Flag, **special: Any) -> Signal:
         "ended_by": None,
         "attempt_id": T - timedelta(hours=5),
         "trend_id": None,
-        "indicators": {"close": 100.0, "atr": 4.0},
+        "indicators": {"close": 100.0, "atr": 4.0, "ema144": 110.0, "ema333": 95.0},
         "scores": {},
         "terms": {},
         "unknown_terms": (),

@@ -1,4 +1,4 @@
-"""Rules 8 and 9, when a flag counts, and what an entry takes."""
+"""Rules 8 to 11, when a flag counts, and what an entry takes."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from strandline.model.signal import EngineState, Flag, Signal
 from strandline.model.timeframe import Timeframe
 from strandline.pm import reasons as why
 from strandline.pm.decisions import RowDecision
-from strandline.pm.inputs import RowInputs, TradeHistory
+from strandline.pm.inputs import RowInputs, Rung, TradeHistory
 from tests.pm.sample_inputs import BAR, T, changed, closed, decide, held, mark, planner_state, row, signal
 
 ATTEMPT = VISIT = T - timedelta(hours=5)
@@ -34,6 +34,77 @@ def in_s2(**special: object) -> Signal:
 def first_dip(**special: object) -> Signal:
     """The first dip of a trend."""
     return signal(Flag.FIRST_DIP_BUY_FLAG, **{"state": EngineState.S3, "trend_id": TREND} | special)
+
+
+def deep_dip(**special: object) -> Signal:
+    """A deep dip of a trend."""
+    return signal(Flag.BUY_FLAG, **{"state": EngineState.S3, "trend_id": TREND} | special)
+
+
+def reclaimed(**special: object) -> Signal:
+    """Back above E333 after an emergency."""
+    return signal(Flag.RECLAIMED_EMA333, **{"state": EngineState.S3, "trend_id": TREND} | special)
+
+
+FLED = TradeHistory(trends_fled=(TREND,))
+
+
+def rungs(*prices: str, trend: datetime = TREND) -> TradeHistory:
+    """A ladder with these rungs."""
+    return TradeHistory(ladder=tuple(Rung(trend_id=trend, price=Price(price)) for price in prices))
+
+
+def added(decision: RowDecision) -> ExecutionIntent:
+    """The intent of an add to a trend, which must be there."""
+    assert decision.intent is not None
+    assert (decision.intent.side, decision.intent.decision) == (Side.BUY, Decision.TREND_ADD)
+    return decision.intent
+
+
+def test_a_rung_takes_a_fifth_of_the_whole_allocation_times_a() -> None:
+    """Of 5,000 with A = 0.5; of what is held nothing is taken off as long as enough remains."""
+    for holding in (None, held()):
+        intent = added(decide(row(signals=(deep_dip(),), holding=holding)))
+        assert (intent.rule, intent.notional, str(intent.size_frac)) == (Rule.LADDER, Money(500), "0.1")
+    almost_full = added(decide(row(signals=(deep_dip(),), holding=held(quantity=47))))
+    assert almost_full.notional == Money(300)
+
+
+def test_a_ladder_has_three_rungs_in_each_trend() -> None:
+    full = decide(row(signals=(deep_dip(),), history=rungs("120", "115", "110")))
+    assert (full.rule, full.reasons, full.intent) == (Rule.HOLD, (why.LADDER_FULL,), None)
+    added(decide(row(signals=(deep_dip(),), history=rungs("120", "115"))))
+    added(decide(row(signals=(deep_dip(),), history=rungs("120", "115", "110", trend=VISIT))))
+
+
+@pytest.mark.parametrize(
+    ("ema144", "last", "adds"),
+    [(110.0, "104", True), (110.0, "103.99", False), (135.0, "106", True), (135.0, "105.99", False)],
+)
+def test_a_rung_lies_an_atr_or_a_part_of_the_band_below_the_last_one(ema144: float, last: str, adds: bool) -> None:
+    """The band from E333 at 95 to E144: 0.15 of 15 is less than the ATR of 4, 0.15 of 40 more."""
+    numbers = {"close": 100.0, "atr": 4.0, "ema144": ema144, "ema333": 95.0}
+    decision = decide(row(signals=(deep_dip(indicators=numbers),), history=rungs("90", last)))
+    assert (decision.intent is not None) is adds
+    assert adds or decision.reasons == (why.TOO_NEAR_RUNG,)
+
+
+def test_a_reclaim_buys_half_of_a_first_buy_once_after_an_emergency_of_this_trend_sold() -> None:
+    intent = added(decide(row(signals=(reclaimed(),), history=FLED)))
+    assert (intent.rule, intent.notional, str(intent.size_frac)) == (Rule.RECLAIM, Money(1125), "0.225")
+    for history, reason in (
+        (TradeHistory(), why.NOT_FLED),
+        (TradeHistory(trends_fled=(VISIT,)), why.NOT_FLED),
+        (changed(FLED, trends_reclaimed=(TREND,)), why.TREND_RECLAIMED),
+    ):
+        decision = decide(row(signals=(reclaimed(),), history=history))
+        assert (decision.rule, decision.reasons, decision.intent) == (Rule.HOLD, (reason,), None)
+    added(decide(row(signals=(reclaimed(),), history=changed(FLED, trends_reclaimed=(VISIT,)))))
+
+
+def test_what_names_no_trend_adds_nothing() -> None:
+    assert decide(row(signals=(deep_dip(trend_id=None),))).reasons == (why.NO_TREND,)
+    assert decide(row(signals=(reclaimed(trend_id=None),), history=FLED)).reasons == (why.NOT_FLED,)
 
 
 def test_a_buy_signal_takes_f_of_a_of_what_remains() -> None:
@@ -82,8 +153,8 @@ def test_what_cannot_be_counted_is_not_bought() -> None:
     assert decide(row(signals=(first_dip(trend_id=None),))).reasons == (why.NO_TREND,)
 
 
-@pytest.mark.parametrize("state", [EngineState.S0, EngineState.S1, EngineState.S3, EngineState.S4])
-def test_a_buy_flag_outside_of_s2_is_no_buy_of_rule_9(state: EngineState) -> None:
+@pytest.mark.parametrize("state", [EngineState.S0, EngineState.S1, EngineState.S4])
+def test_a_buy_flag_outside_of_s2_and_s3_buys_nothing(state: EngineState) -> None:
     assert decide(row(signals=(signal(Flag.BUY_FLAG, state=state),))).intent is None
 
 

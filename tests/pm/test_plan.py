@@ -32,6 +32,8 @@ FLAG_OF = {
     Rule.FIRST_BUY: Flag.BUY_SIGNAL,
     Rule.S2_BUY: Flag.BUY_FLAG,
     Rule.FIRST_DIP: Flag.FIRST_DIP_BUY_FLAG,
+    Rule.LADDER: Flag.BUY_FLAG,
+    Rule.RECLAIM: Flag.RECLAIMED_EMA333,
 }
 RULES: tuple[Rule, ...] = tuple(Rule)[1:]
 SELLS = RULES[:6]

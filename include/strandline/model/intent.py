@@ -77,6 +77,8 @@ COUNTED_BY: Final[Mapping[Rule, tuple[str, ...]]] = {
     Rule.FIRST_BUY: ("attempt_id",),
     Rule.S2_BUY: ("state_since",),
     Rule.FIRST_DIP: ("trend_id",),
+    Rule.LADDER: ("trend_id",),
+    Rule.RECLAIM: ("trend_id",),
     Rule.TRIM: ("bar_count", "level_id"),
 }
 """The fields by which later cycles count the fills of a rule; an intent of that rule must have them."""

@@ -19,6 +19,8 @@ class Rule(StrEnum):
     FIRST_BUY = "first_buy"
     S2_BUY = "s2_buy"
     FIRST_DIP = "first_dip"
+    LADDER = "ladder"
+    RECLAIM = "reclaim"
     HOLD = "hold"
 
     @property
@@ -44,5 +46,7 @@ _NUMBERS: Final[Mapping[Rule, int]] = {
     Rule.FIRST_BUY: 8,
     Rule.S2_BUY: 9,
     Rule.FIRST_DIP: 9,
+    Rule.LADDER: 10,
+    Rule.RECLAIM: 11,
     Rule.HOLD: 12,
 }

@@ -14,6 +14,7 @@ from strandline.pm.appetite import AppetiteScores
 from strandline.pm.exit_due import ExitDue, exit_due
 from strandline.pm.flags import fresh_signal
 from strandline.pm.inputs import RowInputs
+from strandline.pm.latch import is_latched
 from strandline.pm.trail import Trail, trail_of
 
 
@@ -61,6 +62,11 @@ class RowContext:
     def exit_due(self) -> ExitDue | None:
         """The exit that is due, if any."""
         return exit_due(self.row)
+
+    @cached_property
+    def latched(self) -> bool:
+        """Whether the loss latch keeps the row from all entries but a reclaim."""
+        return is_latched(self.row)
 
     @cached_property
     def trail(self) -> Trail:

@@ -12,6 +12,7 @@ from strandline.pm import reasons as why
 from strandline.pm.caps import Caps
 from strandline.pm.context import RowContext
 from strandline.pm.decisions import RowDecision
+from strandline.pm.entries import BUY_RULES
 from strandline.pm.evidence import evidence_of
 from strandline.pm.inputs import PlannerState
 from strandline.pm.intents import entry_intent, exit_intent
@@ -22,7 +23,7 @@ from strandline.pm.sizes import min_entry
 _ROUTINE: Final = frozenset({why.FLAT, why.NO_FLAG})
 """Why flag rules do not fire most of the time; a hold does not name these."""
 
-_FLAG_RULES: Final = (Rule.TRIM, Rule.FIRST_BUY, Rule.S2_BUY, Rule.FIRST_DIP)
+_FLAG_RULES: Final = (Rule.TRIM, *BUY_RULES)
 
 
 def decide_exit(ctx: RowContext, rule: Rule, results: Results) -> RowDecision:
@@ -48,6 +49,8 @@ def decide_entry(
 ) -> RowDecision:
     """Buy as much as the caps leave room for, and reserve it; or hold."""
     rule = fired(buy_results)
+    if ctx.latched and rule is not Rule.RECLAIM:
+        blocks = (why.LOSS_LATCH, *blocks)
     wanted = (buy_results[rule].notional if rule else None) or Money(0)
     notional, cut_by = caps.room_for(ctx.row, wanted, min_entry(ctx)) if rule else (Money(0), ())
     if rule and not notional:

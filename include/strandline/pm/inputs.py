@@ -19,7 +19,8 @@ class PlannerState(Record, frozen=True, kw_only=True):
     """What the planner keeps of a row from one cycle to the next.
 
     Generation, bar and revision are the cursor: the last signal that was acted on. The rest belongs to `trade_no`, the
-    open trade or the one that a buy would open.
+    open trade or the one that a buy would open. `released_trade_no` is the last trade whose loss keeps the row from
+    buying no more.
     """
 
     generation: int
@@ -30,6 +31,7 @@ class PlannerState(Record, frozen=True, kw_only=True):
     exit_due_bar: datetime | None = None
     highest: Price | None = None
     trail_armed: bool = False
+    released_trade_no: int | None = None
 
     def check(self) -> None:
         require((self.exit_due is None) is (self.exit_due_bar is None), "an exit that is due names its bar")
@@ -55,21 +57,40 @@ class LastTrim(Record, frozen=True, kw_only=True):
     level_id: datetime
 
 
+class Rung(Record, frozen=True, kw_only=True):
+    """A filled buy of a trend's ladder, and its average price."""
+
+    trend_id: datetime
+    price: Price
+
+
+class LastLoss(Record, frozen=True, kw_only=True):
+    """The newest closed trade, which lost; `trend_id` if it was closed inside S3."""
+
+    trade_no: int
+    trend_id: datetime | None
+
+
 class TradeHistory(Record, frozen=True, kw_only=True):
     """Earlier intents and trades of the row. Buys and trims count from their fills; `ended_exits` counts skips as well.
 
     The instants are fields of the filled intents: `attempt_id` of first buys, `state_since` of S2 buys, `trend_id` of
-    first dips. `last_buy_bar` is the bar count of the open trade's newest buy. `ended_exits` holds the rule of every
-    ended exit and trim of the open trade.
+    first dips, of reclaims, and of the emergencies that sold (`trends_fled`). `ladder` has the rungs in the order in
+    which they were filled. `last_buy_bar` is the bar count of the open trade's newest buy. `ended_exits` has the rule
+    of every ended exit and trim of the open trade.
     """
 
     attempts_bought: tuple[datetime, ...] = ()
     s2_visits_bought: tuple[datetime, ...] = ()
     trends_dipped: tuple[datetime, ...] = ()
+    ladder: tuple[Rung, ...] = ()
+    trends_fled: tuple[datetime, ...] = ()
+    trends_reclaimed: tuple[datetime, ...] = ()
     last_trim: LastTrim | None = None
     last_buy_bar: int | None = None
     ended_exits: tuple[Rule, ...] = ()
     failed_attempts: int = 0
+    last_loss: LastLoss | None = None
 
     def check(self) -> None:
         require(self.failed_attempts >= 0, "failed_attempts is not negative")

@@ -29,7 +29,16 @@ def next_state(ctx: RowContext, keep_flags: bool, fired: ExitReason | None = Non
         exit_due_bar=due.bar if due else None,
         highest=ctx.trail.highest,
         trail_armed=ctx.trail.armed,
+        released_trade_no=_released(ctx),
     )
+
+
+def _released(ctx: RowContext) -> int | None:
+    """What has once released the latch need not be seen again."""
+    loss = ctx.row.history.last_loss
+    if loss is not None and not ctx.latched:
+        return loss.trade_no
+    return ctx.row.planner_state.released_trade_no if ctx.row.planner_state else None
 
 
 def _cursor(row: RowInputs, keep_flags: bool) -> tuple[int, datetime, int] | None:

@@ -18,6 +18,11 @@ def entry_notional(ctx: RowContext, part: Ratio) -> Money:
     return cents(ctx.remaining * part)
 
 
+def rung_notional(ctx: RowContext, part: Ratio) -> Money:
+    """Compute this fraction of the whole allocation, in cents, as far as so much remains."""
+    return cents(min(ctx.remaining, ctx.allocation * part))
+
+
 def min_entry(ctx: RowContext) -> Money:
     """Compute the smallest entry that is made: 3 × the venue's minimum, and never less than one lot or one cent."""
     instrument = ctx.row.instrument
