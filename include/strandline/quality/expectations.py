@@ -3,7 +3,7 @@
 Importing this module takes seconds, so only the gate does, when it first checks.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,8 @@ from strandline.store.roles import Role
 
 with quiet():
     import great_expectations as gx
-    from great_expectations.core import ExpectationValidationResult
+    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.core.result_format import ResultFormat
     from great_expectations.data_context.data_context.ephemeral_data_context import EphemeralDataContext
     from great_expectations.data_context.types.base import (
         DataContextConfig,
@@ -31,6 +32,7 @@ with quiet():
     from great_expectations.expectations.expectation import Expectation as GreatExpectation
     from great_expectations.expectations.registry import get_expectation_impl
     from great_expectations.expectations.row_conditions import Column
+    from great_expectations.validator.v1_validator import Validator
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -52,21 +54,30 @@ class SuiteError(Exception):
 
 
 def run_suite(engine: Engine, suite: Suite) -> SuiteResult:
-    """Run every check of the suite over one snapshot of its window."""
+    """Run every check of the suite over one snapshot of its window.
+
+    At first it only asks which of them fail, which one query tells of all expectations of columns. What is not as
+    expected is then asked for, of those alone: that takes some queries for each.
+    """
     with _source(engine) as source:
         # It takes queries that begin with SELECT only.
         window = source.add_query_asset(suite.name, query=_WINDOW.replace("{sql}", suite.window))
-        batch = window.add_batch_definition_whole_table(suite.name).get_batch()
-        expectations = [_expectation(check, place) for place, check in enumerate(suite.checks)]
-        complete = {"result_format": "COMPLETE", "unexpected_index_column_names": [*KEY, *suite.shown]}
-        validation = batch.validate(gx.ExpectationSuite(suite.name, expectations=expectations), result_format=complete)
-    results = {_place(result): result for result in validation.results}
+        # One validator has one batch, which is one temporary table.
+        validator = Validator(window.add_batch_definition_whole_table(suite.name), ResultFormat.BOOLEAN_ONLY)
+        validation = _validate(validator, suite, range(len(suite.checks)))
+        failed = [_place(result) for result in validation.results if not result.success]
+        validator.result_format = {
+            "result_format": ResultFormat.COMPLETE,
+            "unexpected_index_column_names": [*KEY, *suite.shown],
+        }
+        results = {_place(result): result for result in _validate(validator, suite, failed).results} if failed else {}
     findings: dict[Key, dict[str, Any]] = {}
-    for place, check in enumerate(suite.checks):
-        for finding in _findings(suite, check, results[place]):
+    for place, result in sorted(results.items()):
+        check = suite.checks[place]
+        for finding in _findings(suite, check, result):
             # Two columns of one bar may be faulty; that is one finding.
             findings.setdefault(tuple(finding[name] for name in ("check_name", *KEY)), finding)
-    outcomes = [_outcome(check, results[place]) for place, check in enumerate(suite.checks)]
+    outcomes = [_outcome(check, results.get(place)) for place, check in enumerate(suite.checks)]
     return SuiteResult(list(findings.values()), {**validation.statistics, "checks": outcomes})
 
 
@@ -103,6 +114,11 @@ def _source(engine: Engine) -> Iterator[PostgresDatasource]:
         source.get_engine().dispose()
 
 
+def _validate(validator: Validator, suite: Suite, places: Iterable[int]) -> ExpectationSuiteValidationResult:
+    expectations = [_expectation(suite.checks[place], place) for place in places]
+    return validator.validate_expectation_suite(gx.ExpectationSuite(suite.name, expectations=expectations))
+
+
 def _expectation(check: Check, place: int) -> GreatExpectation:
     meta = {_PLACE: place}
     if isinstance(check.faults, str):
@@ -115,8 +131,6 @@ def _expectation(check: Check, place: int) -> GreatExpectation:
 
 def _findings(suite: Suite, check: Check, result: ExpectationValidationResult) -> Iterator[dict[str, Any]]:
     """A finding for each faulty row; columns outside of the key are its details."""
-    if result.success:
-        return
     for found in _faulty_rows(suite, check, result):
         key = {name: found.pop(name) for name in KEY}
         yield {**key, "check_name": check.name, "severity": check.severity.value, "details": found}
@@ -150,13 +164,13 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  whatever a column holds
     return value
 
 
-def _outcome(check: Check, result: ExpectationValidationResult) -> dict[str, Any]:
+def _outcome(check: Check, failure: ExpectationValidationResult | None) -> dict[str, Any]:
     """What came out of a check, for people: nothing in it is read by the gate."""
-    outcome = {"check": check.name, "severity": check.severity.value, "success": bool(result.success)}
+    outcome = {"check": check.name, "severity": check.severity.value, "success": failure is None}
     if isinstance(check.faults, str):
         return outcome
     expectation, arguments, where = check.faults
-    counts = {name: result.result.get(name) for name in ("element_count", "unexpected_count")}
+    counts = {name: failure.result.get(name) for name in ("element_count", "unexpected_count")} if failure else {}
     return {**outcome, "expectation": expectation, "arguments": arguments, "where": where, **counts}
 
 
