@@ -1,5 +1,6 @@
 """Data Docs are rendered from stored results: which runs, what a page says, and where it is."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,28 @@ def test_a_suite_that_could_not_run_says_why(admin: Connection, engine: Engine, 
     render_data_docs(engine, tmp_path)
     page = Path(links(tmp_path, T, runs)["bars"].removeprefix("file://")).read_text()
     assert "permission denied for table venue_candles" in page
+
+
+def test_pages_load_nothing_from_the_network(admin: Connection, engine: Engine, tmp_path: Path) -> None:
+    """But for what is in the directory, which is there; a page of an older version is mended, another stays."""
+    revise_bar(admin, low=-1.5)
+    run_checks(engine)
+    start = render_data_docs(engine, tmp_path).start
+    for page in (start, *pages(tmp_path)):
+        html = page.read_text()
+        assert not re.search(
+            r"<script|(src|@import)\s*=?\s*[\"']?(https?:)?//|url\([\"']?(https?:)?//", html, re.IGNORECASE
+        )
+        for tag in re.findall(r"<(?:link|img)\b[^>]*>", html):
+            (address,) = re.findall(r'(?:href|src)="([^"]*)"', tag)
+            assert address.endswith("favicon.ico") or (page.parent / address).is_file(), tag
+        assert html.count("offline.css") == 1
+    first, second, *_ = pages(tmp_path)
+    before = second.stat().st_mtime_ns
+    first.write_text('<head><script src="https://cdn.example/a.js"></script></head><img src="//cdn.example/b.png">')
+    render_data_docs(engine, tmp_path)
+    assert "cdn.example" not in first.read_text()
+    assert second.stat().st_mtime_ns == before
 
 
 def test_a_page_is_rendered_once_and_old_ones_go(admin: Connection, engine: Engine, tmp_path: Path) -> None:

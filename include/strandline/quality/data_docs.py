@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from strandline.model.errors import StrandlineError
 from strandline.quality.expectations import ephemeral_context
+from strandline.quality.offline import STYLE, make_offline, write_style
 from strandline.quality.pages import INDEX, batch_name, page, run_name
 from strandline.quality.quiet import quiet
 from strandline.quality.suite import LARGEST
@@ -97,6 +98,10 @@ def render_data_docs(database: Engine, directory: Path) -> Rendered:
         # Without names it would render all of them.
         context.build_data_docs(resource_identifiers=[run.identifier for run in new or runs[:1]])
     _write_list(directory, runs)
+    write_style(directory)
+    for path in (_page(directory, run) for run in runs):
+        if path.exists():
+            make_offline(path, directory)
     missing = [run for run in new if not _page(directory, run).exists()]
     if missing:
         # It only logs what it could not render.
@@ -105,22 +110,23 @@ def render_data_docs(database: Engine, directory: Path) -> Rendered:
 
 
 def _write_list(directory: Path, runs: Sequence[_Run]) -> None:
-    """A list of the runs that needs nothing from the network: the index of Great Expectations loads its table."""
+    """A list of the runs, in place of the index of Great Expectations, which is a table only with its scripts."""
     lines = [
         f'<li><a href="{_page(directory, run).relative_to(directory).as_posix()}">{run.cycle_t:%Y-%m-%d %H:%M} UTC '
         f"{run.suite}</a>: {_outcome(run)}</li>"
         for run in runs
     ]
     directory.mkdir(parents=True, exist_ok=True)
-    title = '<!doctype html><meta charset="utf-8"><title>Data quality</title><h1>Data quality</h1>'
-    index = '<p><a href="index.html">The index of Great Expectations</a></p>'
-    (directory / INDEX).write_text(f"{title}<ul>{''.join(lines)}</ul>{index}")
+    style = f'<link rel="stylesheet" href="{STYLE}">'
+    title = f'<!doctype html><meta charset="utf-8"><title>Data quality</title>{style}<h1>Data quality</h1>'
+    (directory / INDEX).write_text(f"{title}<ul>{''.join(lines)}</ul>")
 
 
 def _outcome(run: _Run) -> str:
     if not run.succeeded:
         return "<b>could not be run</b>"
-    return f"<b>{len(run.findings)} findings</b>" if run.findings else "nothing found"
+    count = len(run.findings)
+    return f"<b>{count} {'finding' if count == 1 else 'findings'}</b>" if count else "nothing found"
 
 
 def _page(directory: Path, run: _Run) -> Path:

@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-INDEX: Final = "runs.html"
+INDEX: Final = "index.html"
 
 
 def page(directory: Path, suite: str, cycle: datetime, quality_run_id: int) -> Path:
