@@ -31,15 +31,22 @@ class Time:
         self.meanwhile(self.now)
 
 
-def beat(admin: Connection, shard: str, watermark: datetime | None, at: datetime = T, process: str = "ingest") -> None:
+def beat(
+    admin: Connection,
+    shard: str,
+    watermark: datetime | None,
+    at: datetime = T,
+    process: str = "ingest",
+    replica: str = "a",
+) -> None:
     """Write the heartbeat of a shard."""
     admin.execute(
         text("""
-            INSERT INTO heartbeats (process, shard, beat_at, started_at, watermark)
-            VALUES (:process, :shard, :at, :at, :watermark)
-            ON CONFLICT (process, shard) DO UPDATE SET beat_at = :at, watermark = :watermark
+            INSERT INTO heartbeats (process, shard, replica, beat_at, started_at, watermark)
+            VALUES (:process, :shard, :replica, :at, :at, :watermark)
+            ON CONFLICT (process, shard, replica) DO UPDATE SET beat_at = :at, watermark = :watermark
         """),
-        {"process": process, "shard": shard, "at": at, "watermark": watermark},
+        {"process": process, "shard": shard, "replica": replica, "at": at, "watermark": watermark},
     )
     admin.commit()
 
@@ -65,6 +72,16 @@ def test_it_returns_as_soon_as_the_last_shard_arrives(engine: Engine, admin: Con
     result = wait(engine, Time(arrive))
     assert result.behind == ()
     assert 2 * SECOND <= result.waited < 2.5 * SECOND
+
+
+def test_one_replica_of_each_shard_is_enough(engine: Engine, admin: Connection) -> None:
+    beat(admin, "0/2", None)
+    beat(admin, "0/2", T, replica="b")
+    beat(admin, "1/2", T)
+    beat(admin, "1/2", T - SECOND, replica="b")
+    assert wait(engine, Time()) == (("0/2", "1/2"), (), timedelta(0))
+    beat(admin, "1/2", T, at=T - 15 * SECOND)
+    assert wait(engine, Time()) == (("0/2", "1/2"), ("1/2",), TIMEOUT)
 
 
 @pytest.mark.parametrize("watermark", [T - SECOND, None])

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import metadata
@@ -16,7 +17,7 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from strandline.cli.doctor import airflow, host
+from strandline.cli.doctor import airflow, host, sidecars
 from strandline.cli.doctor.check import Outcome
 from strandline.configuration import load_settings, make_settings
 from strandline.settings import Mode, Settings
@@ -26,6 +27,7 @@ from tests.cli.conftest import Command
 from tests.conftest import Database
 from tests.ports import free_port
 from tests.settings.isolation import SettingsDir
+from tests.store.rows import insert
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -229,6 +231,34 @@ GOOD = {
     "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "60",
     "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "5",
 }
+
+
+@pytest.mark.parametrize(
+    ("live", "found"),
+    [
+        ([], "- sidecars none runs"),
+        (["0/1 a"], "ok sidecars 0/1 (a), the whole"),
+        (["0/2 a", "0/2 b", "1/2 a"], "ok sidecars 0/2 (a, b), 1/2 (a), the whole"),
+        (
+            ["0/3 a", "2/3 a"],
+            "warn sidecars 0/3 (a), 2/3 (a); a part of the instruments is not streamed; run: strandline"
+            " ingest --shard 1/3",
+        ),
+        (
+            ["0/1 a", "0/2 a", "1/2 a"],
+            "warn sidecars 0/1 (a), 0/2 (a), 1/2 (a); they split the instruments in 1 and in 2",
+        ),
+    ],
+)
+def test_the_sidecars_that_live_must_be_parts_of_one_whole(database: Database, live: list[str], found: str) -> None:
+    settings = make_settings(database_url=database.url.render_as_string(hide_password=False))
+    with database.session() as session:
+        for name, age in [*((name, 5) for name in live), ("3/4 a", 60)]:
+            shard, replica = name.split()
+            insert(
+                session, "heartbeats", shard=shard, replica=replica, beat_at=datetime.now(UTC) - timedelta(seconds=age)
+            )
+    assert " ".join(str(sidecars.sidecars(settings)).split()).startswith(found)
 
 
 def airflow_faults(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> list[str]:

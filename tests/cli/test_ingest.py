@@ -39,7 +39,7 @@ def test_it_streams_until_it_is_ended_and_leaves_nothing_unwritten(database: Dat
             [*COMMAND, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 3_500)
+                wait_for(lambda: count("ticks") > 150 and count("venue_candles") > 3_000)
                 process.send_signal(signal.SIGTERM)
                 _, stderr = process.communicate(timeout=30)
             finally:
@@ -69,6 +69,52 @@ def test_in_sim_the_venues_urls_must_be_given(
     assert missing in ended.err
     assert "strandline up" in ended.err
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--shard", "2/2"], "2/2 is not a shard; give i/n"),
+        (["--shard", "half"], "half is not a shard"),
+        (["--shard", "0/9"], "0/9 is not a shard; give i/n, such as 0/2, with i below n and n up to 8"),
+        (["--replica", "b/c"], "'b/c' is no name for a replica"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused(strandline: Command, options: list[str], fault: str) -> None:
+    ended = strandline("ingest", *options)
+    assert (ended.code, ended.err.count("\n")) == (1, 1)
+    assert fault in ended.err
+
+
+@pytest.mark.slow
+def test_a_second_sidecar_of_the_same_name_takes_over(database: Database) -> None:
+    settings = {
+        "STRANDLINE_DATABASE_URL": database.url.render_as_string(hide_password=False),
+        "STRANDLINE_HYPERLIQUID_URL": "http://127.0.0.1:1",
+        "STRANDLINE_JUPITER_URL": "http://127.0.0.1:1",
+    }
+
+    def run_id() -> object:
+        with database.session() as session:
+            return session.execute(text("SELECT max(run_id) FROM heartbeats")).scalar()
+
+    def start() -> "subprocess.Popen[str]":
+        return subprocess.Popen([*COMMAND, "ingest"], env=os.environ | settings, stderr=subprocess.PIPE, text=True)
+
+    with start() as first:
+        try:
+            wait_for(run_id)
+            with start() as second:
+                try:
+                    _, stderr = first.communicate(timeout=60)
+                    assert first.returncode == 1
+                    assert "took over from this one; give one of them another --replica" in stderr
+                    assert "Traceback" not in stderr
+                    assert second.poll() is None
+                finally:
+                    second.kill()
+        finally:
+            first.kill()
 
 
 @pytest.mark.slow

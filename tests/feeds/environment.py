@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from strandline.feeds.shard import SidecarName
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.model.venue import VenueKey
@@ -127,7 +128,9 @@ async def simulated_venues(url: URL, clock: Clock | None = None, **options: Any)
 
 
 @asynccontextmanager
-async def running_sidecar(env: Environment, buffer: TickBuffer | None = None) -> AsyncIterator[None]:
+async def running_sidecar(
+    env: Environment, buffer: TickBuffer | None = None, name: SidecarName | None = None
+) -> AsyncIterator[None]:
     """Run the sidecar until the block ends; then every tick that was received must have been written."""
     buffer = env.buffer if buffer is None else buffer
 
@@ -137,7 +140,9 @@ async def running_sidecar(env: Environment, buffer: TickBuffer | None = None) ->
     ]
     open_connection = partial(connect_async, env.url, Role.INGEST)
     stop = asyncio.Event()
-    sidecar = Sidecar(open_connection, buffer, feeds, env.now, lambda *new: env.new_instruments.append(new))
+    sidecar = Sidecar(
+        open_connection, buffer, feeds, env.now, lambda *new: env.new_instruments.append(new), name or SidecarName()
+    )
     run = asyncio.create_task(sidecar.run(stop))
     crash = asyncio.create_task(_cancel_when_done(run, asyncio.current_task()))
     try:

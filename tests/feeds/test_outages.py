@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from strandline.feeds.heartbeat import write_heartbeat
-from strandline.feeds.outages import Outages, record_dropped
+from strandline.feeds.heartbeat import Heartbeat, ReplacedError
+from strandline.feeds.outages import Outages, delete_old_coverage, record_dropped
+from strandline.feeds.shard import Shard, SidecarName
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.model.instants import microseconds
@@ -28,19 +29,43 @@ def at(minute: float) -> datetime:
     return START + minute * MINUTE
 
 
+class Process:
+    """One sidecar's part, at times that the test says."""
+
+    def __init__(self, connection: Any, replica: str = "a", shard: str = "0/1") -> None:
+        self.connection = connection
+        self.heartbeat = Heartbeat(SidecarName(Shard.parse(shard), replica), START)
+        self.outages = Outages(self.heartbeat)
+
+    async def record(self, streamed: Mapping[int, datetime], now: datetime) -> None:
+        await self.outages.record(self.connection, streamed, now)
+
+    async def beat(self, watermark: datetime | None, now: datetime) -> None:
+        async with self.connection.transaction():
+            last = await self.heartbeat.hold(self.connection)
+            await self.heartbeat.write(self.connection, now=now, watermark=watermark, details={})
+            await self.outages.review(self.connection, last, now)
+
+
 class Bench:
     """The sidecar's side of one connection, with a clock that the test sets."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
-        self.outages = Outages()
+        self.now = START
+        self.restart()
+
+    def restart(self) -> None:
+        """Kill the process, and start the next."""
+        self.process = Process(self.connection)
+        self.outages = self.process.outages
 
     async def record(self, streamed: Mapping[int, datetime]) -> None:
-        await self.outages.record(self.connection, streamed)
+        await self.process.record(streamed, self.now)
 
     async def beat(self, watermark: datetime, beat_at: datetime | None = None) -> None:
-        now = beat_at or watermark
-        await write_heartbeat(self.connection, now=now, started_at=START, watermark=watermark, details={})
+        self.now = beat_at or watermark
+        await self.process.beat(watermark, self.now)
 
     async def rows(self, instrument: int = 1) -> list[tuple[Any, ...]]:
         """The outages as minutes since the start; None is without end."""
@@ -112,13 +137,13 @@ def test_after_a_kill_everything_since_the_last_watermark_is_an_outage(database:
         await bench.record({1: at(0.5), 2: at(0.5)})
         await bench.beat(at(10.9), beat_at=at(11.2))
         await bench.take_dirty()
-        bench.outages = Outages()
+        bench.restart()
         await bench.record({})
         assert await bench.rows(1) == await bench.rows(2) == [(0, 1), (10, None)]
         assert await bench.take_dirty(2) >= {10, 11}
         await bench.record({1: at(30.5)})
         assert (await bench.rows(1), await bench.rows(2)) == ([(0, 1), (10, 31)], [(0, 1), (10, None)])
-        bench.outages = Outages()
+        bench.restart()
         await bench.record({1: at(40.5)})
         assert (await bench.rows(1), await bench.rows(2)) == ([(0, 1), (10, 41)], [(0, 1), (10, None)])
 
@@ -140,33 +165,142 @@ def test_interruptions_in_one_minute_are_one_row_and_repetition_changes_nothing(
     run(database, scenario)
 
 
-def test_what_another_sidecar_left_open_is_closed_by_the_one_that_streams_it(database: Database) -> None:
+def test_what_one_replica_streams_is_no_outage(database: Database) -> None:
     async def scenario(bench: Bench) -> None:
-        await bench.record({1: at(0.5)})
-        await bench.beat(at(10.9))
-        other = Outages()
-        await other.record(bench.connection, {})
-        assert await bench.rows() == [(0, 1), (10, None)]
-        await bench.outages.close(bench.connection)
-        assert await bench.rows() == [(0, 1), (10, 11)]
+        a, b = bench.process, Process(bench.connection, "b")
+        await a.record({1: at(0.5), 2: at(0.5)}, at(0.5))
+        await a.beat(at(2), at(2))
+        await b.record({1: at(3.5)}, at(3.5))
+        for process in (a, b):
+            await process.beat(at(10.9), at(10.9))
+        await a.record({}, at(11))
+        assert (await bench.rows(1), await bench.rows(2)) == ([(0, 1)], [(0, 1), (10, None)])
+        await b.beat(at(12.9), at(12.9))
+        await b.record({}, at(13))
+        assert await bench.rows(1) == [(0, 1), (12, None)]
+        await a.record({1: at(14.1)}, at(14.1))
+        assert await bench.rows(1) == [(0, 1), (12, 15)]
 
     run(database, scenario)
 
 
-def test_what_is_missed_again_is_no_longer_repaired(database: Database) -> None:
+def test_a_replica_that_was_killed_covers_up_to_its_watermark(database: Database) -> None:
+    """The other notices as soon as the heartbeat is old, though the dead one writes nothing ever again."""
+
     async def scenario(bench: Bench) -> None:
-        await bench.record({1: at(0.2)})
+        a, b = bench.process, Process(bench.connection, "b")
+        for process in (a, b):
+            await process.record({1: at(0.5)}, at(0.5))
+            await process.beat(at(10.9), at(10.9))
+        await a.record({}, at(11))
+        await b.beat(at(11.9), at(11.9))
+        await a.record({1: at(12.1)}, at(12.1))
+        assert await bench.rows(1) == [(0, 1)]
+        await bench.take_dirty()
+        await a.beat(at(12.2), at(12.2))
+        await a.beat(at(12.3), at(12.3))
+        assert await bench.rows(1) == [(0, 1), (11, 13)]
+        assert await bench.take_dirty() == {11, 12}
+
+    run(database, scenario)
+
+
+def test_a_replica_that_was_silent_and_lived_takes_back_what_was_taken_for_missing(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        a, b = bench.process, Process(bench.connection, "b")
+        for process in (a, b):
+            await process.record({1: at(0.5)}, at(0.5))
+            await process.beat(at(10.9), at(10.9))
+        await a.beat(at(12.9), at(12.9))
+        await a.record({}, at(13))
+        assert await bench.rows(1) == [(0, 1), (12, None)]
+        await bench.take_dirty()
+        await b.beat(at(13.9), at(13.9))
+        assert await bench.rows(1) == [(0, 1)]
+        assert await bench.take_dirty() >= {12, 13}
+
+    run(database, scenario)
+
+
+def test_what_passes_from_shard_to_shard_is_an_outage_in_between_only(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        whole = bench.process
+        await whole.record({1: at(0.5), 2: at(0.5)}, at(0.5))
+        await whole.beat(at(10.9), at(10.9))
+        halves = [Process(bench.connection, shard=f"{index}/2") for index in range(2)]
+        for number, half in enumerate(halves, 1):
+            await half.record({number: at(11.05)}, at(11.05))
+            await half.beat(at(11.1), at(11.1))
+        assert await bench.rows(1) == [(0, 1)]  # the first is killed, and nobody knows yet
+        for now in (at(11.5), at(20.9)):
+            for half in halves:
+                await half.beat(now, now)
+        assert await bench.rows(1) == await bench.rows(2) == [(0, 1), (10, 12)]
+        for half in halves:
+            await half.record({}, at(21))
+        bench.restart()
+        await bench.process.record({1: at(21.4), 2: at(30.4)}, at(31))
+        assert (await bench.rows(1), await bench.rows(2)) == (
+            [(0, 1), (10, 12), (20, 22)],
+            [(0, 1), (10, 12), (20, 31)],
+        )
+
+    run(database, scenario)
+
+
+def test_a_process_that_is_started_with_the_same_name_replaces_the_other(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        first, second = bench.process, Process(bench.connection)
+        await first.record({1: at(0.5)}, at(0.5))
+        await second.record({}, at(1))
+        with pytest.raises(ReplacedError):
+            await first.beat(at(2), at(2))
+        with pytest.raises(ReplacedError):
+            await first.record({}, at(2))
+        await second.beat(at(2), at(2))
+
+    run(database, scenario)
+
+
+def test_old_coverage_is_deleted_and_outages_before_it_stay(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        days = 24 * 60
+        dead = Process(bench.connection, "b")
+        await dead.record({1: at(0.5), 3: at(0.5)}, at(0.5))
+        await dead.beat(at(5), at(5))
+        for begin in (0.5, 10.5, 20.5, 9 * days + 0.5):
+            await bench.record({1: at(begin), 2: at(begin)})
+            await bench.beat(at(begin + 3.2))
+            await bench.record({})
+        await bench.record({1: at(9 * days + 8.2)})
+        before = await bench.rows(1), await bench.rows(2), await bench.rows(3)
+        await delete_old_coverage(bench.connection, at(9 * days + 10))
+        kept = await bench.connection.fetch("SELECT instrument_id FROM stream_coverage ORDER BY 1")
+        assert [row["instrument_id"] for row in kept] == [1, 1, 2, 3, 3]
+        bench.restart()
+        await bench.record({1: at(9 * days + 20.2)})
+        assert (await bench.rows(2), await bench.rows(3)) == before[1:]
+        assert await bench.rows(1) == [*before[0][:-1], (9 * days + 3, 9 * days + 21)]
+
+    run(database, scenario)
+
+
+def test_an_outage_that_grows_is_no_longer_repaired(database: Database) -> None:
+    async def scenario(bench: Bench) -> None:
+        await bench.record({1: at(0.2), 2: at(0.2)})
         await record_dropped(bench.connection, {(1, at(2)): 1, (2, at(2)): 1})
         for table in ("outages", "dropped_ticks"):
             await bench.connection.execute(f"UPDATE {table} SET repaired_at = now()")
         await bench.beat(at(0.4))
-        await bench.record({1: at(0.6)})
+        await bench.record({1: at(0.6), 2: at(0.2)})
+        await bench.beat(at(1.4))
+        await bench.record({1: at(0.6), 2: at(1.6)})
         await record_dropped(bench.connection, {(1, at(2)): 1})
         repaired = await bench.connection.fetch(
-            "SELECT repaired_at IS NOT NULL AS is FROM outages"
+            "(SELECT repaired_at IS NOT NULL AS is FROM outages ORDER BY instrument_id)"
             " UNION ALL (SELECT repaired_at IS NOT NULL FROM dropped_ticks ORDER BY instrument_id)"
         )
-        assert [row["is"] for row in repaired] == [False, False, True]
+        assert [row["is"] for row in repaired] == [True, False, False, True]
 
     run(database, scenario)
 
@@ -187,7 +321,7 @@ def test_dropped_ticks_are_counted_by_minute(database: Database) -> None:
 class KillableSidecar:
     """A sidecar that can be ended without a word."""
 
-    def __init__(self, env: Environment, buffer: TickBuffer) -> None:
+    def __init__(self, env: Environment, buffer: TickBuffer, replica: str = "a") -> None:
         feed = HyperliquidFeed(env.endpoints.hyperliquid, buffer, env.now)
         self._connections: list[Any] = []
 
@@ -195,7 +329,8 @@ class KillableSidecar:
             self._connections.append(await connect_async(env.url, Role.INGEST))
             return self._connections[-1]
 
-        sidecar = Sidecar(open_connection, buffer, [feed], env.now, lambda *_: None)
+        name = SidecarName(replica=replica)
+        sidecar = Sidecar(open_connection, buffer, [feed], env.now, lambda *_: None, name)
         self._run = asyncio.create_task(sidecar.run(asyncio.Event()))
 
     async def kill(self) -> None:

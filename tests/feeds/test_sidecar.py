@@ -1,18 +1,28 @@
 """The sidecar with simulated venues: every trade of the market is in the table once, whatever happens on the way."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import pytest
 
 from strandline.feeds import subscriptions
+from strandline.feeds.shard import Shard, SidecarName
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.venues.solana import feed
 from strandline_sim.clock import RunningClock
 from strandline_sim.faults import FaultKind, Rule
 from strandline_sim.symbols import PERPS
 from tests.conftest import Database
-from tests.feeds.environment import START, START_MS, Environment, run_with_sidecar, running_sidecar, until
+from tests.feeds.environment import (
+    START,
+    START_MS,
+    Environment,
+    run_with_sidecar,
+    running_sidecar,
+    simulated_venues,
+    until,
+)
 from tests.store.rows import insert
 
 MAJORS = ("BTC", "ETH", "SOL", "HYPE", "BNB")
@@ -173,7 +183,7 @@ def test_a_venue_that_is_down_is_retried(database: Database, monkeypatch: pytest
 def test_two_sidecars_write_everything_once(database: Database) -> None:
     async def scenario(env: Environment) -> None:
         await env.wait_for_subscriptions()
-        async with running_sidecar(env, other := TickBuffer(env.now)):
+        async with running_sidecar(env, other := TickBuffer(env.now), SidecarName(replica="b")):
             await until(lambda: env.world.hyperliquid._broadcaster.subscriptions == 2 * len(MAJORS))
             since = env.world.clock.now()
             await env.advance(60)
@@ -181,6 +191,22 @@ def test_two_sidecars_write_everything_once(database: Database) -> None:
             assert other.counts.accepted > 0
 
     run_with_sidecar(database.url, scenario)
+
+
+def test_shards_split_the_instruments_and_each_has_a_watermark(database: Database) -> None:
+    async def scenario() -> None:
+        async with simulated_venues(database.url) as env, AsyncExitStack() as stack:
+            for index in range(2):
+                name = SidecarName(Shard(index, 2))
+                await stack.enter_async_context(running_sidecar(env, TickBuffer(env.now), name))
+            await env.wait_for_subscriptions()
+            assert env.world.hyperliquid._broadcaster.subscriptions == len(MAJORS)
+            await env.advance(30)
+            await all_stored(env, START_MS)
+            beats = "SELECT shard, watermark IS NOT NULL FROM heartbeats ORDER BY shard"
+            await until(lambda: [tuple(row) for row in env.query(beats)] == [("0/2", True), ("1/2", True)])
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.slow

@@ -12,8 +12,9 @@ from sqlalchemy import URL
 
 from strandline.feeds import subscriptions, tick_writer
 from strandline.feeds.dirty_minutes import DirtyMinutes
-from strandline.feeds.heartbeat import write_heartbeat
+from strandline.feeds.heartbeat import Heartbeat
 from strandline.feeds.session import Session
+from strandline.feeds.shard import SidecarName
 from strandline.feeds.sidecar import Sidecar
 from strandline.feeds.subscriptions import SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
@@ -121,7 +122,9 @@ def test_the_watermark_never_falls(database: Database) -> None:
         connection = await connecting(database)()
         watermarks = []
         for watermark in (None, START, START - SECOND, None, START + SECOND):
-            await write_heartbeat(connection, now=START, started_at=START, watermark=watermark, details={})
+            heartbeat = Heartbeat(SidecarName(), START)
+            await heartbeat.take_over(connection, START)
+            await heartbeat.write(connection, now=START, watermark=watermark, details={})
             watermarks.append(await connection.fetchval("SELECT watermark FROM heartbeats"))
         await connection.close()
         return watermarks
@@ -143,7 +146,9 @@ def test_ticks_that_are_pending_when_the_writer_is_stopped_are_committed(databas
 
         buffer = TickBuffer(lambda: START)
         buffer.accept_days(START.date(), START.date())
-        writer = TickWriter([Session(open_connection)], buffer, lambda: START, lambda: Received(START, {}), dict)
+        writer = TickWriter(
+            [Session(open_connection)], buffer, lambda: START, lambda: Received(START, {}), dict, SidecarName()
+        )
         run = asyncio.create_task(writer.run())
         buffer.add_ticks(HYPERLIQUID_PERPS, [tick(1)])
         await opening.wait()

@@ -33,6 +33,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "source": "s",
     },
     "dirty_minutes": {"instrument_id": 1, "minute": "2026-01-01 00:00:00+00"},
+    "stream_coverage": {"instrument_id": 1, "shard": "0/1", "replica": "a", "since": T0},
     "outages": {"instrument_id": 1, "starts_at": "2026-01-01 00:00:00+00", "ends_at": "infinity"},
     "dropped_ticks": {"instrument_id": 1, "minute": "2026-01-01 00:00:00+00", "dropped": 1},
     "quarantined_messages": {

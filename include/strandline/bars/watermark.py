@@ -9,8 +9,8 @@ from sqlalchemy import Engine, text
 _HEARTBEAT_TIMEOUT: Final = timedelta(seconds=15)
 _PAUSE_SECONDS: Final = 0.1
 _SHARDS = text("""
-    SELECT shard, watermark IS NULL OR watermark < :until AS behind
-    FROM heartbeats WHERE process = 'ingest' AND beat_at >= :beat_since ORDER BY shard
+    SELECT shard, bool_and(watermark IS NULL OR watermark < :until) AS behind
+    FROM heartbeats WHERE process = 'ingest' AND beat_at >= :beat_since GROUP BY shard ORDER BY shard
 """)
 
 
@@ -29,7 +29,10 @@ def wait_for_watermark(
     clock: Callable[[], datetime],
     sleep: Callable[[float], None],
 ) -> WatermarkWait:
-    """Wait until no live shard is behind `until`, at most for `timeout`; returns at once if no shard is live."""
+    """Wait until no live shard is behind `until`, at most for `timeout`; returns at once if no shard is live.
+
+    Of a shard's replicas one that is not behind is enough.
+    """
     started = now = clock()
     while True:
         live, behind = _shards(engine, until, now)

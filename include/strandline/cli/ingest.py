@@ -1,6 +1,8 @@
 """`strandline ingest`: streams market data into the database."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from strandline.model.errors import StrandlineError
 
@@ -8,12 +10,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from strandline.feeds.shard import SidecarName
     from strandline.settings import Settings
     from strandline.venues.feed import Feed, Sink
     from strandline.venues.history import History
 
 
-def ingest() -> None:
+def ingest(
+    shard: Annotated[
+        str, typer.Option(metavar="i/n", help="Stream one of n parts of the instruments; 0/2 and 1/2 are all of them.")
+    ] = "0/1",
+    replica: Annotated[
+        str, typer.Option(metavar="NAME", help="Tells sidecars that stream the same instruments from one another.")
+    ] = "a",
+) -> None:
     """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write what was received.
 
     It streams the tokens that each venue always needs and those of every row that is not archived; a row that is added
@@ -23,11 +33,21 @@ def ingest() -> None:
     import logging
 
     from strandline.configuration import load_settings
+    from strandline.feeds.heartbeat import ReplacedError
 
+    name = _name(shard, replica)
     settings = load_settings()
     logging.basicConfig(level=settings.log_level.value, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
-    unwritten = asyncio.run(_stream(settings))
+    try:
+        unwritten = asyncio.run(_stream(settings, name))
+    except BaseExceptionGroup as group:
+        if group.subgroup(ReplacedError) is None:
+            raise
+        raise StrandlineError(
+            f"another sidecar was started as replica {name.replica} of shard {name.shard}, and took over from this one",
+            "give one of them another --replica",
+        ) from None
     if unwritten:
         raise StrandlineError(
             f"{unwritten} ticks could not be written because the database was down",
@@ -35,7 +55,21 @@ def ingest() -> None:
         )
 
 
-async def _stream(settings: "Settings") -> int:
+def _name(shard: str, replica: str) -> "SidecarName":
+    from strandline.feeds.shard import MOST_SHARDS, Shard, SidecarName
+
+    try:
+        part = Shard.parse(shard)
+    except ValueError:
+        raise StrandlineError(
+            f"{shard} is not a shard", f"give i/n, such as 0/2, with i below n and n up to {MOST_SHARDS}"
+        ) from None
+    if not replica.isidentifier() or len(replica) > 20:
+        raise StrandlineError(f"{replica!r} is no name for a replica", "use up to 20 letters and digits, such as b")
+    return SidecarName(part, replica)
+
+
+async def _stream(settings: "Settings", name: "SidecarName") -> int:
     """Run feeds, writer and initial backfills until a signal; return how many ticks could not be written."""
     import asyncio
     import signal
@@ -53,10 +87,10 @@ async def _stream(settings: "Settings") -> int:
 
     clock = partial(datetime.now, UTC)
     buffer = TickBuffer(clock)
-    feeds, histories = _venue_clients(settings, buffer, clock)
+    feeds, histories = _venue_clients(settings, buffer, clock, name.shard.count)
     open_connection = partial(connect_async, database_address(settings, Role.INGEST), Role.INGEST)
     backfill = InitialBackfill(open_connection, histories, clock)
-    repair = OutageRepair(open_connection, histories, clock)
+    repair = OutageRepair(open_connection, histories, clock, name.shard.owns)
     comparison = CandleComparison(open_connection, histories, clock)
 
     stop = asyncio.Event()
@@ -64,16 +98,18 @@ async def _stream(settings: "Settings") -> int:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with asyncio.TaskGroup() as tasks:
         loads = [tasks.create_task(one.run()) for one in (backfill, repair, comparison)]
-        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add).run(stop)
+        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add, name).run(stop)
         for load in loads:
             load.cancel()
     return unwritten
 
 
 def _venue_clients(
-    settings: "Settings", sink: "Sink", clock: "Callable[[], datetime]"
+    settings: "Settings", sink: "Sink", clock: "Callable[[], datetime]", processes: int = 1
 ) -> "tuple[list[Feed], list[History]]":
     """The feed and the history of every venue, on or off, that has the network of this mode."""
+    from dataclasses import replace
+
     from strandline.configuration import venue_config
     from strandline.settings import Mode
     from strandline.strategy import load_strategy
@@ -87,7 +123,7 @@ def _venue_clients(
     for venue in venues():
         if settings.mode is Mode.TESTNET and not venue.has_testnet:
             continue
-        config = venue_config(settings, venue.settings, limits, clock)
+        config = replace(venue_config(settings, venue.settings, limits, clock), processes=processes)
         try:
             feeds.append(venue.feed(config, sink))
             histories += [venue.history(config)] if venue.history else []

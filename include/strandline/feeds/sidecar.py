@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from strandline.feeds.session import Session
+from strandline.feeds.shard import SidecarName
 from strandline.feeds.subscriptions import OnNewInstruments, SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.tick_writer import Received, TickWriter
@@ -29,15 +30,21 @@ class Sidecar:
         feeds: Sequence[Feed],
         clock: Callable[[], datetime],
         on_new_instruments: OnNewInstruments,
+        name: SidecarName = SidecarName(),  # noqa: B008  frozen
     ) -> None:
         """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
         sessions = [Session(open_connection) for _ in range(_WRITING_SESSIONS)]
-        self._subscriptions = SubscriptionManager(Session(open_connection), feeds, buffer, clock, on_new_instruments)
-        self._writer = TickWriter(sessions, buffer, clock, self._received, self._feed_status)
+        self._subscriptions = SubscriptionManager(
+            Session(open_connection), feeds, buffer, clock, on_new_instruments, name.shard
+        )
+        self._writer = TickWriter(sessions, buffer, clock, self._received, self._feed_status, name)
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed."""
+        """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed.
+
+        Raises `ReplacedError`, in a group, if another process is started with the same name.
+        """
         async with asyncio.TaskGroup() as tasks:
             runs = [self._subscriptions.run(), *(feed.run() for feed in self._feeds)]
             sources = [tasks.create_task(run) for run in runs]

@@ -8,8 +8,10 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from strandline.feeds.instruments import listed_instruments, upsert_instruments
+from strandline.feeds.outages import delete_old_coverage
 from strandline.feeds.quarantine import delete_old_messages
 from strandline.feeds.session import Session
+from strandline.feeds.shard import Shard
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.watch_set import always_watched, traded_tokens
 from strandline.model.venue import VenueKey
@@ -36,7 +38,9 @@ class SubscriptionManager:
         buffer: TickBuffer,
         clock: Callable[[], datetime],
         on_new_instruments: OnNewInstruments,
+        shard: Shard = Shard(),  # noqa: B008  frozen
     ) -> None:
+        self._shard = shard
         self._session = session
         self._feeds = feeds
         self._buffer = buffer
@@ -78,6 +82,7 @@ class SubscriptionManager:
             await connection.execute("SELECT ensure_tick_partitions($1, $2)", first, last)
             self._buffer.accept_days(first, last)
             await delete_old_messages(connection, now)
+            await delete_old_coverage(connection, now)
             self._day = today
 
     async def _refresh(self, connection: Connection) -> bool:
@@ -85,7 +90,8 @@ class SubscriptionManager:
         rows = await traded_tokens(connection)
         complete = True
         for feed in self._feeds:
-            wanted = rows.get(feed.venue, frozenset()) | always_watched(feed.venue)
+            every = rows.get(feed.venue, frozenset()) | always_watched(feed.venue)
+            wanted = frozenset(token for token in every if self._shard.owns(feed.venue, token))
             try:
                 await self._subscribe(connection, feed, wanted)
             except FeedError as error:

@@ -7,9 +7,10 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from strandline.feeds.heartbeat import write_heartbeat
+from strandline.feeds.heartbeat import Heartbeat
 from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.session import Session
+from strandline.feeds.shard import SidecarName
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.tick_commits import TickCommits
 from strandline.feeds.tick_store import insert_quarantined
@@ -41,6 +42,7 @@ class TickWriter:
         clock: Callable[[], datetime],
         received: Callable[[], Received],
         feed_status: Callable[[], Mapping[str, Any]],
+        name: SidecarName,
     ) -> None:
         """`received` says what is in the buffer, `feed_status` returns the feeds' own counters."""
         self._session = sessions[0]
@@ -49,8 +51,8 @@ class TickWriter:
         self._clock = clock
         self._received = received
         self._feed_status = feed_status
-        self._started_at = clock()
-        self._outages = Outages()
+        self._heartbeat = Heartbeat(name, clock())
+        self._outages = Outages(self._heartbeat)
         self._watermark: datetime | None = None
         self._dropped_logged = 0
         self._stopping = False
@@ -94,7 +96,7 @@ class TickWriter:
         self._watermark = through
 
     async def _record_outages(self, streamed_since: Mapping[int, datetime]) -> None:
-        await self._session.run(lambda connection: self._outages.record(connection, streamed_since))
+        await self._session.run(lambda connection: self._outages.record(connection, streamed_since, self._clock()))
 
     async def _store_quarantined(self, messages: list[QuarantinedMessage], connection: Connection) -> None:
         await insert_quarantined(connection, messages, self._clock())
@@ -119,11 +121,8 @@ class TickWriter:
             "lag_seconds": lag.total_seconds() if lag is not None else None,
             "feeds": self._feed_status(),
         }
-        await self._outages.close(connection)
-        await write_heartbeat(
-            connection,
-            now=self._clock(),
-            started_at=self._started_at,
-            watermark=self._watermark,
-            details=details,
-        )
+        now = self._clock()
+        async with connection.transaction():
+            last_beat_at = await self._heartbeat.hold(connection)
+            await self._heartbeat.write(connection, now=now, watermark=self._watermark, details=details)
+            await self._outages.review(connection, last_beat_at, now)

@@ -35,8 +35,14 @@ class OutageRepair:
     """
 
     def __init__(
-        self, open_connection: OpenConnection, histories: Collection[History], clock: Callable[[], datetime]
+        self,
+        open_connection: OpenConnection,
+        histories: Collection[History],
+        clock: Callable[[], datetime],
+        owns: Callable[[VenueKey, str], bool] = lambda *_: True,
     ) -> None:
+        """`owns` says which tokens this process repairs."""
+        self._owns = owns
         self._open = open_connection
         self._histories = {history.venue: history for history in histories}
         self._clock = clock
@@ -52,7 +58,11 @@ class OutageRepair:
     async def _find(self, connection: Connection) -> list[Missed]:
         now = self._clock()
         found = await find_missed(connection, now - SERVED, now - CANDLE_DELAY)
-        return [missed for missed in found if missed.venue in self._histories and missed not in self._tried]
+        return [
+            missed
+            for missed in found
+            if missed.venue in self._histories and self._owns(missed.venue, missed.token) and missed not in self._tried
+        ]
 
     async def _repair(self, history: History, missed: Missed) -> None:
         now = self._clock()

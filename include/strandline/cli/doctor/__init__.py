@@ -8,7 +8,7 @@ from strandline.model.errors import ConfigurationError
 
 def examine() -> Iterator[Check]:
     """Run all checks, in the order in which to fix what they find."""
-    from strandline.cli.doctor import airflow, database, host, trading
+    from strandline.cli.doctor import airflow, database, host, sidecars, trading
     from strandline.configuration import load_settings
 
     yield host.python()
@@ -21,6 +21,7 @@ def examine() -> Iterator[Check]:
     yield from trading.settings(settings)
     yield host.disk(settings)
     yield from database.database(settings)
+    yield sidecars.sidecars(settings)
     configuration = airflow.configuration()
     yield from airflow.airflow(configuration)
     yield airflow.pools(configuration, settings)
