@@ -10,6 +10,7 @@ from strandline.venues.coverage import StreamCoverage
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.limits import MAX_SUBSCRIPTIONS, socket_count
+from strandline.venues.hyperliquid.price_poll import PricePoll
 from strandline.venues.hyperliquid.public import request
 from strandline.venues.hyperliquid.trade_stream import SocketBudget, TradeStream
 from strandline.venues.hyperliquid.wire import (
@@ -27,7 +28,8 @@ _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
 _LONGEST_LOGGED: Final = 300
 _LONG_OUTAGE_SECONDS: Final = 60.0
-"""A socket that is down for longer holds up the watermark no more: what it misses is recorded as an outage."""
+"""A socket that is down for longer holds up the watermark no more: what it misses is recorded as an outage.
+The prices of coins that are not streamed for longer are polled."""
 
 
 class HyperliquidFeed:
@@ -46,7 +48,10 @@ class HyperliquidFeed:
         self._clock = clock
         self._processes = processes
         self._budget = SocketBudget(processes)
+        self._wanted: Mapping[str, int] = {}
         self._numbers: dict[str, int] = {}
+        self._unstreamed_at: dict[str, float] = {}
+        self._price_poll = PricePoll(self._url, sink, clock)
         self._streams: list[TradeStream] = []
         self._grown = asyncio.Event()
         self._messages = 0
@@ -88,12 +93,26 @@ class HyperliquidFeed:
             raise FeedError(f"Hyperliquid's listing makes no sense: {error}") from error
 
     def subscribe(self, tokens: Mapping[str, int]) -> None:
-        """Subscribe to these coins and to no others; those beyond the venue's limit are left out and logged."""
-        most = MAX_SUBSCRIPTIONS // self._processes
-        if len(tokens) > most:
-            _log.error("%d coins are wanted, %d can be streamed: the last by name are not", len(tokens), most)
+        """Stream these coins and no others; poll prices of those beyond the venue's limit, new ones last by name."""
+        current = {coin for stream in self._streams for coin in stream.subscriptions.coins or ()}
+        self._wanted = dict(tokens)
         self._numbers.update(tokens)
-        self._distribute(frozenset(sorted(tokens)[:most]))
+        by_priority = sorted(tokens, key=lambda coin: (coin not in current, coin))
+        self._distribute(frozenset(by_priority[: MAX_SUBSCRIPTIONS // self._processes]))
+
+    def _long_unstreamed(self) -> Mapping[str, int]:
+        """The coins that are beyond the venue's limit, and those whose stream is down for long."""
+        now = asyncio.get_running_loop().time()
+        subscribed = {coin for stream in self._streams for coin in stream.subscriptions.coins or ()}
+        streamed = {coin for stream in self._streams for coin in stream.coverage.since}
+        self._unstreamed_at = {
+            coin: self._unstreamed_at.get(coin, now) for coin in self._wanted if coin not in streamed
+        }
+        return {
+            coin: self._wanted[coin]
+            for coin, at in self._unstreamed_at.items()
+            if coin not in subscribed or now - at > _LONG_OUTAGE_SECONDS
+        }
 
     def _distribute(self, coins: frozenset[str]) -> None:
         while len(self._streams) < socket_count(len(coins), self._processes):
@@ -112,6 +131,7 @@ class HyperliquidFeed:
         """Stream until cancelled."""
         started = 0
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._price_poll.run(self._long_unstreamed))
             while True:
                 self._grown.clear()
                 for stream in self._streams[started:]:

@@ -50,6 +50,13 @@ class Trades(NamedTuple):
     rejected: list[RejectedTrade]
 
 
+class Mids(NamedTuple):
+    """The middle of each coin's book, and those that could not be parsed, each with the reason."""
+
+    parsed: dict[str, float]
+    rejected: list[tuple[bytes, str]]
+
+
 class _Occurrence(msgspec.Struct, frozen=True):
     coin: str
     time: _Milliseconds
@@ -131,6 +138,8 @@ _OCCURRENCE: Final = msgspec.json.Decoder(_Occurrence)
 _RAW_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _CONFIRMATION: Final = msgspec.json.Decoder(_Confirmation)
 _TEXT: Final = msgspec.json.Decoder(str)
+_RAW_VALUES: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_PRICE: Final = msgspec.json.Decoder(_Number, strict=False)
 _META: Final = msgspec.json.Decoder(_Meta)
 _CANDLES: Final = msgspec.json.Decoder(list[_Candle], strict=False)
 # The decoder raises RecursionError on nesting that is too deep.
@@ -185,6 +194,21 @@ def read_listings(body: bytes) -> list[Listing]:
         )
         for asset in _META.decode(body).universe
     ]
+
+
+def read_mids(body: bytes) -> Mids:
+    """Decode the response to `allMids`; never raises, whatever the bytes are."""
+    try:
+        pieces = _RAW_VALUES.decode(body)
+    except _UNREADABLE as error:
+        return Mids({}, [(body, str(error))])
+    found = Mids({}, [])
+    for coin, piece in pieces.items():
+        try:
+            found.parsed[coin] = _PRICE.decode(piece)
+        except _UNREADABLE as error:
+            found.rejected.append((bytes(piece), f"{coin[:50]!r}: {error}"))
+    return found
 
 
 def read_candles(body: bytes) -> list[Candle]:
