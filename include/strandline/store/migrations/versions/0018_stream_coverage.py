@@ -4,8 +4,8 @@ from alembic import op
 
 from strandline.store.migrations import sql
 
-revision = "0017_stream_coverage"
-down_revision = "0016_asset_contexts"
+revision = "0018_stream_coverage"
+down_revision = "0017_trend_adds"
 branch_labels = None
 depends_on = None
 
