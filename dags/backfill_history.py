@@ -10,7 +10,13 @@ from strandline.cycle.backfill_form import FIELDS
 from strandline.cycle.runs import Summary
 
 # However many days are backfilled at once, the other workers are left to the live cycle.
-STEP: dict[str, Any] = {"retries": 2, "retry_delay": timedelta(minutes=1), "max_active_tis_per_dag": 1}
+# One result for each task, instead of one for each of its fields.
+STEP: dict[str, Any] = {
+    "retries": 2,
+    "retry_delay": timedelta(minutes=1),
+    "max_active_tis_per_dag": 1,
+    "multiple_outputs": False,
+}
 
 
 @dag(

@@ -65,7 +65,7 @@ def test_it_says_what_was_loaded_and_what_was_there(command: Command, database: 
         "units    25 loaded",
         "rows     460 stored, 0 there already, 0 with new numbers",
     ]
-    assert said[3] == "refused  80 outside the time asked for"
+    assert said[3] == "others   80 outside the time asked for"
     assert said[4].startswith("bars     ")
     assert said[5:] == ["missing  1 hours have no file: 2025-08-01T07:00Z"]
     with database.session() as session:

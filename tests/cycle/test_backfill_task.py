@@ -85,7 +85,8 @@ def test_each_day_is_loaded_once_whatever_the_order(
     assert [summary["units"] for summary in summaries[1:3]] == [{"loaded": 26}, {"loaded before": 26}]
     assert rows(database, "SELECT count(*), count(DISTINCT ts) FROM ticks") == [(72, 72)]
     assert rows(database, "SELECT count(*) FROM bars WHERE timeframe = '1d'") == [(3,)]
-    assert "26 of 26: node_fills/20250805/0 loaded, 0 rows stored" in caplog.text
+    assert "26 of 26: node_fills/20250805/0 loaded" in caplog.text
+    assert "2 of 26: node_fills/20250804/0 loaded; 1 rows, 1 of them new" in caplog.text
     before = contents(database)
     whole = form(source="archive", path=str(archive), symbols=["BTC"], **{"from": "2025-08-02", "to": "2025-08-04"})
     assert load_history(dag_run("manual"), whole)["stored"] == 0

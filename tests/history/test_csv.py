@@ -146,6 +146,23 @@ def test_a_compressed_file_is_read(database: Database, tmp_path: Path, cut: int)
     assert all(f"{path} cannot be read" in failure for failure in done.failures)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfts,price\r\n2026-03-01T00:00:00Z,1.5\r\n",
+        b'"ts","price"\n"2026-03-01T00:00:00Z","1.5"\n',
+        b"ts, price\n2026-03-01T00:00:00Z, 1.5\n",
+    ],
+)
+def test_what_other_programs_write_is_read(database: Database, tmp_path: Path, content: bytes) -> None:
+    """A byte order mark, line ends of Windows, quotes, spaces after the commas."""
+    register(database)
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    done = load_file(database, path, {"BTC": 1})
+    assert (done.failures, done.rows.stored) == ([], 1)
+
+
 GOOD = f"{T0.isoformat()},BTC,1.5,2,b,"
 
 
@@ -158,9 +175,11 @@ GOOD = f"{T0.isoformat()},BTC,1.5,2,b,"
         ("yesterday,BTC,1,2,b,9", "line 7, column ts: 'yesterday' is no time; write it as"),
         ("2026-03-01T00:00:00,BTC,1,2,b,9", "line 7, column ts: '2026-03-01T00:00:00' has no time zone"),
         ("9" * 30 + ",BTC,1,2,b,9", "line 7, column ts"),
+        ("1772323200,BTC,1,2,b,9", "line 7, column ts: '1772323200' are no milliseconds since 1970, such as"),
+        ("1772323200000000,BTC,1,2,b,9", "line 7, column ts: '1772323200000000' are no milliseconds since 1970"),
         (f"{T0.isoformat()},BTC,1,2,up,9", "line 7, column side: 'up' is neither buy nor sell"),
         (f"{T0.isoformat()},BTC,1,2,b,1.5", "line 7, column trade_id: '1.5' is no whole number"),
-        (f"{T0.isoformat()}, ,1,2,b,9", "line 7, column symbol: ' ' is no symbol"),
+        (f"{T0.isoformat()}, ,1,2,b,9", "line 7, column symbol: '' is no symbol"),
         (f"{T0.isoformat()},BTC,1", "line 7, column size: '' is no number"),
         (f"{T0.isoformat()},BTC,1,2,b,9,10", "Expected 6 fields in line 7, saw 7"),
         ("", "line 7, column ts: '' is no time"),
@@ -194,6 +213,8 @@ def test_a_bad_line_is_named_with_its_column(database: Database, tmp_path: Path,
         (b"when,price\n1,1\n", "line 1: no column ts and an unknown column when"),
         (b"ts,open,high,low\n1,1,1,1\n", "no column close and no column volume; bars have the columns"),
         (b"ts,price\n\xff\xfe,1\n", "can't decode byte"),
+        (b"ts;price\n2026-03-01T00:00:00Z;1\n", "line 1: the columns are separated by ';'; separate them by commas"),
+        (b"ts\tprice\n2026-03-01T00:00:00Z\t1\n", r"line 1: the columns are separated by '\t'; separate them by"),
     ],
 )
 def test_a_file_with_other_columns_is_refused(database: Database, tmp_path: Path, content: bytes, said: str) -> None:

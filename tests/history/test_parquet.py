@@ -209,6 +209,16 @@ def test_a_bad_value_is_named_with_its_row(
     assert (again.units[Outcome.LOADED_BEFORE], again.units[Outcome.LOADED], again.rows.stored) == (1, 2, 5)
 
 
+@pytest.mark.parametrize("factor", [1_000, 1e-3])
+def test_whole_numbers_that_are_no_milliseconds_are_refused(database: Database, tmp_path: Path, factor: float) -> None:
+    """Microseconds, and seconds: they would be days in other centuries."""
+    register(database)
+    number = int(T0.timestamp() * 1000 * factor)
+    path = write(tmp_path / "t.parquet", good(1) | {"ts": pa.array([number], pa.int64())})
+    (failure,) = load_file(database, path).failures
+    assert f"row 1, column ts: {number} are no milliseconds since 1970, such as 1772323200000" in failure
+
+
 def test_what_is_not_valid_is_refused_by_reason(database: Database, tmp_path: Path) -> None:
     register(database)
     columns = good(4) | {"price": pa.array([1.0, 0.0, float("nan"), 1.0]), "size": pa.array([1.0, 1.0, 1.0, -1.0])}

@@ -31,8 +31,8 @@ def load_history(run: IntervalRun, params: Mapping[str, Any]) -> Summary:
         nonlocal done
         done += 1
         of = f" of {count:,}" if count else ""
-        refused = f", {rows.refused.total():,} refused" if rows.refused else ""
-        _log.info("%s%s: %s %s, %s rows stored%s", f"{done:,}", of, name, outcome, f"{rows.stored:,}", refused)
+        counts = f"; {rows.found:,} rows, {rows.stored:,} of them new" if rows.found else ""
+        _log.info("%s%s: %s %s%s", f"{done:,}", of, name, outcome, counts)
 
     summary = run_backfill(read_form(run, params), report)
     said = list(in_words(summary))

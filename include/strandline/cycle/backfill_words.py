@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from strandline.cycle.runs import Summary
 
 _SHOWN: Final = 5
+_OUTSIDE: Final = "outside the time asked for"
+"""Files of a venue have some rows of the hours beside them: they are not refused, they belong to another day."""
 
 
 def in_words(summary: "Summary") -> "Iterator[str]":
@@ -19,7 +21,7 @@ def in_words(summary: "Summary") -> "Iterator[str]":
         f"{summary['changed']:,} with new numbers"
     )
     for reason, count in summary["refused"].items():
-        yield f"refused  {count:,} {reason}"
+        yield f"{'others ' if reason == _OUTSIDE else 'refused'}  {count:,} {reason}"
     if passed_over := summary["passed_over"]:
         names = _some(list(passed_over))
         yield f"others   {sum(passed_over.values()):,} rows of symbols that were not asked for: {names}"

@@ -9,7 +9,7 @@ from typing import Final
 
 from strandline.history.archive import ArchivePlan, digest_of
 from strandline.history.loads import record_load, take_turns
-from strandline.history.units import Loaded, Unit, UnitKey
+from strandline.history.units import OUTSIDE, Loaded, Unit, UnitKey
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
 from strandline.store.connect_async import Connection
@@ -110,7 +110,7 @@ def _fault(context: ArchivedContext, key: UnitKey, now: datetime) -> str | None:
         return "open interest below 0"
     if context.ts > now:
         return "in the future"
-    return None if key.starts_at <= context.ts < key.ends_at else "outside the time asked for"
+    return None if key.starts_at <= context.ts < key.ends_at else OUTSIDE
 
 
 async def _store(connection: Connection, instruments: Collection[int], loaded_at: datetime) -> dict[int, Loaded]:

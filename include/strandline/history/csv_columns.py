@@ -11,6 +11,11 @@ from strandline.venues.archive import BadFileError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST: Final = 2**31 - 1
+_FIRST: Final = 10**11
+"""In 1973: as seconds, that number would be in the year 5138."""
+
+_LAST: Final = 10**14
+"""In the year 5138: as microseconds, that number is in 1973."""
 
 
 def read_columns(path: Path, frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -37,9 +42,16 @@ def _read(path: Path, frame: pd.DataFrame, name: str) -> list[Any]:
     return values
 
 
+def instant_of(milliseconds: int) -> datetime:
+    """Read milliseconds since 1970; seconds and microseconds would lie in other centuries, and are refused."""
+    if not _FIRST <= milliseconds < _LAST:
+        raise ValueError("are no milliseconds since 1970, such as 1772323200000; convert seconds or microseconds")
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
 def _instant(text: str) -> datetime:
     if text.isdigit():
-        return _EPOCH + timedelta(milliseconds=int(text))
+        return instant_of(int(text))
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:

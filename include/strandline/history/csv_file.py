@@ -26,7 +26,13 @@ def csv_pieces(path: Path, lines: int) -> Iterator[Piece]:
 def _frames(path: Path, lines: int) -> Iterator[pd.DataFrame]:
     try:
         with pd.read_csv(
-            path, dtype=str, keep_default_na=False, skip_blank_lines=False, chunksize=lines, encoding="utf-8"
+            path,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            chunksize=lines,
+            encoding="utf-8",
+            skipinitialspace=True,
         ) as frames:
             yield from frames
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, EOFError, OSError) as error:

@@ -56,6 +56,8 @@ def kind_of(where: str, columns: Sequence[str]) -> Kind:
 def require_columns(where: str, kind: Kind, columns: Sequence[str]) -> None:
     """Raise `BadFileError` unless the file has the columns of its kind."""
     known = (*REQUIRED[kind], *OPTIONAL[kind])
+    if len(columns) == 1 and (separators := {";", "\t", "|"} & set(columns[0])):
+        raise BadFileError(f"{where}: the columns are separated by {separators.pop()!r}", "separate them by commas")
     faults = [f"no column {name}" for name in REQUIRED[kind] if name not in columns]
     faults += [f"an unknown column {name}" for name in columns if name not in known]
     faults += [f"two columns {name}" for name in known if list(columns).count(name) > 1]

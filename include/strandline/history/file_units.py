@@ -14,7 +14,7 @@ from strandline.history.file_ticks import TickReader
 from strandline.history.loads import record_load, take_turns
 from strandline.history.parquet_file import is_parquet, parquet_pieces
 from strandline.history.ticks import load_ticks
-from strandline.history.units import IN_FILES, DaysInFiles, Loaded, Unit, UnitKey
+from strandline.history.units import IN_FILES, OUTSIDE, DaysInFiles, Loaded, Unit, UnitKey
 from strandline.model.errors import StrandlineError
 from strandline.model.source import HistorySource
 from strandline.model.timeframe import Timeframe
@@ -144,5 +144,5 @@ def _fault(row: CandleRow, key: UnitKey, request: FileRequest) -> str | None:
     if ts + Timeframe.M1.length > request.loaded_at:
         return "in the future"
     if not key.starts_at <= ts < key.ends_at:
-        return "outside the time asked for"
+        return OUTSIDE
     return IN_FILES if request.in_files and (number, ts.date()) in request.in_files else None

@@ -7,9 +7,10 @@ from typing import Any, Final
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-from strandline.history.csv_columns import read_text
+from strandline.history.csv_columns import instant_of, read_text
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _TEXTS: Final = frozenset({"symbol", "side", "kind", "source"})
 _WHOLE: Final = frozenset({"trade_id", "trades", "instrument_id"})
 
@@ -53,15 +54,12 @@ def read_array(name: str, array: Any, *, may_be_null: bool) -> list[Any]:  # noq
     if _is_text(array.type):
         return _each(array.to_pylist(), lambda text: read_text(name, text), may_be_null=may_be_null)
     if name == "ts":
-        unit = timedelta(milliseconds=1)
         if pa.types.is_timestamp(array.type):
             # Postgres keeps microseconds, too.
-            unit, options = (
-                timedelta(microseconds=1),
-                pc.CastOptions(pa.timestamp("us", "UTC"), allow_time_truncate=True),
-            )
-            array = array.cast(options=options).cast(pa.int64())
-        return _each(array.to_pylist(), lambda number: _EPOCH + number * unit, may_be_null=may_be_null)
+            options = pc.CastOptions(pa.timestamp("us", "UTC"), allow_time_truncate=True)
+            numbers = array.cast(options=options).cast(pa.int64()).to_pylist()
+            return _each(numbers, lambda number: _EPOCH + number * _MICROSECOND, may_be_null=may_be_null)
+        return _each(array.to_pylist(), instant_of, may_be_null=may_be_null)
     if name in _WHOLE:
         return _each(array.to_pylist(), lambda number: read_text(name, str(number)), may_be_null=may_be_null)
     # A decimal is read as the same text would be: the nearest double.
