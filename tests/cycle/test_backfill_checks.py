@@ -117,7 +117,7 @@ def test_a_bad_bar_of_a_loaded_day_is_told_and_not_stepped(
     loaded = load_history(dag_run(), asked)
     spoil(database, DAY + 3 * HOUR)
     with database.session() as session:
-        insert(session, "bars", instrument_id=2, timeframe="5m", ts=DAY + 30 * HOUR, volume=-1.0)
+        insert(session, "bars", timeframe="1h", ts=DAY + 24 * HOUR, volume=-1.0)
     checked = check_quality(loaded)
     assert checked["said"] == [
         "1 days checked, 1 findings",

@@ -227,6 +227,19 @@ def test_a_file_with_other_columns_is_refused(database: Database, tmp_path: Path
     assert rows(database, "SELECT count(*) FROM history_loads") == [(0,)]
 
 
+def test_a_piece_tells_its_lines_its_time_and_what_was_not_asked_for(tmp_path: Path) -> None:
+    """Of the time only what is loaded: a line outside of it is refused."""
+    moments = [T0 + number * timedelta(hours=1) for number in range(6)]
+    lines = [f"{ts.isoformat()},{name},1" for ts, name in zip(moments, ["BTC", "doge"] * 3, strict=True)]
+    path = write(tmp_path / "prices.csv", "ts,symbol,price", lines)
+    request = FileRequest(path, HYPERLIQUID_PERPS, {"BTC": 1}, {}, moments[1], moments[5], NOW)
+    first, second = file_units(request, 4)
+    assert (first.name, second.name) == ("prices.csv, lines 2 to 5", "prices.csv, lines 6 to 7")
+    assert (first.since, first.until) == (moments[1], moments[3] + timedelta(microseconds=1))
+    assert (second.since, second.until) == (moments[4], moments[4] + timedelta(microseconds=1))
+    assert first.passed_over == {"doge": 2}
+
+
 def test_without_a_column_of_symbols_one_must_be_asked_for(database: Database, tmp_path: Path) -> None:
     register(database)
     path = write(tmp_path / "t.csv", "ts,price", ["2026-03-01T00:00:00Z,1.5"])

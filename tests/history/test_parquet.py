@@ -274,6 +274,14 @@ def test_a_file_whose_data_are_damaged_is_refused(database: Database, tmp_path: 
     assert rows(database, "SELECT count(*) FROM ticks") == [(500,)]
 
 
+def test_pieces_are_named_by_their_rows(tmp_path: Path) -> None:
+    """However the file's row groups lie."""
+    path = write(tmp_path / "t.parquet", good(9))
+    request = FileRequest(path, HYPERLIQUID_PERPS, {"BTC": 1}, {}, T0, NOW, NOW)
+    names = [unit.name.removeprefix("t.parquet, ") for unit in file_units(request, 4)]
+    assert names == ["rows 1 to 4", "rows 5 to 8", "rows 9 to 9"]
+
+
 def test_a_file_of_parquet_is_told_by_its_first_bytes(database: Database, tmp_path: Path) -> None:
     register(database)
     write(tmp_path / "t.parquet", good(3)).rename(tmp_path / "export.dat")
