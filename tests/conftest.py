@@ -34,6 +34,7 @@ _START_A_SYSTEM = ("cli/up/test_ending.py", "cli/up/test_up.py")
 _LONGEST_FIRST = (
     "cli/test_demo.py",
     *_START_A_SYSTEM,
+    "feeds/test_tape.py",
     "store/test_embedded.py",
     "cli/test_doctor.py",
     "cli/up/test_supervisor.py",

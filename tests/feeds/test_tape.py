@@ -36,7 +36,7 @@ def test_the_tables_tell_the_venues_tape(database: Database, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_what_is_lost_in_chaos_is_marked_and_repaired(tmp_path: Path) -> None:
-    plan = Plan(trades=20_000, coins=6, seed=2, rate=800, accidents=3, kills=2, restarts=1)
+    plan = Plan(trades=30_000, coins=6, seed=2, rate=1_000, accidents=3, kills=2, restarts=1, over_a_minute=True)
     with EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"}) as postgres:
         migrate(create_engine(postgres.url(), poolclass=NullPool))
         found = Proof(plan, database_of(postgres), tmp_path, postgres).run()
@@ -47,3 +47,11 @@ def test_what_is_lost_in_chaos_is_marked_and_repaired(tmp_path: Path) -> None:
     assert found["events"]["immediate_restarts"] == 1
     assert found["archive"]["faults"] == {}, found["archive"]["examples"]
     assert found["archive"]["missing"] == 0
+
+
+@pytest.mark.slow
+def test_two_sidecars_that_stream_the_same_store_each_trade_once(database: Database, tmp_path: Path) -> None:
+    """Each of their batches has trades that the other one has stored."""
+    found = Proof(Plan(trades=15_000, coins=6, seed=3, rate=1_500, replicas=2), database, tmp_path).run()
+    assert found["faults"] == {}, found["examples"]
+    assert found["stored"] == found["trades"] - found["withheld"]

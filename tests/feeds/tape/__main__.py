@@ -42,6 +42,7 @@ def main() -> int:
         kills=given.kills if chaos else 0,
         restarts=given.restarts if chaos else 0,
         dataset=given.archive,
+        wait_for_repair=chaos,
     )
     folder = given.keep or Path(tempfile.mkdtemp(prefix="strandline-tape-"))
     folder.mkdir(parents=True, exist_ok=True)

@@ -53,14 +53,17 @@ class VenueProcess:
 class Sidecar:
     """`strandline ingest`, which may be killed and started again; its log goes on in one file."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *options: str) -> None:
         self._environment = environment
         self._log = log
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*COMMAND, "ingest"], env=dict(self._environment), stderr=log)
+            self._process = subprocess.Popen(
+                [*COMMAND, "ingest", *self._options], env=dict(self._environment), stderr=log
+            )
 
     @property
     def ended(self) -> int | None:

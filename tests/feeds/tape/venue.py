@@ -5,6 +5,7 @@ It answers what Hyperliquid answers at `/ws` and `/info`, and at `/control/…` 
 
 import asyncio
 import contextlib
+import gc
 import json
 import random
 import sys
@@ -290,4 +291,6 @@ async def serve(job: str, kind: type[Venue] = Venue) -> None:
 
 
 if __name__ == "__main__":
+    # Looking through millions of trades for cycles would stop the venue for longer than a client waits.
+    gc.disable()
     asyncio.run(serve(sys.argv[1]))
