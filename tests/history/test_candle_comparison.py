@@ -172,6 +172,8 @@ def test_the_bar_becomes_the_candle_once_and_stays(database: Database, engine: E
     for number in range(5):
         wrong[10] = wrong[10]._replace(volume=2.0 + number * 1e-6)
         assert compared(database, wrong).differing == (1 if number == 0 else 0)
+        with database.session() as session:
+            insert(session, "dirty_minutes", instrument_id=1, minute=ago(20))
         roll_up(engine, NOW)
         assert rows(database, newest) == [(1, "r", 2.0)]
     wrong[10] = wrong[10]._replace(volume=2.1)

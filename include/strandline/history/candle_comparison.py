@@ -95,7 +95,6 @@ async def take_turn(connection: Connection, history: History, now: datetime) -> 
           CROSS JOIN LATERAL (SELECT o.ends_at FROM outages o WHERE o.instrument_id = i.instrument_id
                               ORDER BY o.starts_at DESC LIMIT 1) AS newest
           WHERE (i.token_chain, i.book_id) = ($1, $2) AND newest.ends_at < 'infinity'
-            AND (c.asked_at IS NULL OR c.asked_at <= $3::timestamptz - $5::interval)
           ORDER BY c.asked_at NULLS FIRST, i.instrument_id LIMIT 1
         ), taken AS (
           INSERT INTO candle_comparisons AS c (instrument_id, asked_at) SELECT instrument_id, $3 FROM due
