@@ -23,6 +23,10 @@ def ingest(
     replica: Annotated[
         str, typer.Option(metavar="NAME", help="Tells sidecars that stream the same instruments from one another.")
     ] = "a",
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Serve metrics to Prometheus on this port of this machine."),
+    ] = None,
 ) -> None:
     """Stream trades and prices into the database until SIGTERM or Ctrl-C, then write what was received.
 
@@ -40,7 +44,7 @@ def ingest(
     logging.basicConfig(level=settings.log_level.value, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("websockets").setLevel(logging.WARNING)
     try:
-        unwritten = asyncio.run(_stream(settings, name))
+        unwritten = asyncio.run(_stream(settings, name, metrics_port or settings.metrics_port))
     except BaseExceptionGroup as group:
         if group.subgroup(ReplacedError) is None:
             raise
@@ -69,13 +73,15 @@ def _name(shard: str, replica: str) -> "SidecarName":
     return SidecarName(part, replica)
 
 
-async def _stream(settings: "Settings", name: "SidecarName") -> int:
+async def _stream(settings: "Settings", name: "SidecarName", metrics_port: int | None) -> int:
     """Run feeds, writer and initial backfills until a signal; return how many ticks could not be written."""
     import asyncio
     import signal
+    from contextlib import AsyncExitStack
     from datetime import UTC, datetime
     from functools import partial
 
+    from strandline.feeds.metrics import metrics_server
     from strandline.feeds.sidecar import Sidecar
     from strandline.feeds.tick_buffer import TickBuffer
     from strandline.history.candle_comparison import CandleComparison
@@ -96,9 +102,19 @@ async def _stream(settings: "Settings", name: "SidecarName") -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with asyncio.TaskGroup() as tasks:
+    sidecar = Sidecar(open_connection, buffer, feeds, clock, backfill.add, name)
+    async with AsyncExitStack() as stack:
+        if metrics_port is not None:
+            try:
+                await stack.enter_async_context(metrics_server(metrics_port, sidecar.metrics))
+            except OSError as error:
+                raise StrandlineError(
+                    f"metrics cannot be served on port {metrics_port} ({error.strerror})",
+                    "choose another: --metrics-port",
+                ) from None
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
         loads = [tasks.create_task(one.run()) for one in (backfill, repair, comparison)]
-        unwritten = await Sidecar(open_connection, buffer, feeds, clock, backfill.add, name).run(stop)
+        unwritten = await sidecar.run(stop)
         for load in loads:
             load.cancel()
     return unwritten

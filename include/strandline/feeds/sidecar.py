@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from strandline.feeds.metrics import render
 from strandline.feeds.session import Session
 from strandline.feeds.shard import SidecarName
 from strandline.feeds.subscriptions import OnNewInstruments, SubscriptionManager
@@ -34,6 +35,7 @@ class Sidecar:
     ) -> None:
         """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
+        self._name = name
         sessions = [Session(open_connection) for _ in range(_WRITING_SESSIONS)]
         self._subscriptions = SubscriptionManager(
             Session(open_connection), feeds, buffer, clock, on_new_instruments, name.shard
@@ -57,6 +59,10 @@ class Sidecar:
             await asyncio.wait([writer], timeout=_DRAIN_TIMEOUT if self._writer.uncommitted else _CLOSE_TIMEOUT)
             writer.cancel()
         return self._writer.uncommitted
+
+    def metrics(self) -> str:
+        """The counters in Prometheus' text format."""
+        return render(self._name, self._writer.details())
 
     def _received(self) -> Received:
         """The watermark of the slowest feed, and what is streamed; both allow for the delivery delay."""

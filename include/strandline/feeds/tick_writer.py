@@ -108,9 +108,10 @@ class TickWriter:
             self._dropped_logged = dropped
         await self._session.run(self._store_heartbeat)
 
-    async def _store_heartbeat(self, connection: Connection) -> None:
-        counts, lag = self._buffer.counts, self._commits.lag
-        details = {
+    def details(self) -> dict[str, Any]:
+        """The counters, for heartbeat and metrics."""
+        counts, lag, watermark = self._buffer.counts, self._commits.lag, self._watermark
+        return {
             "stored": self._commits.stored,
             "duplicates": counts.duplicates,
             "quarantined": counts.quarantined,
@@ -119,8 +120,12 @@ class TickWriter:
             "dropped_by_instrument": {str(number): count for number, count in counts.dropped.items()},
             "pending": self._buffer.pending,
             "lag_seconds": lag.total_seconds() if lag is not None else None,
+            "watermark_age_seconds": (self._clock() - watermark).total_seconds() if watermark is not None else None,
             "feeds": self._feed_status(),
         }
+
+    async def _store_heartbeat(self, connection: Connection) -> None:
+        details = self.details()
         now = self._clock()
         async with connection.transaction():
             last_beat_at = await self._heartbeat.hold(connection)

@@ -124,6 +124,14 @@ class Settings:
             default="8080",
         ),
     ] = 8080
+    metrics_port: Annotated[
+        int | None,
+        Declared(
+            GENERAL,
+            "The port on this machine where `strandline ingest` serves its metrics to Prometheus.",
+            formats.PORT,
+        ),
+    ] = None
 
     database_url: Annotated[
         SecretStr | None,
