@@ -21,6 +21,7 @@ def test_the_tables_tell_the_venues_tape(database: Database, tmp_path: Path) -> 
         rate=2_500,
         past_hours=12,
         interruptions=1,
+        replacements=1,
         wait_for_repair=False,
         history_loaded=False,
     )

@@ -51,6 +51,8 @@ class Plan:
     wait_for_repair: bool = True
     history_loaded: bool = True
     """Whether the venue's candles of before need not be fetched: for hundreds of coins that takes many minutes."""
+    replacements: int = 0
+    """How often the sidecar is ended and another one started while the venue pauses: nothing may be lost."""
     over_a_minute: bool = False
     """Whether to begin so that a minute ends in the first twenty seconds."""
     replicas: int = 1
@@ -73,6 +75,7 @@ class Proof:
         self._rng = random.Random(plan.seed + 2)
         self._began = time.monotonic()
         self._counts: Counter[str] = Counter()
+        self._earlier: Counter[str] = Counter()
         self._tape = folder / "tape.tsv"
 
     def run(self) -> dict[str, Any]:
@@ -167,6 +170,7 @@ class Proof:
             (stormy(self._rng), partial(self._kill, sidecar, at_a_boundary=number % 4 == 1))
             for number in range(self.plan.kills)
         ]
+        events += [(self._rng.uniform(0.3, 0.6), partial(self._replace, venue, sidecar))] * self.plan.replacements
         restarts = (self._crash_server, self._restart_server)
         events += [(stormy(self._rng), restarts[number % 2]) for number in range(self.plan.restarts)]
         events.sort(key=lambda event: event[0])
@@ -183,6 +187,20 @@ class Proof:
                 said = time.monotonic()
                 self._say(f"{status['emitted']:,} trades, {status['waiting']:,} bytes wait, {self._counts}")
             time.sleep(0.1)
+
+    def _replace(self, venue: VenueProcess, sidecar: Sidecar) -> None:
+        """The new sidecar does not know which trades the old one has stored."""
+        self._say("the sidecar is replaced")
+        self._counts["replacements"] += 1
+        venue.ask("pause")
+        paused_at = datetime.now(UTC) + timedelta(seconds=1)
+        self._wait("the watermark", lambda: scalar(self._engine, _ALL_PAST, at=paused_at), 60)
+        if sidecar.stop() != 0:
+            raise ProofError(f"the sidecar failed: {sidecar.log[-4000:]}")
+        self._earlier.update({name: self._heartbeat()[name] for name in ("quarantined", "quarantine_overflow")})
+        sidecar.start()
+        self._wait("the subscriptions", partial(self._streams, venue), 120)
+        venue.ask("resume")
 
     def _kill(self, sidecar: Sidecar, *, at_a_boundary: bool) -> None:
         """At any instant, or when a minute has just begun: trades of the last one are under way then."""
@@ -226,7 +244,11 @@ class Proof:
         self._counts.update({f"connection: {kind}": count for kind, count in status["accidents"].items()})
         if not self.plan.kills and not self.plan.accidents and self.plan.replicas == 1:
             quarantined = status["expected"].get("quarantined", 0)
-            self._wait("the quarantine", lambda: self._heartbeat()["quarantined"] >= quarantined, 30)
+            self._wait("the quarantine", lambda: self._total("quarantined") >= quarantined, 30)
+
+    def _total(self, counter: str) -> int:
+        """Over all sidecars that came one after the other."""
+        return self._earlier[counter] + int(self._heartbeat().get(counter, 0))
 
     def _unrepaired(self) -> int:
         return int(
@@ -258,14 +280,14 @@ class Proof:
 
     def _check_quarantine(self, status: dict[str, Any], verdict: Verdict) -> None:
         """Every refused thing is counted; its message is kept or counted as one too many; its minute is marked."""
-        heartbeat = self._heartbeat()
+        refused, overflow = self._total("quarantined"), self._total("quarantine_overflow")
         kept = scalar(self._engine, "SELECT count(*) FROM quarantined_messages")
-        if heartbeat["quarantined"] != status["expected"].get("quarantined", 0):
-            verdict.fault("quarantined", (heartbeat["quarantined"], status["expected"]))
-        if kept + heartbeat["quarantine_overflow"] != heartbeat["quarantined"]:
-            verdict.fault("kept messages", (kept, heartbeat["quarantine_overflow"], heartbeat["quarantined"]))
-        if heartbeat["dropped"]:
-            verdict.fault("dropped", heartbeat["dropped"])
+        if refused != status["expected"].get("quarantined", 0):
+            verdict.fault("quarantined", (refused, status["expected"]))
+        if kept + overflow != refused:
+            verdict.fault("kept messages", (kept, overflow, refused))
+        if dropped := self._heartbeat()["dropped"]:
+            verdict.fault("dropped", dropped)
         marked = {(coin, minute): count for coin, minute, count in status["marked"]}
         with self._engine.connect() as connection:
             found = {
@@ -281,7 +303,7 @@ class Proof:
             if marked.get(key) != found.get(key):
                 verdict.fault("dropped ticks of a minute", (key, marked.get(key), found.get(key)))
         # One at the start, and one at most for each frame that could not be read.
-        most = self.plan.coins * (1 + self.plan.interruptions)
+        most = self.plan.coins * (1 + self.plan.interruptions + self.plan.replacements)
         outages = scalar(self._engine, "SELECT count(*) FROM outages")
         if outages > most:
             verdict.fault("outages", (outages, most))

@@ -62,6 +62,7 @@ class Venue:
         self._refusing_until = 0.0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.done = False
+        self._playing = asyncio.Event()
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -69,6 +70,8 @@ class Venue:
             web.post("/info", self.info),
             web.get("/control/status", self.status),
             web.post("/control/begin", self.begin),
+            web.post("/control/pause", self.pause),
+            web.post("/control/resume", self.resume),
             web.post("/control/archive", self.archive),
             web.get("/tokens/v2/search", _no_tokens),
             web.get("/price/v3", _no_tokens),
@@ -84,6 +87,7 @@ class Venue:
         accidents = sorted(stormy(self._rng) for _ in range(self.job.accidents))
         began, burst = time.monotonic(), 0.0
         while self.market.emitted < self.job.trades:
+            await self._playing.wait()
             due = min((time.monotonic() - began) * self.job.rate, self.job.trades)
             if due - self.market.emitted < burst and due < self.job.trades:
                 await asyncio.sleep(0.005)
@@ -222,7 +226,17 @@ class Venue:
         )
 
     async def begin(self, _: web.Request) -> web.Response:
+        self._playing.set()
         self._keep(asyncio.create_task(self.play()))
+        return web.json_response({})
+
+    async def pause(self, _: web.Request) -> web.Response:
+        """Send no more trades until `resume`."""
+        self._playing.clear()
+        return web.json_response({})
+
+    async def resume(self, _: web.Request) -> web.Response:
+        self._playing.set()
         return web.json_response({})
 
     async def archive(self, request: web.Request) -> web.Response:
