@@ -75,11 +75,11 @@ def sidecar(url: URL, venue_url: str, instruments: int) -> Iterator[psutil.Proce
                 process.kill()
 
 
-def wait_for_tick(url: URL, time_ms: int, trade_id: int) -> float:
-    """Wait until the last tick is in the table; returns when."""
-    query = text("SELECT count(*) FROM ticks WHERE ts = to_timestamp(:ms / 1000.0) AND trade_id = :trade_id")
+def wait_for_ticks(url: URL, from_ms: int, count: int) -> float:
+    """Wait until so many ticks from this time on are in the table; returns when."""
+    query = text("SELECT count(*) FROM ticks WHERE ts >= to_timestamp(:ms / 1000.0)")
     with session(url) as connection:
-        _wait(lambda: connection.execute(query, {"ms": time_ms, "trade_id": trade_id}).scalar_one(), str)
+        _wait(lambda: connection.execute(query, {"ms": from_ms}).scalar_one() == count, str)
     return time.monotonic()
 
 
