@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 
 from strandline.feeds.shard import SidecarName
 from strandline.feeds.sidecar import Sidecar
+from strandline.feeds.spool import Spool
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import connect_async
@@ -129,7 +130,7 @@ async def simulated_venues(url: URL, clock: Clock | None = None, **options: Any)
 
 @asynccontextmanager
 async def running_sidecar(
-    env: Environment, buffer: TickBuffer | None = None, name: SidecarName | None = None
+    env: Environment, buffer: TickBuffer | None = None, name: SidecarName | None = None, spool: Spool | None = None
 ) -> AsyncIterator[None]:
     """Run the sidecar until the block ends; then every tick that was received must have been written."""
     buffer = env.buffer if buffer is None else buffer
@@ -141,7 +142,13 @@ async def running_sidecar(
     open_connection = partial(connect_async, env.url, Role.INGEST)
     stop = asyncio.Event()
     sidecar = Sidecar(
-        open_connection, buffer, feeds, env.now, lambda *new: env.new_instruments.append(new), name or SidecarName()
+        open_connection,
+        buffer,
+        feeds,
+        env.now,
+        lambda *new: env.new_instruments.append(new),
+        name or SidecarName(),
+        spool=spool,
     )
     run = asyncio.create_task(sidecar.run(stop))
     crash = asyncio.create_task(_cancel_when_done(run, asyncio.current_task()))

@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 from strandline.feeds import sidecar as sidecar_module
 from strandline.feeds.dirty_minutes import DirtyMinutes
 from strandline.feeds.session import Session
+from strandline.feeds.spool import Spool
 from strandline.feeds.tick_store import insert_ticks
 from strandline.model.instants import microseconds
 from strandline.store.connect_async import connect_async
@@ -74,6 +75,37 @@ def test_ticks_that_a_stopped_database_did_not_get_are_counted_at_the_end(
                     await asyncio.to_thread(postgres.stop)
                     await env.advance(5)
                     await until(lambda: env.buffer.counts.accepted > 0)
+
+    with postgres:
+        migrate(create_engine(postgres.url(), poolclass=NullPool))
+        asyncio.run(inside())
+
+
+@pytest.mark.slow
+def test_ticks_that_a_stopped_database_did_not_get_are_stored_by_the_next_sidecar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have the same buffer, which takes no trade twice: what is stored after the restart comes from the files."""
+    monkeypatch.setattr(sidecar_module, "_DRAIN_TIMEOUT", 0.5)
+    postgres = EmbeddedPostgres(tmp_path / "postgres", settings={"fsync": "off"})
+
+    async def inside() -> None:
+        async with simulated_venues(make_url(postgres.url())) as env:
+            first, second = Spool(tmp_path / "spool"), Spool(tmp_path / "spool")
+            async with running_sidecar(env, spool=first):
+                await env.wait_for_subscriptions()
+                since = env.world.clock.now()
+                await asyncio.to_thread(postgres.stop)
+                accepted = env.buffer.counts.accepted
+                await env.advance(10)
+                await until(lambda: env.buffer.counts.accepted > accepted)
+            assert first.ticks > 0
+            first.close()
+            await asyncio.to_thread(postgres.start)
+            async with running_sidecar(env, spool=second):
+                await all_stored(env, since)
+            assert second.ticks == 0
+            second.close()
 
     with postgres:
         migrate(create_engine(postgres.url(), poolclass=NullPool))

@@ -83,6 +83,7 @@ async def _stream(settings: "Settings", name: "SidecarName", metrics_port: int |
 
     from strandline.feeds.metrics import metrics_server
     from strandline.feeds.sidecar import Sidecar
+    from strandline.feeds.spool import Spool
     from strandline.feeds.tick_buffer import TickBuffer
     from strandline.history.candle_comparison import CandleComparison
     from strandline.history.initial_backfill import InitialBackfill
@@ -102,7 +103,8 @@ async def _stream(settings: "Settings", name: "SidecarName", metrics_port: int |
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    sidecar = Sidecar(open_connection, buffer, feeds, clock, backfill.add, name)
+    spool = Spool(settings.home / "spool" / f"{name.shard}{name.replica}".replace("/", "-"))
+    sidecar = Sidecar(open_connection, buffer, feeds, clock, backfill.add, name, spool)
     async with AsyncExitStack() as stack:
         if metrics_port is not None:
             try:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from strandline.feeds.metrics import render
 from strandline.feeds.session import Session
 from strandline.feeds.shard import SidecarName
+from strandline.feeds.spool import Spool
 from strandline.feeds.subscriptions import OnNewInstruments, SubscriptionManager
 from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.tick_writer import Received, TickWriter
@@ -32,6 +33,7 @@ class Sidecar:
         clock: Callable[[], datetime],
         on_new_instruments: OnNewInstruments,
         name: SidecarName = SidecarName(),  # noqa: B008  frozen
+        spool: Spool | None = None,
     ) -> None:
         """`buffer` must be the sink of all feeds."""
         self._feeds = feeds
@@ -40,7 +42,7 @@ class Sidecar:
         self._subscriptions = SubscriptionManager(
             Session(open_connection), feeds, buffer, clock, on_new_instruments, name.shard
         )
-        self._writer = TickWriter(sessions, buffer, clock, self._received, self._feed_status, name)
+        self._writer = TickWriter(sessions, buffer, clock, self._received, self._feed_status, name, spool=spool)
 
     async def run(self, stop: asyncio.Event) -> int:
         """Run until `stop` is set, then commit what was received; returns how many ticks could not be committed.
@@ -58,6 +60,7 @@ class Sidecar:
             self._writer.stop()
             await asyncio.wait([writer], timeout=_DRAIN_TIMEOUT if self._writer.uncommitted else _CLOSE_TIMEOUT)
             writer.cancel()
+        self._writer.keep_rest()
         return self._writer.uncommitted
 
     def metrics(self) -> str:

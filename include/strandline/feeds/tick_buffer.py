@@ -142,6 +142,16 @@ class TickBuffer:
             async with asyncio.timeout(seconds):
                 await self._full.wait()
 
+    def oldest(self, count: int) -> list[TickRow]:
+        """Those that have waited longest, at most so many."""
+        return self._rows[:count]
+
+    def remove_oldest(self, count: int, now: datetime) -> None:
+        """Take those out, because they are kept elsewhere."""
+        del self._rows[:count]
+        self._full.clear()
+        self._seen.expire(now)
+
     def drain(self, now: datetime) -> Batch:
         """Take out everything."""
         batch = Batch(self._rows, self._quarantine.drain(), self._dropped)

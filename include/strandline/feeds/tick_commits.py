@@ -27,25 +27,26 @@ class TickCommits:
         self._sessions = sessions
         self._clock = clock
         self._dirty = DirtyMinutes(clock)
-        self._rows: Sequence[TickRow] = ()
+        self.unconfirmed: Sequence[TickRow] = ()
+        """The ticks of a flush that is not over: some may be committed."""
         self.in_flight = 0
         self.stored = 0
         self.lag: timedelta | None = None
 
     def take(self, rows: Sequence[TickRow]) -> None:
         """These are in flight from now on, though something else may have to be committed before them."""
-        self._rows = rows
+        self.unconfirmed = rows
         self.in_flight = len(rows)
 
     async def commit(self) -> None:
         """Return when all that was taken is committed; waits for a database that is down."""
-        rows = self._rows
+        rows = self.unconfirmed
         batches = (rows[first : first + BATCH_ROWS] for first in range(0, len(rows), BATCH_ROWS))
         needed = self._sessions if len(rows) > BATCH_ROWS else self._sessions[:1]
         async with asyncio.TaskGroup() as tasks:
             for session in needed:
                 tasks.create_task(self._work(session, batches))
-        self._rows = ()
+        self.unconfirmed = ()
 
     async def close(self) -> None:
         """Close the sessions."""
