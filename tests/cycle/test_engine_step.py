@@ -1,5 +1,6 @@
 """The engine's step of the cycle steps every final bar once, also when it is repeated, concurrent or interrupted."""
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -354,20 +355,30 @@ def test_revisions_behind_the_newest_step_change_nothing(database: Database, ste
     assert tables(database) == before
 
 
-def test_an_impossible_bar_changes_nothing(database: Database, step: Step) -> None:
+IMPOSSIBLE = {
+    "an infinite price": {"close": math.inf, "high": math.inf},
+    "a price that is no number": {"open": math.nan},
+    "a price of zero": {"low": 0.0},
+    "a close above the high": {"close": 1e6},
+    "an open under the low": {"open": 1e-6},
+    "a negative volume": {"volume": -1.0},
+    "an infinite volume": {"volume": math.inf},
+    "a volume that is no number": {"volume": math.nan},
+}
+
+
+@pytest.mark.parametrize("fault", IMPOSSIBLE)
+def test_an_impossible_bar_that_the_gate_has_not_seen_is_left_out(database: Database, step: Step, fault: str) -> None:
     with database.session() as connection:
         add_row(connection)
         insert_bars(connection, samples.bars_between(BARS, 0, 400))
-    step(end_of(400))
-    before = tables(database)
-    bad = samples.bars_between(BARS, 400, 402)
-    bad.close[1] = float("inf")
-    bad.high[1] = float("inf")
-    with database.session() as connection:
-        insert_bars(connection, bad)
-    with pytest.raises(ValueError, match="a price is missing or not above zero"):
-        step(end_of(402))
-    assert tables(database) == before
+        changes = ", ".join(f"{column} = :{column}" for column in IMPOSSIBLE[fault])
+        connection.execute(
+            text(f"UPDATE bars SET {changes}, revision = 1, known_seq = 2 WHERE ts = :ts"),
+            {**IMPOSSIBLE[fault], "ts": end_of(398)},
+        )
+    assert step(end_of(400)).bars == 399
+    assert [signal.bar_ts for signal in stored(database)][-2:] == [end_of(397), end_of(399)]
 
 
 def test_bars_without_volume_are_counted(database: Database, step: Step) -> None:

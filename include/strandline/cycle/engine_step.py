@@ -156,7 +156,11 @@ def _read_series(connection: Connection) -> list[_Stepping]:
 
 
 def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: datetime, most: int) -> _NewBars:
-    """The oldest final bars, at most so many of each series, that were not stepped yet and that the gate trusts."""
+    """The oldest final bars, at most so many of each series, that were not stepped yet and that the gate trusts.
+
+    The gate checks what is new. In a history from before it one impossible bar must not stop the engine of all series:
+    such a bar is left out as if it had been withheld.
+    """
     rows = connection.execute(
         text("""
         WITH last_runs AS (
@@ -175,6 +179,8 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
         CROSS JOIN LATERAL (
           SELECT * FROM bars b
           WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts > s.after AND b.ts <= s.until
+            AND b.low > 0 AND b.low <= LEAST(b.open, b.close) AND b.high >= GREATEST(b.open, b.close)
+            AND b.high < 'Infinity' AND COALESCE(b.volume >= 0 AND b.volume < 'Infinity', true)
             AND NOT EXISTS (
               SELECT FROM withheld w
               WHERE w.instrument_id = b.instrument_id AND w.timeframe = b.timeframe AND w.ts = b.ts)
