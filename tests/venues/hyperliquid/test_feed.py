@@ -460,6 +460,29 @@ def test_a_refused_coin_does_not_block_the_others(caplog: pytest.LogCaptureFixtu
     run(scenario)
 
 
+def test_a_coin_that_is_confirmed_after_an_error_about_something_else_is_streamed() -> None:
+    """The error stands where the confirmation is expected, which comes when nobody waits for it any more."""
+    confirmations: list[Any] = []
+
+    def responses(message: dict[str, Any]) -> list[Any]:
+        if message["method"] == "ping":
+            return [PONG]
+        if message["subscription"]["coin"] == "ETH":
+            confirmations.append(acknowledged(message))
+            return [{"channel": "error", "data": "Error parsing JSON into valid websocket request: ?"}]
+        return [acknowledged(message)]
+
+    async def scenario(connected: ConnectedFeed) -> None:
+        connected.server.responses = responses
+        connected.feed.subscribe(BTC | ETH)
+        await until(lambda: set(connected.feed.streamed_since) == set(BTC.values()))
+        await connected.server.send(confirmations[0])
+        await until(lambda: set(connected.feed.streamed_since) == {*BTC.values(), *ETH.values()})
+        assert connected.server.subscriptions == [("subscribe", "BTC"), ("subscribe", "ETH")]
+
+    run(scenario)
+
+
 def test_an_invalid_trade_does_not_reject_the_others() -> None:
     async def scenario(connected: ConnectedFeed) -> None:
         connected.feed.subscribe(BTC)

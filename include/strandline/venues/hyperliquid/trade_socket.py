@@ -53,6 +53,7 @@ class TradeSocket:
         self._ping_interval = ping_interval
         self._clock = clock
         self._on_message = on_message
+        self._subscribed: frozenset[str] = frozenset()
         self._unconfirmed: set[Change] = set()
         self._refusals = 0
         self._answered = asyncio.Event()
@@ -95,15 +96,15 @@ class TradeSocket:
                 raise TimeoutError(f"a ping was not answered for {wait:.0f} seconds")
 
     async def _follow_subscriptions(self) -> None:
-        current: frozenset[str] = frozenset()
         while True:
             if self._subscriptions.coins is not None:
                 self._subscriptions.changed.clear()
-                current = await self._change(current, frozenset(self._subscriptions.coins))
+                await self._change(frozenset(self._subscriptions.coins))
             await self._subscriptions.changed.wait()
 
-    async def _change(self, current: frozenset[str], wanted: frozenset[str]) -> frozenset[str]:
-        """Send the differences, then a ping, whose pong follows all replayed trades; returns what is subscribed to."""
+    async def _change(self, wanted: frozenset[str]) -> None:
+        """Send the differences, then a ping, whose pong follows all replayed trades."""
+        current = self._subscribed
         changes = [Change("unsubscribe", coin) for coin in sorted(current - wanted)] + [
             Change("subscribe", coin) for coin in sorted(wanted - current)
         ]
@@ -115,17 +116,22 @@ class TradeSocket:
         if changes:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._answered.wait()
-        subscribed = wanted - {change.coin for change in self._unconfirmed}
-        self._coverage.settle(subscribed)
+        self._subscribed = wanted - {change.coin for change in self._unconfirmed}
+        self._coverage.settle(self._subscribed)
         await self._ping()
-        return subscribed
 
     def _confirm(self, reply: SubscriptionReply) -> None:
-        """A refusal does not say what it refuses: what is unconfirmed when all are answered was refused."""
+        """A refusal does not say what it refuses: what is unconfirmed when all are answered was refused.
+
+        Unless its confirmation comes later: then the error was about something else.
+        """
         if reply.error is not None:
             self._refusals += 1
-        elif reply.change is not None:
+        elif reply.change is not None and reply.change in self._unconfirmed:
             self._unconfirmed.discard(reply.change)
+            if self._answered.is_set():
+                self._subscribed |= {reply.change.coin}
+                self._subscriptions.changed.set()
         if len(self._unconfirmed) <= self._refusals:
             self._answered.set()
 
