@@ -15,8 +15,8 @@ from tests.conftest import Database
 from tests.cycle.trading_scenario import ACCOUNT, MOMENT, WALLET, TradingScenario, open_trading_scenario
 
 pytestmark = pytest.mark.slow
-CYCLES = 20
-"""Until rows of both venues have risen far enough above their entries to be trimmed."""
+CYCLES = 10
+"""Until a row has risen far enough above its entry to be trimmed, and another has failed."""
 
 
 @pytest.fixture
@@ -86,10 +86,8 @@ def test_cycle_after_cycle(scenario: TradingScenario) -> None:
             """,
         )
         for venue in ("hyperliquid", "solana"):
-            kinds = {(decision, reason) for chain, decision, reason in filled if chain == venue}
-            assert ("add", None) in kinds, venue
-            assert ("trim", None) in kinds, venue
-        assert any(decision == "demote" for _, decision, _ in filled)
+            assert (venue, "add", None) in {tuple(one) for one in filled}, venue
+        assert {"trim", "demote"} <= {decision for _, decision, _ in filled}
         assert rows(connection, "SELECT 1 FROM trades")
         assert not rows(connection, "SELECT 1 FROM open_intents WHERE NOT is_unsent(status)")
         assert_chains_are_whole(connection)

@@ -189,7 +189,7 @@ def test_an_intent_names_what_its_fills_are_counted_by(intent: ExecutionIntent) 
 
 def test_rules_keep_the_numbers_and_the_order_of_the_trading_rules() -> None:
     numbers = [rule.number for rule in Rule]
-    assert numbers == sorted(numbers) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 12]
+    assert numbers == sorted(numbers) == [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10, 11, 12]
     assert Rule("first_buy") is Rule.FIRST_BUY
     assert Rule.FIRST_BUY.label == "first_buy (rule 8)"
 

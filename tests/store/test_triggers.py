@@ -41,6 +41,7 @@ def first_column(connection: Connection, table: str) -> str:
 
 def test_the_append_only_tables_are_those_that_hold_facts() -> None:
     assert APPEND_ONLY == [
+        "asset_contexts",
         "bar_revisions",
         "cash_events",
         "features",
