@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, text
 
 from strandline.bars import roll_up
+from strandline.model.timeframe import Timeframe
 from strandline.quality import QualityResult, Severity, check, check_signals
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
@@ -60,6 +61,22 @@ def findings(connection: Connection) -> set[Finding]:
             """)
         )
     }
+
+
+def withheld(connection: Connection, cycle: datetime = T) -> set[tuple[int, Timeframe, datetime]]:
+    """The bars of the cycle that the engine does not step, by what the newest runs found: instrument, timeframe, start.
+
+    A finding about a signal withholds none: the bar is sound, what was made of it is not.
+    """
+    rows = connection.execute(
+        text("""
+            SELECT instrument_id, timeframe, ts FROM quality_findings
+            WHERE severity = 'block_all' AND ts IS NOT NULL AND timeframe IS NOT NULL AND quality_run_id IN (
+              SELECT max(quality_run_id) FROM quality_runs WHERE cycle_t = :cycle AND suite <> 'signals' GROUP BY suite)
+        """),
+        {"cycle": cycle},
+    )
+    return {(row.instrument_id, Timeframe(row.timeframe), row.ts) for row in rows}
 
 
 def finding_details(connection: Connection, check_name: str) -> list[Any]:

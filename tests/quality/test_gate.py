@@ -25,6 +25,7 @@ from tests.quality.samples import (
     findings,
     revise_bar,
     run_checks,
+    withheld,
 )
 
 pytestmark = pytest.mark.slow
@@ -96,10 +97,10 @@ def test_the_newest_run_counts(admin: Connection, engine: Engine) -> None:
     admin.commit()
     run_checks(engine)
     assert blocks(admin, T).all_entries == ()
-    assert blocks(admin, T).withheld == {(FAULTY, M1, T - MINUTE)}
+    assert withheld(admin) == {(FAULTY, M1, T - MINUTE)}
     revise_bar(admin, volume=1.0)
     run_checks(engine)
-    assert blocks(admin, T).withheld == frozenset()
+    assert withheld(admin) == set()
     assert admin.scalar(text("SELECT count(*) FROM quality_runs WHERE cycle_t = :t"), {"t": T}) == 12
 
 
@@ -113,8 +114,8 @@ def test_what_blocks_a_series(admin: Connection, engine: Engine) -> None:
     assert (ENTRIES, "recent_outage") in blocked.of(FAULTY, M1)
     assert (ALL, "incomplete_trade") in blocked.of(FAULTY, H1)
     assert blocked.of(FAULTY - 1, M1) == ()
-    assert {(FAULTY, M1, minute), (FAULTY, M5, five), (FAULTY, H1, T - H1.length)} <= blocked.withheld
-    assert all(ts <= minute < ts + frame.length for _, frame, ts in blocked.withheld)
+    assert {(FAULTY, M1, minute), (FAULTY, M5, five), (FAULTY, H1, T - H1.length)} <= withheld(admin)
+    assert all(ts <= minute < ts + frame.length for _, frame, ts in withheld(admin))
 
 
 def test_a_minute_that_was_rebuilt_from_the_venues_candle_is_not_withheld(admin: Connection, engine: Engine) -> None:
@@ -122,7 +123,7 @@ def test_a_minute_that_was_rebuilt_from_the_venues_candle_is_not_withheld(admin:
     run_checks(engine)
     blocked = blocks(admin, T)
     assert blocked.by_series[FAULTY, None] == ((ALL, "incomplete_trade"),)
-    assert blocked.withheld == frozenset()
+    assert withheld(admin) == set()
 
 
 def test_a_warning_blocks_nothing(admin: Connection, engine: Engine) -> None:
@@ -149,7 +150,7 @@ def test_a_bad_tick_also_withholds_the_bars_that_end_later(admin: Connection, en
     trade_until(admin, engine, midnight)
     run_checks(engine, midnight - 5 * MINUTE)
     run_checks(engine, midnight)
-    assert blocks(admin, midnight).withheld == {(FAULTY, Timeframe.D1, midnight - Timeframe.D1.length)}
+    assert withheld(admin, midnight) == {(FAULTY, Timeframe.D1, midnight - Timeframe.D1.length)}
 
 
 def test_a_bar_that_the_engine_has_not_stepped_is_found_again(admin: Connection, engine: Engine) -> None:
@@ -186,7 +187,7 @@ def test_a_day_of_history_blocks_no_cycle_and_withholds_its_bars(admin: Connecti
     assert {ts for *_, ts, _ in finding_details(admin, "bad_bar_volume")} == {start}
     assert "not_checked:bars" in blocks(admin, T).all_entries
     assert not blocks(admin, T).by_series
-    assert not blocks(admin, T).withheld
+    assert withheld(admin) == {(FAULTY, M1, start)}
     assert Severity.BLOCK_ALL not in check_history(engine, STRATEGY, day, start, T).findings
     assert check_history(engine, STRATEGY, day - timedelta(days=1), T, T).findings == {}
     ends = admin.scalars(text("SELECT cycle_t FROM quality_runs WHERE suite = 'history' ORDER BY 1")).all()

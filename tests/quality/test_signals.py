@@ -22,6 +22,7 @@ from tests.quality.samples import (
     findings,
     revise_bar,
     run_checks,
+    withheld,
 )
 
 pytestmark = pytest.mark.slow
@@ -162,10 +163,10 @@ def test_a_bar_that_was_withheld_needs_no_signal(engine: Engine, admin: Connecti
 
 
 def test_a_finding_about_a_signal_withholds_no_bar(engine: Engine, admin: Connection) -> None:
-    """The bar is sound: P may be its close, and a series that is begun anew steps it."""
+    """The bar is sound: a series that is begun anew steps it."""
     value("scores,ox", "2")(admin)
     run_checks(engine)
-    assert blocks(admin, T).withheld == frozenset()
+    assert withheld(admin) == set()
 
 
 def test_a_series_that_is_not_ready_is_not_checked(engine: Engine, admin: Connection) -> None:

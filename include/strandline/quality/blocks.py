@@ -16,27 +16,19 @@ _NEWEST_RUNS = text("""
     WHERE cycle_t = :cycle AND suite = ANY (:suites) ORDER BY suite, quality_run_id DESC
 """)
 _FINDINGS = text("""
-    SELECT f.instrument_id, f.timeframe, f.ts, f.severity, f.check_name, r.suite
-    FROM quality_findings f JOIN quality_runs r USING (quality_run_id)
+    SELECT instrument_id, timeframe, severity, check_name FROM quality_findings
     WHERE quality_run_id = ANY (:runs) AND severity <> 'warn' ORDER BY quality_run_id, finding_no
 """)
-
-SIGNALS: Final = "signals"
-"""The suite whose findings withhold no bar: the bar is sound, what was made of it is not."""
 
 Series: TypeAlias = tuple[int, Timeframe | None]
 """An instrument and a timeframe; None stands for all of its timeframes."""
 
 
 class Blocks(NamedTuple):
-    """Reasons that block all entries, those that block a series, and the bars that must not be used.
-
-    A series with block_all may not be trimmed either. A withheld bar is (instrument_id, timeframe, start).
-    """
+    """Reasons that block all entries, and those that block a series; one with block_all may not be trimmed either."""
 
     all_entries: tuple[str, ...]
     by_series: Mapping[Series, tuple[tuple[Severity, str], ...]]
-    withheld: frozenset[tuple[int, Timeframe, datetime]]
 
     @property
     def of_everything(self) -> frozenset[int]:
@@ -58,15 +50,10 @@ def blocks(connection: Connection, cycle: datetime) -> Blocks:
     all_entries = [f"not_checked:{suite}" for suite in _SUITES if suite not in runs]
     all_entries += [f"check_failed:{suite}" for suite in _SUITES if suite in runs and not runs[suite].succeeded]
     by_series: defaultdict[Series, dict[tuple[Severity, str], None]] = defaultdict(dict)
-    withheld = set()
     for finding in connection.execute(_FINDINGS, {"runs": [run.quality_run_id for run in runs.values()]}):
         severity, timeframe = Severity(finding.severity), Timeframe(finding.timeframe) if finding.timeframe else None
         if finding.instrument_id is None:
             all_entries.append(finding.check_name)
             continue
         by_series[finding.instrument_id, timeframe][severity, finding.check_name] = None
-        if severity is Severity.BLOCK_ALL and timeframe and finding.ts and finding.suite != SIGNALS:
-            withheld.add((finding.instrument_id, timeframe, finding.ts))
-    return Blocks(
-        tuple(all_entries), {key: tuple(findings) for key, findings in by_series.items()}, frozenset(withheld)
-    )
+    return Blocks(tuple(all_entries), {key: tuple(findings) for key, findings in by_series.items()})
