@@ -178,6 +178,14 @@ def test_late_history_of_a_flat_row_makes_a_generation_that_is_adopted(database:
     assert step(end_of(850)) == EngineRun(series=1, bars=0, signals=0, ready=1)
 
 
+def test_a_generation_has_the_newest_signals_though_the_planner_has_read_them(database: Database, step: Step) -> None:
+    ready_series_with_late_history(database, step)
+    with database.session() as connection:
+        insert(connection, "planner_state", position_id=POSITION, bar_ts=end_of(850) - MINUTE)
+    assert step(end_of(850)).signals == 50 + 120
+    assert len([signal for signal in stored(database) if signal.generation == 2]) == 120
+
+
 @pytest.mark.parametrize("kept_by", ["holdings", "intents"])
 def test_a_generation_waits_until_the_row_is_flat(database: Database, step: Step, kept_by: str) -> None:
     """A holding, or a buy that may become one: until then the old generation goes on, beside the new one."""

@@ -18,7 +18,7 @@ from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
 
 _SIGNALS_OF_HISTORY: Final = 120
-"""How many signals are stored of a history that nobody has planned on: older ones may not be acted on."""
+"""How many of the newest signals are stored in any case; older ones if the planner must still read them."""
 
 _ROUND_BARS: Final = 20_000
 """How many bars are in memory at once, about, however long the engine did not run."""
@@ -88,8 +88,8 @@ def _step(connection: Connection, engine: Engine, series: Sequence[_Stepping], n
     """Step these series through these bars, and store the signals; returns how many."""
     stepped = [one for one, count in zip(series, new.counts, strict=True) if count]
     keep = [
-        max(1, min(count, _SIGNALS_OF_HISTORY) if one.read_until is None else unread)
-        for one, count, unread in zip(series, new.counts, new.unread, strict=True)
+        max(unread, min(count, _SIGNALS_OF_HISTORY))
+        for count, unread in zip(new.counts, new.unread, strict=True)
         if count
     ]
     states, outputs = engine.run_many(
