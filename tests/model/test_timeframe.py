@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from strandline.model.timeframe import Timeframe
 from tests.model import generated
@@ -31,6 +32,18 @@ def test_longer_bars_are_made_of_whole_shorter_ones(instant: datetime) -> None:
         assert shorter.length < longer.length
         assert longer.length % shorter.length == timedelta(0)
         assert shorter.starts_bar(longer.start_of(instant))
+
+
+@given(generated.instants, generated.timeframes, st.integers(0, 5), st.timedeltas(timedelta(0), timedelta(minutes=1)))
+def test_the_starts_of_a_time_are_those_of_all_bars_that_it_touches(
+    since: datetime, timeframe: Timeframe, bars: int, more: timedelta
+) -> None:
+    until = since + bars * timeframe.length + more
+    starts = list(timeframe.starts(since, until))
+    assert starts == [timeframe.start_of(since) + number * timeframe.length for number in range(len(starts))]
+    following = timeframe.start_of(since) + len(starts) * timeframe.length
+    assert following >= until
+    assert not starts or starts[-1] < until
 
 
 def test_bars_are_aligned_to_utc_midnight() -> None:

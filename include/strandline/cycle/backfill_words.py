@@ -7,12 +7,15 @@ if TYPE_CHECKING:
     from strandline.cycle.runs import Summary
 
 _SHOWN: Final = 5
-_OUTSIDE: Final = "outside the time asked for"
-"""Files of a venue have some rows of the hours beside them: they are not refused, they belong to another day."""
 
 
 def in_words(summary: "Summary") -> "Iterator[str]":
-    """A line for each thing that is worth telling, what was asked for first."""
+    """A line for each thing that is worth telling, what was asked for first.
+
+    Files of a venue have some rows of the hours beside them: they are not refused, they belong to another day.
+    """
+    from strandline.history.units import OUTSIDE  # not where a DAG is read: it loads the database's client
+
     units = ", ".join(f"{count:,} {outcome}" for outcome, count in summary["units"].items()) or "none"
     yield f"{summary['venue']}, {summary['source']}: {_some(summary['symbols'])}"
     yield f"units    {units}"
@@ -21,7 +24,7 @@ def in_words(summary: "Summary") -> "Iterator[str]":
         f"{summary['changed']:,} with new numbers"
     )
     for reason, count in summary["refused"].items():
-        yield f"{'others ' if reason == _OUTSIDE else 'refused'}  {count:,} {reason}"
+        yield f"{'others ' if reason == OUTSIDE else 'refused'}  {count:,} {reason}"
     if passed_over := summary["passed_over"]:
         names = _some(list(passed_over))
         yield f"others   {sum(passed_over.values()):,} rows of symbols that were not asked for: {names}"

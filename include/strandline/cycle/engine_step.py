@@ -45,10 +45,6 @@ class _Stepping:
     state: bytes
     summary: SeriesSummary | None = None
 
-    def until(self, cycle: datetime) -> datetime:
-        """The newest bar that is over at the cycle."""
-        return self.series.timeframe.last_final(cycle)
-
 
 class _NewBars(NamedTuple):
     """The bars that were not stepped yet: of each series how many there are, and how many the planner must read."""
@@ -194,7 +190,7 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
             "instruments": [one.series.instrument_id for one in series],
             "timeframes": [one.series.timeframe.value for one in series],
             "after": [one.bar_ts for one in series],
-            "until": [one.until(cycle) for one in series],
+            "until": [one.series.timeframe.last_final(cycle) for one in series],
             "read_until": [one.read_until for one in series],
             "most": most,
         },

@@ -47,7 +47,7 @@ def archive_units(
 
     Some trades of an hour are in the files of the hours beside it: these are read too.
     """
-    hours = list(_hours(Timeframe.H1.start_of(starts_at), ends_at))
+    hours = list(Timeframe.H1.starts(starts_at, ends_at))
     chosen = {hour: _dataset_of(archive, folder, hour) for hour in hours}
     files = [file for dataset in archive.datasets for file in _files(archive, folder, dataset, chosen)]
     units = [
@@ -64,12 +64,6 @@ def digest_of(path: Path) -> str:
             return file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BadFileError(f"{path} cannot be read: {error}") from error
-
-
-def _hours(first: datetime, ends_at: datetime) -> Iterator[datetime]:
-    while first < ends_at:
-        yield first
-        first += _HOUR
 
 
 def _dataset_of(archive: Archive, folder: Path, hour: datetime) -> Dataset | None:

@@ -1,7 +1,7 @@
 """Makes units of a venue's archive of asset contexts: one for each day's file."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -31,7 +31,7 @@ def context_units(
 ) -> ArchivePlan:
     """Plan the files to read, the oldest first; the days of which there is none are missing."""
     units, missing = [], []
-    for day in _days(starts_at, ends_at):
+    for day in Timeframe.D1.starts(starts_at, ends_at):
         path = archive.contexts_path_of(folder, day)
         if path is None:
             missing.append(day)
@@ -39,13 +39,6 @@ def context_units(
             span = max(starts_at, day), min(ends_at, day + Timeframe.D1.length)
             units.append(_unit(archive, path, day, instruments, span, loaded_at))
     return ArchivePlan(units, missing)
-
-
-def _days(starts_at: datetime, ends_at: datetime) -> Iterator[datetime]:
-    day = Timeframe.D1.start_of(starts_at)
-    while day < ends_at:
-        yield day
-        day += Timeframe.D1.length
 
 
 def _unit(

@@ -1,5 +1,6 @@
 """Timeframes: where bars start and end."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -34,6 +35,13 @@ class Timeframe(StrEnum):
     def starts_bar(self, instant: datetime) -> bool:
         """Whether a bar starts at this instant."""
         return self.start_of(instant) == instant
+
+    def starts(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """Iterate over the starts of bars, from the one that holds `since` to the last before `until`."""
+        start = self.start_of(since)
+        while start < until:
+            yield start
+            start += self.length
 
     def last_final(self, as_of: datetime) -> datetime:
         """Return the start of the newest bar that has ended at `as_of`."""
