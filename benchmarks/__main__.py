@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import ingest, rollup
+from benchmarks import engine, ingest, rollup
 from benchmarks.benchmark import Benchmark, Result
 from benchmarks.machine import machine
 from benchmarks.page import page, shown
@@ -17,6 +17,7 @@ from benchmarks.progress import progress
 BENCHMARKS = {
     "ingest": ingest.BENCHMARK,
     "rollup": rollup.BENCHMARK,
+    "engine": engine.BENCHMARK,
 }
 
 

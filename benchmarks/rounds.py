@@ -20,6 +20,11 @@ class Rounds(NamedTuple):
         """The median of the rounds' ratios."""
         return median(ours / theirs for ours, theirs in zip(self.ours, self.theirs, strict=True))
 
+    @property
+    def speedup(self) -> float:
+        """The same of the other side's time to ours."""
+        return median(theirs / ours for ours, theirs in zip(self.ours, self.theirs, strict=True))
+
 
 def in_turns(
     ours: Callable[[], _Measured], theirs: Callable[[], _Measured], rounds: int = ROUNDS
