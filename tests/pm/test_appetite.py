@@ -8,15 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strandline.model.exact import Money
+from strandline.model.regime import MACRO, Phase
+from strandline.model.signal import Flag
+from strandline.model.strategy import Strategy
 from strandline.pm.appetite import AppetiteScores, appetite_scores, cut_pressure
-from strandline.pm.inputs import CycleInputs, RowInputs, TradeHistory
+from strandline.pm.inputs import CycleInputs, RegimeInputs, RowInputs, TradeHistory
+from strandline.pm.market import market_scores
 from tests.pm.sample_inputs import STRATEGY, T, changed, cycle, held, row, strategy_with
+from tests.pm.sample_regime import driver, phase
 
 
-def scores(one: RowInputs, *others: RowInputs, **special: Any) -> AppetiteScores:
+def scores(one: RowInputs, *others: RowInputs, strategy: Strategy = STRATEGY, **special: Any) -> AppetiteScores:
     """The scores of the first row."""
     inputs = cycle(one, *others, **special)
-    return appetite_scores(one, T, cut_pressure(inputs, STRATEGY), STRATEGY)
+    market = market_scores(inputs.regime, T, strategy)
+    return appetite_scores(one, T, market, cut_pressure(inputs, strategy), strategy)
 
 
 def crowd(size: int) -> list[RowInputs]:
@@ -27,9 +33,9 @@ def crowd(size: int) -> list[RowInputs]:
 def test_without_a_regime_both_are_neutral_and_what_is_missing_is_named() -> None:
     neutral = scores(row())
     assert (neutral.appetite, neutral.exit_urgency) == (0.5, 0.5)
-    assert neutral.neutral == ("meso", "macro", "drivers")
-    assert scores(row(), peak=None).neutral == ("meso", "macro", "drivers", "drawdown")
-    assert scores(row(), equity=None).neutral == ("meso", "macro", "drivers", "drawdown")
+    assert neutral.neutral == ("meso", "macro", "btc", "index")
+    assert scores(row(), peak=None).neutral == ("meso", "macro", "btc", "index", "drawdown")
+    assert scores(row(), equity=None).neutral == ("meso", "macro", "btc", "index", "drawdown")
 
 
 def test_the_composition_by_hand() -> None:
@@ -40,6 +46,28 @@ def test_the_composition_by_hand() -> None:
     assert found.terms["cut_pressure"] == pytest.approx(0.48, abs=1e-12)
     assert found.appetite == pytest.approx(0.5 * (1 - 0.33 * 0.48) - 0.05 * 2, abs=1e-9)
     assert found.exit_urgency == pytest.approx(0.5 * (1 + 0.33 * 0.48) + 0.10 * 0.5 + 0.05 * 0.5, abs=1e-9)
+
+
+def test_drivers_come_before_the_pressure_and_the_position_after_it() -> None:
+    """Meso good, macro recover, an index buy of this bar, cp = .2, one failed attempt."""
+    regime = RegimeInputs(meso=phase(Phase.GOOD), macro=phase(Phase.RECOVER, MACRO), index=driver((0, Flag.BUY_FLAG)))
+    found = scores(row(history=TradeHistory(failed_attempts=1)), losing_streak=5, regime=regime)
+    assert found.appetite == pytest.approx((0.5 * 1.3 + 0.5 * 0.15) * (1 - 0.33 * 0.2) - 0.05, abs=1e-9)
+    assert found.exit_urgency == pytest.approx((0.3 * 1.0 - 0.5 * 0.15) * (1 + 0.33 * 0.2), abs=1e-9)
+
+
+def test_only_the_end_is_clamped() -> None:
+    """Two emergencies take more than the dip gives; what the position adds is added to less than nothing."""
+    regime = RegimeInputs(
+        meso=phase(Phase.EUPHORIA),
+        macro=phase(Phase.EUPHORIA, MACRO),
+        btc=driver((0, Flag.BUY_SIGNAL)),
+        index=driver((0, Flag.BUY_FLAG)),
+    )
+    low = strategy_with("drivers", buy=(0.15, -1.0))
+    found = scores(row(holding=held(first_fill_at=T - timedelta(days=7))), regime=regime, strategy=low)
+    assert found.exit_urgency == pytest.approx(max(0.0, 0.5 * 1.4 - 0.8 + 0.05 * 0.5), abs=1e-9)
+    assert found.exit_urgency == 0.0
 
 
 def test_the_position_is_added_after_the_pressure() -> None:
@@ -111,7 +139,8 @@ def test_a_closed_trade_adds_no_urgency() -> None:
 def test_both_stay_in_their_bounds(streak: int, equity: int, days: int, extracted: int) -> None:
     holding = held(first_fill_at=T - timedelta(days=days), extracted=Money(max(0, extracted)))
     inputs: CycleInputs = cycle(row(holding=holding), equity=Money(equity), peak=Money(100), losing_streak=streak)
-    found = appetite_scores(inputs.rows[0], T, cut_pressure(inputs, STRATEGY), STRATEGY)
+    market = market_scores(inputs.regime, T, STRATEGY)
+    found = appetite_scores(inputs.rows[0], T, market, cut_pressure(inputs, STRATEGY), STRATEGY)
     assert 0 <= found.appetite <= 1
     assert 0 <= found.exit_urgency <= 1
 
@@ -119,4 +148,4 @@ def test_both_stay_in_their_bounds(streak: int, equity: int, days: int, extracte
 def test_the_numbers_come_from_the_strategy() -> None:
     one = row(history=TradeHistory(failed_attempts=1))
     other = strategy_with("appetite", per_failed_attempt=-0.2)
-    assert appetite_scores(one, T, cut_pressure(cycle(one), other), other).appetite == 0.3
+    assert scores(one, strategy=other).appetite == 0.3

@@ -35,7 +35,7 @@ def context(holding: Holding, exit_urgency: float = 0.5, remaining: str = "5000"
         cycle=T,
         strategy=STRATEGY,
         strategy_hash="",
-        scores=AppetiteScores(appetite=0.5, exit_urgency=exit_urgency, terms={}, neutral=()),
+        scores=AppetiteScores(appetite=0.5, exit_urgency=exit_urgency, terms={}, market={}, neutral=()),
         equity=Money(100_000),
         allocation=Money(5000),
         remaining=Money(remaining),

@@ -2,6 +2,7 @@
 
 from strandline.engine.bars import Bars, as_bars, columns, ignores_jump
 from strandline.engine.engine import Engine, warm_up
+from strandline.engine.index import FIRST_LEVEL, IndexBar, MemberBar, MemberBars, index_bars
 from strandline.engine.results import Outputs
 from strandline.engine.signals import Series
 from strandline.engine.summary import SeriesSummary
@@ -9,13 +10,18 @@ from strandline.engine.version import ENGINE_VERSION
 
 __all__ = [
     "ENGINE_VERSION",
+    "FIRST_LEVEL",
     "Bars",
     "Engine",
+    "IndexBar",
+    "MemberBar",
+    "MemberBars",
     "Outputs",
     "Series",
     "SeriesSummary",
     "as_bars",
     "columns",
     "ignores_jump",
+    "index_bars",
     "warm_up",
 ]

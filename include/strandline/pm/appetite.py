@@ -3,14 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from strandline.model.position import Holding
 from strandline.model.strategy import Strategy
 from strandline.pm.inputs import CycleInputs, RowInputs
+from strandline.pm.market import MarketScores
 from strandline.pm.rounding import score
-
-_UNKNOWN_REGIME: Final = ("meso", "macro", "drivers")
 
 
 @dataclass(frozen=True)
@@ -24,11 +22,15 @@ class CutPressure:
 
 @dataclass(frozen=True)
 class AppetiteScores:
-    """A (`appetite`) and E (`exit_urgency`). `neutral` names the unknown terms, which took their neutral value."""
+    """A (`appetite`) and E (`exit_urgency`), with the terms that they are made of and what the market's were read from.
+
+    `neutral` names the unknown terms, which took their neutral value.
+    """
 
     appetite: float
     exit_urgency: float
     terms: Mapping[str, float]
+    market: Mapping[str, str]
     neutral: tuple[str, ...]
 
 
@@ -44,40 +46,22 @@ def cut_pressure(inputs: CycleInputs, strategy: Strategy) -> CutPressure:
     )
 
 
-def appetite_scores(row: RowInputs, cycle: datetime, pressure: CutPressure, strategy: Strategy) -> AppetiteScores:
-    """Meso × macro, × cut pressure, + position, clamped. The market's regime is not computed: neutral, and named."""
-    cut, own = strategy.cut_pressure, strategy.appetite
-    meso_a, meso_e = strategy.regime.meso.neutral
-    macro_a, macro_e = strategy.regime.macro.neutral
-    squeeze = score(
-        cut.drawdown_weight * (pressure.drawdown or 0.0)
-        + cut.crowding_weight * pressure.crowding
-        + cut.streak_weight * pressure.streak
-    )
-    failed = min(row.history.failed_attempts, own.failed_attempts_max)
-    extracted = score(min(1.0, extracted_share(row.position.holding)))
-    age = score(_age(row.position.holding, cycle) / timedelta(days=own.age_days))
-    appetite = meso_a * macro_a * (1 - cut.damps_a * squeeze) + own.per_failed_attempt * failed
-    exit_urgency = (
-        meso_e * macro_e * (1 + cut.raises_e * squeeze) + own.e_for_extracted * extracted + own.e_for_age * age
-    )
+def appetite_scores(
+    row: RowInputs, cycle: datetime, market: MarketScores, pressure: CutPressure, strategy: Strategy
+) -> AppetiteScores:
+    """(Meso × macro + drivers) × cut pressure + position, clamped.
+
+    Every term is rounded before it is used, so that both scores can be computed again from the terms alone.
+    """
+    terms = {**market.terms, **_pressure_terms(pressure, strategy), **_position_terms(row, cycle, strategy)}
+    appetite = (terms["meso_a"] * terms["macro_a"] + terms["drivers_a"]) * terms["cut_a"] + terms["position_a"]
+    exit_urgency = (terms["meso_e"] * terms["macro_e"] + terms["drivers_e"]) * terms["cut_e"] + terms["position_e"]
     return AppetiteScores(
         appetite=score(_unit(appetite)),
         exit_urgency=score(_unit(exit_urgency)),
-        terms={
-            "meso_a": meso_a,
-            "meso_e": meso_e,
-            "macro_a": macro_a,
-            "macro_e": macro_e,
-            "drawdown": pressure.drawdown or 0.0,
-            "crowding": pressure.crowding,
-            "streak": pressure.streak,
-            "cut_pressure": squeeze,
-            "failed_attempts": float(failed),
-            "extracted": extracted,
-            "age": age,
-        },
-        neutral=_UNKNOWN_REGIME + (("drawdown",) if pressure.drawdown is None else ()),
+        terms=terms,
+        market=market.inputs,
+        neutral=market.neutral + (("drawdown",) if pressure.drawdown is None else ()),
     )
 
 
@@ -86,6 +70,39 @@ def extracted_share(holding: Holding) -> float:
     if not holding.quantity or not holding.invested:
         return 0.0
     return float(holding.extracted) / float(holding.invested)
+
+
+def _pressure_terms(pressure: CutPressure, strategy: Strategy) -> Mapping[str, float]:
+    """`cut_a` and `cut_e` are factors."""
+    cut = strategy.cut_pressure
+    squeeze = score(
+        cut.drawdown_weight * (pressure.drawdown or 0.0)
+        + cut.crowding_weight * pressure.crowding
+        + cut.streak_weight * pressure.streak
+    )
+    return {
+        "drawdown": pressure.drawdown or 0.0,
+        "crowding": pressure.crowding,
+        "streak": pressure.streak,
+        "cut_pressure": squeeze,
+        "cut_a": score(1 - cut.damps_a * squeeze),
+        "cut_e": score(1 + cut.raises_e * squeeze),
+    }
+
+
+def _position_terms(row: RowInputs, cycle: datetime, strategy: Strategy) -> Mapping[str, float]:
+    """`position_a` and `position_e` are added."""
+    own = strategy.appetite
+    failed = min(row.history.failed_attempts, own.failed_attempts_max)
+    extracted = score(min(1.0, extracted_share(row.position.holding)))
+    age = score(_age(row.position.holding, cycle) / timedelta(days=own.age_days))
+    return {
+        "failed_attempts": float(failed),
+        "extracted": extracted,
+        "age": age,
+        "position_a": score(own.per_failed_attempt * failed),
+        "position_e": score(own.e_for_extracted * extracted + own.e_for_age * age),
+    }
 
 
 def _drawdown(inputs: CycleInputs) -> float | None:

@@ -13,7 +13,14 @@ Named: TypeAlias = Iterator[tuple[str, object]]
 
 def evidence_of(ctx: RowContext, not_fired: Mapping[str, str], wanted: str | None = None) -> Evidence:
     """Collect the evidence; `wanted` is an order that a block prevented. Unknown values are left out."""
-    named = (*_signal(ctx), *_price(ctx), *_trade(ctx), *_portfolio(ctx), ("wanted", wanted))
+    named = (
+        *_signal(ctx),
+        *_price(ctx),
+        *_trade(ctx),
+        *_portfolio(ctx),
+        *ctx.scores.market.items(),
+        ("wanted", wanted),
+    )
     return Evidence(
         appetite=ctx.scores.appetite,
         exit_urgency=ctx.scores.exit_urgency,

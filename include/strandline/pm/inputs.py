@@ -10,9 +10,10 @@ from strandline.model.intent import ExitReason, IntentStatus
 from strandline.model.mark import Mark
 from strandline.model.position import DesiredStatus, Position
 from strandline.model.record import Record, require
+from strandline.model.regime import MACRO, MESO, Phase
 from strandline.model.rule import Rule
 from strandline.model.side import Side
-from strandline.model.signal import Signal
+from strandline.model.signal import Flag, Signal
 
 
 class PlannerState(Record, frozen=True, kw_only=True):
@@ -153,6 +154,46 @@ class RowInputs(Record, frozen=True, kw_only=True):
         return sum((intent.notional for intent in self.open_intents if intent.notional is not None), Money(0))
 
 
+class PhaseInputs(Record, frozen=True, kw_only=True):
+    """The newest bar of the market's index on one timeframe: the phase that counts, and the one that the bar shows."""
+
+    bar_ts: datetime
+    bar_revision: int
+    phase: Phase
+    shown: Phase
+    shown_bars: int
+
+
+class RaisedFlags(Record, frozen=True, kw_only=True):
+    """A bar that raised flags."""
+
+    bar_ts: datetime
+    flags: tuple[Flag, ...]
+
+
+class DriverInputs(Record, frozen=True, kw_only=True):
+    """The newest 1h bar of a series that drives the market, and the newest bars that raised flags, oldest first."""
+
+    bar_ts: datetime
+    bar_revision: int
+    bar_count: int
+    raised: tuple[RaisedFlags, ...] = ()
+
+
+class RegimeInputs(Record, frozen=True, kw_only=True):
+    """What is known of the market: phases on 1h (`meso`) and 1d (`macro`), drivers on 1h. None where nothing is."""
+
+    meso: PhaseInputs | None = None
+    macro: PhaseInputs | None = None
+    btc: DriverInputs | None = None
+    index: DriverInputs | None = None
+
+    def ends(self) -> tuple[datetime, ...]:
+        """When the bars end that this was read from."""
+        hours = [one.bar_ts + MESO.length for one in (self.meso, self.btc, self.index) if one is not None]
+        return (*hours, *([self.macro.bar_ts + MACRO.length] if self.macro else ()))
+
+
 class CycleInputs(Record, frozen=True, kw_only=True):
     """All rows that are not archived, and the portfolio that they share.
 
@@ -167,6 +208,7 @@ class CycleInputs(Record, frozen=True, kw_only=True):
     losing_streak: int
     free_cash: Mapping[str, Money]
     block_all_entries: tuple[str, ...] = ()
+    regime: RegimeInputs = RegimeInputs()
 
     def check(self) -> None:
         ids = [row.position.position_id for row in self.rows]
@@ -175,3 +217,4 @@ class CycleInputs(Record, frozen=True, kw_only=True):
         seen = [row.newest for row in self.rows if row.newest is not None]
         ahead = [signal for signal in seen if signal.bar_ts + signal.timeframe.length > self.cycle]
         require(not ahead, "a signal is of a bar that ends after the cycle")
+        require(max(self.regime.ends(), default=self.cycle) <= self.cycle, "the regime's bar ends after the cycle")

@@ -14,6 +14,7 @@ from strandline.pm.decisions import Plan, RowDecision
 from strandline.pm.entries import BUY_RULES
 from strandline.pm.exits import SELL_RULES
 from strandline.pm.inputs import CycleInputs
+from strandline.pm.market import market_scores
 from strandline.pm.rule_result import Results, evaluate, fired
 
 
@@ -45,7 +46,7 @@ def _priority(ctx: RowContext, buy_results: Results) -> tuple[int, float, str]:
 
 
 def _contexts(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> Iterator[RowContext]:
-    pressure = cut_pressure(inputs, strategy)
+    market, pressure = market_scores(inputs.regime, inputs.cycle, strategy), cut_pressure(inputs, strategy)
     allocated = allocations(inputs, strategy)
     for row in inputs.rows:
         allocation = allocated[row.position.position_id]
@@ -54,7 +55,7 @@ def _contexts(inputs: CycleInputs, strategy: Strategy, strategy_hash: str) -> It
             cycle=inputs.cycle,
             strategy=strategy,
             strategy_hash=strategy_hash,
-            scores=appetite_scores(row, inputs.cycle, pressure, strategy),
+            scores=appetite_scores(row, inputs.cycle, market, pressure, strategy),
             equity=inputs.equity,
             allocation=allocation,
             remaining=remaining(row, allocation),
