@@ -40,6 +40,8 @@ def walk(seed: int, length: int, volatility: float = _VOLATILITY) -> Bars:
         close,
         random.lognormal(3, 2, length),
         np.zeros(length),
+        np.zeros(length),
+        np.zeros(length),
     )
 
 

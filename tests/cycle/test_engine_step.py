@@ -8,13 +8,15 @@ from threading import Thread
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from strandline.cycle import engine_step
 from strandline.cycle.engine_step import EngineRun, run_engine
 from strandline.cycle.signals import signals_since
-from strandline.engine import Bars, Series
+from strandline.engine import Bars, Series, as_bars, gap_number
+from strandline.model.bar import GapType
 from strandline.model.signal import Signal
 from strandline.model.timeframe import Timeframe
 from strandline.store.roles import Role
@@ -423,16 +425,18 @@ def test_session_gaps_reach_the_engine(database: Database, step: Step) -> None:
         insert_bars(connection, BARS)
         connection.execute(
             text("""
-            UPDATE bars SET revision = 1, known_seq = 2, gap_detected = true, gap_type = 'weekend' WHERE ts >= :ts
+            UPDATE bars SET revision = 1, known_seq = 2, gap_detected = true, gap_type = 'weekend',
+                            gap_magnitude_pct = -1.5
+            WHERE ts >= :ts
             """),
             {"ts": end_of(800)},
         )
     step(END)
-    marks = BARS.jump_ignored.copy()
-    marks[800:] = 1
-    revisions = BARS.revision.copy()
-    revisions[800:] = 1
-    assert stored(database) == tuple(expected(BARS._replace(jump_ignored=marks, revision=revisions), 120))
+    late = np.arange(900) >= 800
+    gap, magnitude = np.where(late, gap_number(GapType.WEEKEND), 0), np.where(late, -1.5, 0.0)
+    bars = as_bars(BARS.ts, late, *BARS[2:7], gap, magnitude, BARS.full_range)
+    assert stored(database) == tuple(expected(bars, 120))
+    assert {signal.gap_type for signal in stored(database)[-99:]} == {GapType.WEEKEND}
 
 
 def test_a_series_that_another_run_holds_is_read_after_it_is_done(database: Database, app: Engine, step: Step) -> None:

@@ -11,6 +11,7 @@ import pandas as pd  # type: ignore[import-untyped]
 from strandline.engine import Bars
 
 SPANS = (20, 30, 60, 144, 250, 333)
+SESSION_GAPS = (1, 2, 3)  # overnight, weekend, holiday
 Row = Mapping[str, float]
 
 
@@ -24,7 +25,9 @@ def indicators(bars: Bars) -> pd.DataFrame:
         found[f"ema{span}"] = ema
         if span != 30:
             found[f"slope{span}"] = fitted_slope(ema) / ema
-    found["atr"] = wilder(true_range(frame, session=True))
+    found["session_atr"] = wilder(true_range(frame, session=True))
+    found["full_atr"] = wilder(true_range(frame, session=False))
+    found["atr"] = found["full_atr"].where(frame["full_range"] > 0, found["session_atr"])
     found["adx"] = directional_index(frame)
     found["rsi"] = strength_index(close)
     found["rsi_slope"] = fitted_slope(found["rsi"])
@@ -50,11 +53,11 @@ def fitted_slope(values: pd.Series, n: int = 10) -> pd.Series:
 
 
 def true_range(frame: pd.DataFrame, *, session: bool) -> pd.Series:
-    """True range, from the second bar on."""
+    """True range, from the second bar on; that of a session's first bar may be its own range alone."""
     before = frame["close"].shift()
     inside = frame["high"] - frame["low"]
     jumps = pd.concat([inside, (frame["high"] - before).abs(), (frame["low"] - before).abs()], axis=1).max(axis=1)
-    return jumps.where(~(session & (frame["jump_ignored"] > 0)), inside).where(before.notna())
+    return jumps.where(~(session & frame["gap"].isin(SESSION_GAPS)), inside).where(before.notna())
 
 
 def wilder(values: pd.Series, n: int = 14) -> pd.Series:

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from strandline.engine import Bars, Engine, Outputs, as_bars
+from strandline.engine.bars import GAPS
 from strandline.model.signal import EngineState
 from strandline.settings import Settings
 from strandline.strategy import load_strategy
@@ -48,21 +49,26 @@ def bars_of_closes(closes: Any, spread: float = 0.0004, volumes: Any = None, fir
         close,
         np.full(n, 10.0) if volumes is None else volumes,
         np.zeros(n),
+        np.zeros(n),
+        np.zeros(n),
     )
 
 
 def random_bars(seed: int, n: int, volatility: float = 0.002) -> Bars:
-    """A random walk whose trend changes now and then, with random volumes, some of them unknown."""
+    """A random walk whose trend changes now and then; some volumes are unknown, and after gaps of any kind it jumps."""
     random = np.random.default_rng(seed)
     drift = np.repeat(random.normal(0, volatility / 4, n // 80 + 1), 80)[:n]
     bars = bars_of_closes(100 * np.exp(np.cumsum(drift + random.normal(0, volatility, n))))
     stretch = 1 + np.abs(random.normal(0, volatility, (2, n)))
     volume = np.where(random.random(n) < 0.05, np.nan, random.lognormal(3, 2, n))
+    gap = np.where(random.random(n) < 0.05, random.integers(1, len(GAPS), n), 0).astype("u1")
     return bars._replace(
-        high=bars.high * stretch[0],
-        low=bars.low / stretch[1],
+        open=np.where(gap > 0, bars.close, bars.open),
+        high=np.where(gap > 0, bars.close, bars.high) * stretch[0],
+        low=np.where(gap > 0, bars.close, bars.low) / stretch[1],
         volume=volume,
-        jump_ignored=(random.random(n) < 0.02).astype("u1"),
+        gap=gap,
+        gap_magnitude_pct=np.where(gap > 0, random.normal(0, 1, n), 0.0),
     )
 
 
@@ -79,7 +85,7 @@ def trend_bars(seed: int, volatility: float = 0.7, amplitude: float = 1.0) -> Ba
     candles = Market(seed, [spec], {"SOL": legs}).candles("SOL", minute, START_MS, end)
     prices = ([float(getattr(candle, name)) for candle in candles] for name in ("open", "high", "low", "close"))
     times, volumes = [candle.time * 1000 for candle in candles], [float(candle.volume) for candle in candles]
-    return as_bars(times, [0] * len(times), *prices, volumes, [0] * len(times))
+    return as_bars(times, [0] * len(times), *prices, volumes, *[[0] * len(times)] * 3)
 
 
 def bars_between(bars: Bars, start: int, end: int) -> Bars:

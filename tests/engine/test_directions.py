@@ -20,7 +20,8 @@ FORMAT: Final = StateFormat(STRATEGY)
 # A calm trend with the price in the middle of the band between the slow averages, where no term is saturated.
 MIDDLE: Final = {
     "close": 103.5, "ema20": 104.0, "ema30": 103.9, "ema60": 103.8, "ema144": 104.0, "ema250": 103.6, "ema333": 103.0,
-    "slope20": 0.0, "slope60": 0.0, "slope144": 0.0, "slope250": 0.0, "slope333": 0.0, "atr": 0.5, "adx": 25.0,
+    "slope20": 0.0, "slope60": 0.0, "slope144": 0.0, "slope250": 0.0, "slope333": 0.0, "atr": 0.5,
+    "session_atr": 0.5, "full_atr": 0.5, "adx": 25.0,
     "rsi": 50.0, "rsi_slope": 0.0, "adx_slope": 0.0, "dsep_fast": 0.0, "dsep_mid": 0.0, "atr_ratio": 0.9, "vo_z": 0.0,
     "lower_low_share": 0.45, "under_ema60_share": 0.4, "closes_under_ema333": 0.0,
 }  # fmt: skip

@@ -5,17 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strandline.engine import Bars
+from strandline.engine import Bars, gap_number
+from strandline.engine.bars import GAPS, LAST_SESSION_GAP
 from strandline.engine.results import INDICATORS
+from strandline.model.bar import GapType
 from tests.engine import reference, samples
 
 WARM = samples.FIRST_STATE
 
 
 @settings(max_examples=12)
-@given(seed=samples.seeds, volatility=st.floats(0.0002, 0.02))
-def test_against_the_reference(seed: int, volatility: float) -> None:
-    bars = samples.random_bars(seed, 700, volatility)
+@given(seed=samples.seeds, volatility=st.floats(0.0002, 0.02), full_range=st.booleans())
+def test_against_the_reference(seed: int, volatility: float, full_range: bool) -> None:
+    bars = samples.random_bars(seed, 700, volatility)._replace(full_range=np.full(700, full_range, "u1"))
     found, wanted = samples.run(bars).indicators, reference.indicators(bars)
     assert set(INDICATORS.names or ()) == set(wanted)
     for name in wanted:
@@ -30,7 +32,7 @@ def test_smoothing_starts_with_a_plain_mean() -> None:
     """Compared within the first bars, where the start value still has weight."""
     bars = samples.random_bars(1, 60)
     found, wanted = samples.run(bars).indicators, reference.indicators(bars)
-    for name in ("atr", "rsi", "adx"):
+    for name in ("session_atr", "full_atr", "rsi", "adx"):
         np.testing.assert_allclose(found[name][27:], wanted[name][27:], rtol=1e-9)
 
 
@@ -39,19 +41,38 @@ def test_averages_start_with_the_first_close() -> None:
     assert [first[f"ema{span}"] for span in reference.SPANS] == [123.0] * 6
 
 
-def test_the_session_gap_is_ignored_by_the_range_alone() -> None:
-    bars = samples.random_bars(2, 400)
-    calm = bars._replace(jump_ignored=np.zeros(400, "u1"))
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("full_range", [False, True])
+def test_a_jump_between_sessions_is_in_the_full_range_alone(gap: GapType | None, *, full_range: bool) -> None:
+    bars = samples.random_bars(2, 400)._replace(gap=np.zeros(400, "u1"), full_range=np.full(400, full_range, "u1"))
     jumped = samples.concatenated(
-        samples.bars_between(calm, 0, 399), _jumped(samples.bars_between(calm, 399, 400), ignored=0)
+        samples.bars_between(bars, 0, 399), _jumped(samples.bars_between(bars, 399, 400), gap_number(gap))
     )
-    ignored = samples.concatenated(
-        samples.bars_between(calm, 0, 399), _jumped(samples.bars_between(calm, 399, 400), ignored=1)
-    )
-    before, full, session = (samples.run(which).indicators[-1] for which in (calm, jumped, ignored))
-    assert full["atr"] > 2 * before["atr"]
-    assert session["atr"] == pytest.approx(before["atr"], rel=0.2)
-    assert session["adx"] == full["adx"]
+    before, after = (samples.run(which).indicators[-1] for which in (bars, jumped))
+    assert after["full_atr"] > 2 * before["full_atr"]
+    if gap in (GapType.OVERNIGHT, GapType.WEEKEND, GapType.HOLIDAY):
+        assert after["session_atr"] == pytest.approx(before["session_atr"], rel=0.2)
+    else:
+        assert after["session_atr"] == after["full_atr"]
+    assert after["atr"] == after["full_atr" if full_range else "session_atr"]
+
+
+@given(seed=samples.seeds)
+@settings(max_examples=12)
+def test_without_session_gaps_both_ranges_are_equal_bar_for_bar(seed: int) -> None:
+    bars = samples.random_bars(seed, 400)
+    around_the_clock = bars._replace(gap=np.where(bars.gap > LAST_SESSION_GAP, bars.gap, 0))
+    found = samples.run(around_the_clock).indicators
+    assert found["session_atr"].tobytes() == found["full_atr"].tobytes() == found["atr"].tobytes()
+    found = samples.run(bars).indicators
+    assert (found["session_atr"] <= found["full_atr"]).all()
+
+
+def test_the_kind_of_range_changes_nothing_but_the_atr_that_the_rules_take() -> None:
+    bars = samples.random_bars(3, 700)
+    session, full = (samples.run(bars._replace(full_range=np.full(700, one, "u1"))).indicators for one in (0, 1))
+    differ = {name for name in INDICATORS.names or () if (session[name] != full[name]).any()}
+    assert differ == {"atr", "atr_ratio"}
 
 
 def test_prices_that_do_not_move_give_finite_values() -> None:
@@ -76,6 +97,6 @@ def test_volume_is_compared_with_the_bars_before() -> None:
     assert quiet == pytest.approx(1, abs=0.1)
 
 
-def _jumped(bar: Bars, ignored: int) -> Bars:
+def _jumped(bar: Bars, gap: int) -> Bars:
     prices = {name: getattr(bar, name) * 1.2 for name in ("open", "high", "low", "close")}
-    return bar._replace(**prices, jump_ignored=np.array([ignored], "u1"))
+    return bar._replace(**prices, gap=np.array([gap], "u1"), gap_magnitude_pct=np.array([20.0]))

@@ -45,6 +45,17 @@ def test_open_and_close_outside_the_range(field: str, factor: float) -> None:
         ENGINE.run(ENGINE.new_state(), with_value(field, 20, getattr(BARS, field)[20] * factor))
 
 
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_the_magnitude_of_a_gap(value: float) -> None:
+    with pytest.raises(ValueError, match="magnitude of its gap is not a number"):
+        ENGINE.run(ENGINE.new_state(), with_value("gap_magnitude_pct", 20, value))
+
+
+def test_a_gap_of_no_known_type() -> None:
+    with pytest.raises(ValueError, match="a gap is of no known type"):
+        ENGINE.run(ENGINE.new_state(), with_value("gap", 20, 6))
+
+
 def test_columns_of_different_lengths() -> None:
     with pytest.raises(ValueError, match="differ in length"):
         ENGINE.run(ENGINE.new_state(), BARS._replace(close=BARS.close[:-1]))

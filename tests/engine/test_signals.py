@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, columns
+from strandline.engine.bars import GAPS
 from strandline.model.bar import Bar, GapType
 from strandline.model.canonical import canonical_bytes, from_json
 from strandline.model.signal import Signal
@@ -21,8 +22,9 @@ SERIES: Final = Series(7, Timeframe.M1, 3)
 BARS: Final = samples.random_bars(11, 900)
 SIGNALS: Final = ENGINE.signals(samples.run(BARS), [SERIES])
 KEYS: Final = (
-    "close ema20 ema30 ema60 ema144 ema250 ema333 slope20 slope60 slope144 slope250 slope333 atr adx rsi rsi_slope "
-    "adx_slope dsep_fast dsep_mid atr_ratio vo_z lower_low_share under_ema60_share closes_under_ema333"
+    "close ema20 ema30 ema60 ema144 ema250 ema333 slope20 slope60 slope144 slope250 slope333 atr session_atr "
+    "full_atr adx rsi rsi_slope adx_slope dsep_fast dsep_mid atr_ratio vo_z lower_low_share under_ema60_share "
+    "closes_under_ema333"
 )
 
 
@@ -105,7 +107,15 @@ def test_unknown_volumes_are_named() -> None:
 @pytest.mark.parametrize("field", Bars._fields)
 def test_the_hash_changes_with_every_input(field: str) -> None:
     changed = getattr(BARS, field).copy()
-    changed[-1] += {"ts": 1, "revision": 1, "jump_ignored": 1, "low": -1e-9, "high": 1e-9}.get(field, 0)
+    changed[-1] += {
+        "ts": 1,
+        "revision": 1,
+        "gap": 1,
+        "full_range": 1,
+        "gap_magnitude_pct": 1,
+        "low": -1e-9,
+        "high": 1e-9,
+    }.get(field, 0)
     if field in ("open", "close"):
         changed[-1] = (BARS.high[-1] + BARS.low[-1]) / 2
     if field == "volume":
@@ -127,29 +137,31 @@ def test_bars_and_columns_give_the_same_result() -> None:
     assert ENGINE.run(ENGINE.new_state(), made)[0] == ENGINE.run(ENGINE.new_state(), BARS)[0]
 
 
-@pytest.mark.parametrize(
-    ("timeframe", "gap", "ignored"),
-    [
-        (Timeframe.M1, GapType.WEEKEND, 1),
-        (Timeframe.H1, GapType.OVERNIGHT, 1),
-        (Timeframe.H1, GapType.HOLIDAY, 1),
-        (Timeframe.H1, GapType.OUTAGE, 0),
-        (Timeframe.H1, GapType.QUIET, 0),
-        (Timeframe.H1, None, 0),
-        (Timeframe.H4, GapType.WEEKEND, 0),
-        (Timeframe.D1, GapType.HOLIDAY, 0),
-    ],
-)
-def test_session_gaps_that_the_range_ignores(timeframe: Timeframe, gap: GapType | None, ignored: int) -> None:
-    bar = replace(
-        _bar(0), timeframe=timeframe, ts=datetime(2026, 1, 1, tzinfo=UTC), gap_type=gap, gap_detected=bool(gap)
-    )
-    assert columns([bar]).jump_ignored.tolist() == [ignored]
+@pytest.mark.parametrize("timeframe", Timeframe)
+def test_the_rules_of_4h_and_1d_take_the_full_range(timeframe: Timeframe) -> None:
+    bar = replace(_bar(0), timeframe=timeframe, ts=datetime(2026, 1, 1, tzinfo=UTC))
+    assert columns([bar]).full_range.tolist() == [timeframe in ("4h", "1d")]
+
+
+def test_a_signal_tells_the_gap_before_its_bar() -> None:
+    assert [(signal.gap_type, signal.gap_magnitude_pct) for signal in SIGNALS] == [
+        (GAPS[gap], magnitude) for gap, magnitude in zip(BARS.gap[332:], BARS.gap_magnitude_pct[332:], strict=True)
+    ]
+    assert {signal.gap_type for signal in SIGNALS} == set(GAPS) == {None, *GapType}
+    assert all(signal.gap_detected == (signal.gap_type is not None) for signal in SIGNALS)
+
+
+def test_signals_from_before_there_were_gaps_in_them_can_be_read() -> None:
+    old = msgspec.to_builtins(SIGNALS[0])
+    for name in ("gap_detected", "gap_magnitude_pct", "gap_type"):
+        del old[name]
+    assert from_json(msgspec.json.encode(old), Signal).gap_type is None
 
 
 def _bar(i: int) -> Bar:
     row: dict[str, Any] = {name: column[i].item() for name, column in BARS._asdict().items()}
-    gap = GapType.WEEKEND if row.pop("jump_ignored") else None
+    gap = GAPS[row.pop("gap")]
+    assert not row.pop("full_range")
     volume = None if np.isnan(row["volume"]) else row["volume"]
     more = {"ts": datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=row["ts"]), "volume": volume}
     return Bar(

@@ -112,6 +112,7 @@ levels = st.builds(Level, level_id=instants, price=prices_float, touches=st.inte
 @st.composite
 def signals(draw: st.DrawFn) -> Signal:
     """Any signal."""
+    gap = draw(optional(st.sampled_from(GapType)))
     flags = tuple(draw(st.lists(st.sampled_from(Flag), unique=True)))
     return Signal(
         instrument_id=draw(st.integers(1, 2**31 - 1)),
@@ -120,6 +121,9 @@ def signals(draw: st.DrawFn) -> Signal:
         bar_revision=draw(st.integers(0, 9)),
         generation=1,
         bar_count=draw(st.integers(0, 10**6)),
+        gap_detected=gap is not None,
+        gap_magnitude_pct=draw(floats),
+        gap_type=gap,
         state=draw(st.sampled_from(EngineState)),
         state_since=draw(instants),
         flags=flags,

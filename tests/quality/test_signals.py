@@ -90,6 +90,7 @@ def test_signals_of_the_engine_are_sound(engine: Engine, admin: Connection) -> N
     ("plant", "check_name"),
     [
         *((value(path, "null"), "signal_not_finite") for path in ("indicators,rsi", "scores,dx", "terms,ox_factor")),
+        *((value(f"indicators,{name}", "null"), "signal_not_finite") for name in ("session_atr", "full_atr")),
         (value("indicators,slope20", "1e400"), "signal_not_finite"),
         (
             statement("UPDATE features SET uptrend_engine_v4 = uptrend_engine_v4 #- '{scores,edx}' WHERE ts = :last"
@@ -99,7 +100,8 @@ def test_signals_of_the_engine_are_sound(engine: Engine, admin: Connection) -> N
         *((value(f"scores,{name}", "-0.01"), "signal_out_of_range") for name in ("ts", "ox", "edx", "dx")),
         *((value(f"scores,{name}", "1.01"), "signal_out_of_range") for name in ("ts", "ox", "edx", "dx")),
         *((value(f"indicators,{name}", "101"), "signal_out_of_range") for name in ("rsi", "adx")),
-        *((value(f"indicators,{name}", "-0.1"), "signal_out_of_range") for name in ("rsi", "adx", "atr")),
+        *((value(f"indicators,{name}", "-0.1"), "signal_out_of_range") for name in ("rsi", "adx")),
+        *((value(f"indicators,{name}", "-0.1"), "signal_out_of_range") for name in ("atr", "session_atr", "full_atr")),
         *((value(f"indicators,{name}", "0"), "signal_out_of_range") for name in ("close", "ema20", "ema333")),
         *((value(f"scores,boost_{name}", "0.26"), "signal_out_of_range") for name in ("ema60", "ema333")),
         (value("state", '"S5"'), "signal_out_of_range"),

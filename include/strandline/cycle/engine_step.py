@@ -11,8 +11,17 @@ from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
 from strandline.cycle.generations import adopt_generations, begin_late_generations
-from strandline.engine import ENGINE_VERSION, Bars, Engine, Series, SeriesSummary, as_bars, ignores_jump, warm_up
-from strandline.model.bar import GapType
+from strandline.engine import (
+    ENGINE_VERSION,
+    Bars,
+    Engine,
+    Series,
+    SeriesSummary,
+    as_bars,
+    gap_number,
+    takes_full_range,
+    warm_up,
+)
 from strandline.model.signal import Signal
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
@@ -166,7 +175,7 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
         withheld AS (
           SELECT instrument_id, timeframe, ts FROM last_runs JOIN quality_findings USING (quality_run_id)
           WHERE severity = 'block_all' AND ts IS NOT NULL)
-        SELECT s.place, s.timeframe, b.ts > s.read_until AS unread, b.gap_type,
+        SELECT s.place, s.timeframe, b.ts > s.read_until AS unread, b.gap_type, b.gap_magnitude_pct,
                (extract(epoch FROM b.ts) * 1000000)::bigint AS micros,
                b.revision, b.open, b.high, b.low, b.close, b.volume
         FROM unnest(CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:after AS timestamptz[]),
@@ -177,6 +186,7 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
           WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe AND b.ts > s.after AND b.ts <= s.until
             AND b.low > 0 AND b.low <= LEAST(b.open, b.close) AND b.high >= GREATEST(b.open, b.close)
             AND b.high < 'Infinity' AND COALESCE(b.volume >= 0 AND b.volume < 'Infinity', true)
+            AND abs(b.gap_magnitude_pct) < 'Infinity'
             AND NOT EXISTS (
               SELECT FROM withheld w
               WHERE w.instrument_id = b.instrument_id AND w.timeframe = b.timeframe AND w.ts = b.ts)
@@ -198,9 +208,14 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
     counts = Counter(row.place for row in rows)
     unread = Counter(row.place for row in rows if row.unread)
     places = range(1, len(series) + 1)
-    jumps = [ignores_jump(Timeframe(row.timeframe), row.gap_type and GapType(row.gap_type)) for row in rows]
-    columns = list(zip(*(row[4:] for row in rows), strict=True)) or [()] * 7
-    return _NewBars([counts[place] for place in places], [unread[place] for place in places], as_bars(*columns, jumps))
+    columns = list(zip(*(row[5:] for row in rows), strict=True)) or [()] * 7
+    bars = as_bars(
+        *columns,
+        [gap_number(row.gap_type) for row in rows],
+        [row.gap_magnitude_pct for row in rows],
+        [takes_full_range(Timeframe(row.timeframe)) for row in rows],
+    )
+    return _NewBars([counts[place] for place in places], [unread[place] for place in places], bars)
 
 
 def _store_states(connection: Connection, stepped: Sequence[_Stepping]) -> None:

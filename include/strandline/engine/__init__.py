@@ -1,6 +1,6 @@
 """Turns bars into signals: pure, deterministic, without any notion of holdings."""
 
-from strandline.engine.bars import Bars, as_bars, columns, ignores_jump
+from strandline.engine.bars import Bars, as_bars, columns, gap_number, takes_full_range
 from strandline.engine.engine import Engine, warm_up
 from strandline.engine.index import FIRST_LEVEL, IndexBar, MemberBar, MemberBars, index_bars
 from strandline.engine.results import Outputs
@@ -21,7 +21,8 @@ __all__ = [
     "SeriesSummary",
     "as_bars",
     "columns",
-    "ignores_jump",
+    "gap_number",
     "index_bars",
+    "takes_full_range",
     "warm_up",
 ]

@@ -13,14 +13,19 @@ from strandline.model.timeframe import Timeframe
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_SESSION_GAPS: Final = frozenset({GapType.OVERNIGHT, GapType.WEEKEND, GapType.HOLIDAY})
 _FULL_RANGE: Final = frozenset({Timeframe.H4, Timeframe.D1})
+
+GAPS: Final = (None, GapType.OVERNIGHT, GapType.WEEKEND, GapType.HOLIDAY, GapType.OUTAGE, GapType.QUIET)
+"""What the numbers in the column `gap` mean."""
+
+LAST_SESSION_GAP: Final = GAPS.index(GapType.HOLIDAY)
+"""From 1 to here a session began with the bar; after it the market was open and we have no bars."""
 
 
 class Bars(NamedTuple):
     """Columns of bars, series after series in bar order; `ts` in microseconds since 1970, an unknown volume is NaN.
 
-    `jump_ignored` is set where the ATR leaves out the move from the previous close.
+    `gap` is what lies before the bar, as a place in `GAPS`; `full_range` is set where the rules take the full ATR.
     """
 
     ts: Ints
@@ -30,7 +35,9 @@ class Bars(NamedTuple):
     low: Floats
     close: Floats
     volume: Floats
-    jump_ignored: Bits
+    gap: Bits
+    gap_magnitude_pct: Floats
+    full_range: Bits
 
 
 def columns(bars: Sequence[Bar]) -> Bars:
@@ -43,19 +50,26 @@ def columns(bars: Sequence[Bar]) -> Bars:
         [bar.low for bar in bars],
         [bar.close for bar in bars],
         [bar.volume for bar in bars],
-        [ignores_jump(bar.timeframe, bar.gap_type) for bar in bars],
+        [gap_number(bar.gap_type) for bar in bars],
+        [bar.gap_magnitude_pct for bar in bars],
+        [takes_full_range(bar.timeframe) for bar in bars],
     )
 
 
 def as_bars(*values: object) -> Bars:
     """Make columns from anything that NumPy can read; None becomes NaN."""
-    kinds = ("i8", "i8", "f8", "f8", "f8", "f8", "f8", "u1")
+    kinds = ("i8", "i8", "f8", "f8", "f8", "f8", "f8", "u1", "f8", "u1")
     return Bars(*(np.ascontiguousarray(column, kind) for column, kind in zip(values, kinds, strict=True)))
 
 
-def ignores_jump(timeframe: Timeframe, gap: GapType | None) -> bool:
-    """Whether the ATR leaves out the jump across the end of a session: on timeframes up to 1h."""
-    return gap in _SESSION_GAPS and timeframe not in _FULL_RANGE
+def gap_number(gap: GapType | str | None) -> int:
+    """The place of a gap in `GAPS`."""
+    return GAPS.index(gap and GapType(gap))
+
+
+def takes_full_range(timeframe: Timeframe) -> bool:
+    """Whether the ATR of the rules has the jumps between sessions in it: on 4h and 1d."""
+    return timeframe in _FULL_RANGE
 
 
 def select(bars: Bars, rows: Ints) -> Bars:
@@ -73,6 +87,8 @@ def check_bars(bars: Bars) -> None:
     _require_all(inside, bars, "open and close do not lie between low and high")
     known = bars.volume[~np.isnan(bars.volume)]
     require(bool(np.all(np.isfinite(known) & (known >= 0))), "a volume is negative or infinite")
+    require(bool(np.all(bars.gap < len(GAPS))), "a gap is of no known type")
+    _require_all(np.isfinite(bars.gap_magnitude_pct), bars, "the magnitude of its gap is not a number")
 
 
 def micros(instant: datetime) -> int:

@@ -87,7 +87,7 @@ class Engine:
 def warm_up(strategy: Strategy) -> None:
     """Compile the step, or load it from the cache; a process that forks calls this before."""
     engine = Engine(strategy)
-    engine.run(engine.new_state(), as_bars([0], [0], [1.0], [1.0], [1.0], [1.0], [None], [False]))
+    engine.run(engine.new_state(), as_bars([0], [0], [1.0], [1.0], [1.0], [1.0], [None], [0], [0.0], [False]))
 
 
 def _bars_needed(strategy: Strategy) -> int:

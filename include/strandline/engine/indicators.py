@@ -4,7 +4,7 @@ import math
 from typing import Final
 
 from strandline.engine.arithmetic import clip, log, mean, safe_ratio, share, slope
-from strandline.engine.bars import Bars
+from strandline.engine.bars import LAST_SESSION_GAP, Bars
 from strandline.engine.compilation import compiled
 from strandline.engine.records import Bits, Floats, Ints
 from strandline.engine.results import Indicators
@@ -78,24 +78,31 @@ def _structure(s: SeriesState, low: float, close: float, now: Indicators) -> Non
 
 @compiled
 def _ranges(s: SeriesState, bars: Bars, i: int, p: Strategy, now: Indicators) -> None:
-    """ATR and ADX; ADX always uses the whole true range, also across session gaps."""
+    """Both ATRs, and the ADX, which always uses the whole true range.
+
+    The session's ATR takes the first bar after the market was closed by its own range alone.
+    """
     n, seen = p.indicators.wilder_bars, s.bars - 1
     inside = bars.high[i] - bars.low[i]
     whole = max(inside, abs(bars.high[i] - s.close), abs(bars.low[i] - s.close))
     up, down = bars.high[i] - s.high, s.low - bars.low[i]
-    s.atr = _wilder(s.atr, inside if bars.jump_ignored[i] else whole, seen, n)
-    s.true_range = _wilder(s.true_range, whole, seen, n)
+    opens_session = 0 < bars.gap[i] <= LAST_SESSION_GAP
+    s.session_atr = _wilder(s.session_atr, inside if opens_session else whole, seen, n)
+    s.full_atr = _wilder(s.full_atr, whole, seen, n)
     s.plus_move = _wilder(s.plus_move, up if up > down and up > 0.0 else 0.0, seen, n)
     s.minus_move = _wilder(s.minus_move, down if down > up and down > 0.0 else 0.0, seen, n)
     if seen >= n:
-        plus, minus = safe_ratio(s.plus_move, s.true_range), safe_ratio(s.minus_move, s.true_range)
+        plus, minus = safe_ratio(s.plus_move, s.full_atr), safe_ratio(s.minus_move, s.full_atr)
         s.adx = _wilder(s.adx, 100.0 * safe_ratio(abs(plus - minus), plus + minus), seen - n + 1, n)
-    push(s.atr_values, s.atr)
+    atr = s.full_atr if bars.full_range[i] else s.session_atr
+    push(s.atr_values, atr)
     push(s.adx_values, s.adx)
     usual = mean(s.atr_values)
-    now.atr = s.atr
+    now.atr = atr
+    now.session_atr = s.session_atr
+    now.full_atr = s.full_atr
     now.adx = s.adx
-    now.atr_ratio = s.atr / usual if usual > 0.0 else 1.0
+    now.atr_ratio = atr / usual if usual > 0.0 else 1.0
 
 
 @compiled

@@ -26,7 +26,7 @@ class BarState:
 
 
 class Indicators:
-    """Inputs of the scores and rules."""
+    """Inputs of the scores and rules; `atr` is the session's or the full one, as the timeframe wants it."""
 
     close: float
     ema20: float
@@ -41,6 +41,8 @@ class Indicators:
     slope250: float
     slope333: float
     atr: float
+    session_atr: float
+    full_atr: float
     adx: float
     rsi: float
     rsi_slope: float

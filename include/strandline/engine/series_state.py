@@ -37,8 +37,8 @@ class SeriesState:
     low: float
     close: float
     ema: Floats
-    atr: float
-    true_range: float
+    session_atr: float
+    full_atr: float
     plus_move: float
     minus_move: float
     gain: float

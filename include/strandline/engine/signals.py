@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from strandline.engine.bars import instant
+from strandline.engine.bars import GAPS, instant
 from strandline.engine.records import Records
 from strandline.engine.results import INDICATORS, NO_STATE, SCORES, TERMS, Outputs
 from strandline.engine.series_state import NO_INSTANT
@@ -43,6 +43,7 @@ def _with_state(outputs: Outputs) -> list[int]:
 
 def _signal(outputs: Outputs, row: int, series: Series, strategy_hash: str) -> Signal:
     bar_state = outputs.bar_states[row]
+    gap = GAPS[outputs.bars.gap[row]]
     return Signal(
         instrument_id=series.instrument_id,
         timeframe=series.timeframe,
@@ -50,6 +51,9 @@ def _signal(outputs: Outputs, row: int, series: Series, strategy_hash: str) -> S
         bar_revision=int(outputs.bars.revision[row]),
         generation=series.generation,
         bar_count=int(bar_state["bar_count"]),
+        gap_detected=gap is not None,
+        gap_magnitude_pct=float(outputs.bars.gap_magnitude_pct[row]),
+        gap_type=gap,
         state=_STATES[bar_state["state"]],
         state_since=instant(int(bar_state["state_since"])),
         flags=tuple(flag for place, flag in enumerate(_FLAGS) if bar_state["flags"] >> place & 1),

@@ -2,5 +2,5 @@
 
 from typing import Final
 
-ENGINE_VERSION: Final = "4.1"
+ENGINE_VERSION: Final = "4.2"
 """Changes with every change that could give another signal from the same bars."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from strandline.model.bar import GapType
 from strandline.model.record import Record, require
 from strandline.model.timeframe import Timeframe
 
@@ -42,8 +43,9 @@ class Level(Record, frozen=True, kw_only=True):
 class Signal(Record, frozen=True, kw_only=True):
     """State, flags and scores of one bar and revision, with the terms from which each score can be recomputed by hand.
 
-    `state_since` is the bar that entered the state; attempt and trend are named by the bars that began them. In S0
-    `ended_by` says which end led there: of an attempt, of a trend, or None in a series that began in S0.
+    The gap fields are the bar's; signals of engine 4.1 and older lack them. `state_since` is the bar that entered the
+    state; attempt and trend are named by the bars that began them. In S0 `ended_by` says which end led there: of an
+    attempt, of a trend, or None in a series that began in S0.
     """
 
     instrument_id: int
@@ -52,6 +54,9 @@ class Signal(Record, frozen=True, kw_only=True):
     bar_revision: int
     generation: int
     bar_count: int
+    gap_detected: bool = False
+    gap_magnitude_pct: float = 0.0
+    gap_type: GapType | None = None
     state: EngineState
     state_since: datetime
     flags: tuple[Flag, ...]
@@ -69,6 +74,7 @@ class Signal(Record, frozen=True, kw_only=True):
 
     def check(self) -> None:
         require(len(set(self.flags)) == len(self.flags), "a flag is raised twice")
+        require(self.gap_detected == (self.gap_type is not None), "a gap has a type, and only a gap has one")
         require(
             (Flag.EXIT_POSITION in self.flags) == (self.exit_reason is not None),
             "exit_position has a reason, and nothing else has one",

@@ -38,9 +38,11 @@ _WINDOW: Final = """
            CASE WHEN made.signal IS NULL THEN 0 WHEN made.bar_revision > b.revision THEN 2 ELSE 1 END AS signals,
            made.signal ->> 'state' AS state, i.close,
            LEAST(i.ema20, i.ema30, i.ema60, i.ema144, i.ema250, i.ema333) AS ema,
-           i.atr, i.rsi, i.adx, x.ts AS trend_score, x.ox, x.edx, x.dx, x.boost_ema60, x.boost_ema333,
+           LEAST(i.atr, i.session_atr, i.full_atr) AS atr, i.rsi, i.adx,
+           x.ts AS trend_score, x.ox, x.edx, x.dx, x.boost_ema60, x.boost_ema333,
            CASE WHEN made.signal IS NULL THEN 0 ELSE
-             num_nulls(i.close, i.ema20, i.ema30, i.ema60, i.ema144, i.ema250, i.ema333, i.atr, i.rsi, i.adx,
+             num_nulls(i.close, i.ema20, i.ema30, i.ema60, i.ema144, i.ema250, i.ema333, i.atr,
+                       i.session_atr, i.full_atr, i.rsi, i.adx,
                        x.ts, x.ox, x.edx, x.dx, x.boost_ema60, x.boost_ema333)
              + jsonb_array_length(jsonb_path_query_array(
                  jsonb_build_array(made.signal -> 'indicators', made.signal -> 'scores', made.signal -> 'terms'),
@@ -63,7 +65,7 @@ _WINDOW: Final = """
     ) AS made ON true
     LEFT JOIN LATERAL jsonb_to_record(made.signal -> 'indicators') AS i (
       close numeric, ema20 numeric, ema30 numeric, ema60 numeric, ema144 numeric, ema250 numeric, ema333 numeric,
-      atr numeric, rsi numeric, adx numeric) ON true
+      atr numeric, session_atr numeric, full_atr numeric, rsi numeric, adx numeric) ON true
     LEFT JOIN LATERAL jsonb_to_record(made.signal -> 'scores') AS x (
       ts numeric, ox numeric, edx numeric, dx numeric, boost_ema60 numeric, boost_ema333 numeric) ON true
     WHERE made.signal IS NOT NULL OR NOT EXISTS (

@@ -146,7 +146,7 @@ def _signals(number: int, key: PositionKey, polled_since: datetime, phase: float
     bars = [_merged(minutes[start : start + width]) for start in range(0, len(minutes), width)]
     engine = Engine(STRATEGY)
     ts, *prices = zip(*bars, strict=True)
-    columns = as_bars(ts, [0] * len(bars), *prices, [False] * len(bars))
+    columns = as_bars(ts, [0] * len(bars), *prices, *[[0] * len(bars)] * 3)
     _, outputs = engine.run(engine.new_state(), columns, keep=CYCLES * 5 + 10)
     for signal in engine.signals(outputs, [Series(number, key.timeframe, 1)]):
         yield signal.bar_ts, signal
