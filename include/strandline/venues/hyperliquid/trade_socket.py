@@ -37,7 +37,6 @@ class TradeSocket:
 
     def __init__(
         self,
-        socket: ClientConnection,
         subscriptions: Subscriptions,
         coverage: StreamCoverage,
         rate_limiter: RateLimiter,
@@ -46,7 +45,6 @@ class TradeSocket:
         on_message: Callable[[bytes, Message], None],
     ) -> None:
         """`ping_interval` says how many seconds there must be between pings at least."""
-        self._socket = socket
         self._subscriptions = subscriptions
         self._coverage = coverage
         self._rate_limiter = rate_limiter
@@ -59,50 +57,48 @@ class TradeSocket:
         self._answered = asyncio.Event()
         self.settled_at: float | None = None
         """The loop's time when everything that is subscribed to was proved to be received, the last time."""
-        self._received_at = self._pinged_at = asyncio.get_running_loop().time()
+        self._time = asyncio.get_running_loop().time
+        self._received_at = self._pinged_at = self._time()
 
-    async def run(self) -> None:
-        """Run until the connection fails, and raise its error."""
+    async def run(self, connection: ClientConnection) -> None:
+        """Run until the connection fails, and raise its error; its messages are passed to `receive`."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._receive())
-            tasks.create_task(self._keep_pinging())
-            tasks.create_task(self._follow_subscriptions())
+            tasks.create_task(_end_of(connection))
+            tasks.create_task(self._keep_pinging(connection))
+            tasks.create_task(self._follow_subscriptions(connection))
 
-    async def _receive(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while True:
-            frame = await self._socket.recv(decode=False)
-            self._received_at = clock()
-            message = read_frame(frame)
-            self._on_message(frame, message)
-            if isinstance(message, SubscriptionReply):
-                self._confirm(message)
-            elif isinstance(message, Pong):
-                self._coverage.answered()
-                if self._coverage.settled:
-                    self.settled_at = clock()
+    def receive(self, frame: bytes) -> None:
+        """Pass on a message, and note what it says of the connection."""
+        self._received_at = self._time()
+        message = read_frame(frame)
+        self._on_message(frame, message)
+        if isinstance(message, SubscriptionReply):
+            self._confirm(message)
+        elif isinstance(message, Pong):
+            self._coverage.answered()
+            if self._coverage.settled:
+                self.settled_at = self._time()
 
-    async def _keep_pinging(self) -> None:
+    async def _keep_pinging(self, connection: ClientConnection) -> None:
         """Ping a busy connection too: nothing but the pong proves that nothing is missing."""
-        clock = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(max(_PING_SECONDS, self._ping_interval()))
-            silence, wait = clock() - self._received_at, clock() - self._pinged_at
+            silence, wait = self._time() - self._received_at, self._time() - self._pinged_at
             if silence > _SILENT_SECONDS:
                 raise TimeoutError(f"nothing received for {silence:.0f} seconds")
             if not self._coverage.waits_for_answer:
-                await self._ping()
+                await self._ping(connection)
             elif wait > _ANSWER_SECONDS:
                 raise TimeoutError(f"a ping was not answered for {wait:.0f} seconds")
 
-    async def _follow_subscriptions(self) -> None:
+    async def _follow_subscriptions(self, connection: ClientConnection) -> None:
         while True:
             if self._subscriptions.coins is not None:
                 self._subscriptions.changed.clear()
-                await self._change(frozenset(self._subscriptions.coins))
+                await self._change(connection, frozenset(self._subscriptions.coins))
             await self._subscriptions.changed.wait()
 
-    async def _change(self, wanted: frozenset[str]) -> None:
+    async def _change(self, connection: ClientConnection, wanted: frozenset[str]) -> None:
         """Send the differences, then a ping, whose pong follows all replayed trades."""
         current = self._subscribed
         changes = [Change("unsubscribe", coin) for coin in sorted(current - wanted)] + [
@@ -112,13 +108,13 @@ class TradeSocket:
         self._unconfirmed, self._refusals = set(changes), 0
         self._answered.clear()
         for change in changes:
-            await self._send(subscription(change))
+            await self._send(connection, subscription(change))
         if changes:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._answered.wait()
         self._subscribed = wanted - {change.coin for change in self._unconfirmed}
         self._coverage.settle(self._subscribed)
-        await self._ping()
+        await self._ping(connection)
 
     def _confirm(self, reply: SubscriptionReply) -> None:
         """A refusal does not say what it refuses: what is unconfirmed when all are answered was refused.
@@ -135,12 +131,17 @@ class TradeSocket:
         if len(self._unconfirmed) <= self._refusals:
             self._answered.set()
 
-    async def _ping(self) -> None:
+    async def _ping(self, connection: ClientConnection) -> None:
         await self._rate_limiter.acquire()
         self._coverage.pinged(self._clock())
-        self._pinged_at = asyncio.get_running_loop().time()
-        await self._socket.send(_PING)
+        self._pinged_at = self._time()
+        await connection.send(_PING)
 
-    async def _send(self, message: str) -> None:
+    async def _send(self, connection: ClientConnection, message: str) -> None:
         await self._rate_limiter.acquire()
-        await self._socket.send(message)
+        await connection.send(message)
+
+
+async def _end_of(connection: ClientConnection) -> None:
+    """Raise why it ended: no message is left for `recv`."""
+    await connection.recv()

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, cast
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -15,14 +16,14 @@ from strandline.venues.coverage import StreamCoverage
 from strandline.venues.hyperliquid.limits import CONNECTION_LIMIT, FEED_LIMITS, ping_interval
 from strandline.venues.hyperliquid.trade_socket import Subscriptions, TradeSocket
 from strandline.venues.hyperliquid.wire import Message
+from strandline.venues.message_connection import MessageConnection
 from strandline.venues.rate_limiter import RateLimiter
 
 _log = logging.getLogger(__name__)
 _OPENING_SECONDS: Final = 10
 _CLOSING_SECONDS: Final = 1
-# The venue documents no largest frame. This one has room for four thousand trades, and its queue is bounded with it.
+# The venue documents no largest frame. This one has room for two thousand trades.
 _LARGEST_FRAME: Final = 2**20
-_QUEUED_FRAMES: Final = 16
 
 
 class SocketBudget:
@@ -97,28 +98,29 @@ class TradeStream:
             await asyncio.sleep(next(waits))
 
     async def _stream_once(self) -> None:
+        self._socket = TradeSocket(
+            self.subscriptions,
+            self.coverage,
+            self._budget.messages,
+            self._budget.ping_interval,
+            self._clock,
+            lambda frame, message: self._on_message(self.coverage, frame, message),
+        )
         # TradeSocket sends pings of the kind that the venue answers.
         async with connect(
             self._socket_url,
             ping_interval=None,
             max_size=_LARGEST_FRAME,
-            max_queue=_QUEUED_FRAMES,
             open_timeout=_OPENING_SECONDS,
             close_timeout=_CLOSING_SECONDS,
             proxy=None,
-        ) as socket:
+            create_connection=cast(
+                "type[MessageConnection]", partial(MessageConnection, self._socket.receive, _LARGEST_FRAME)
+            ),
+        ) as connection:
             self.reconnects += 1
             _log.info("Hyperliquid's stream is up: %d coins", len(self.subscriptions.coins or ()))
-            self._socket = TradeSocket(
-                socket,
-                self.subscriptions,
-                self.coverage,
-                self._budget.messages,
-                self._budget.ping_interval,
-                self._clock,
-                lambda frame, message: self._on_message(self.coverage, frame, message),
-            )
-            await self._socket.run()
+            await self._socket.run(connection)
 
 
 def _first_error(group: BaseExceptionGroup[Exception]) -> BaseException:
