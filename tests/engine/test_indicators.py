@@ -75,6 +75,20 @@ def test_the_kind_of_range_changes_nothing_but_the_atr_that_the_rules_take() -> 
     assert differ == {"atr", "atr_ratio"}
 
 
+@given(seed=samples.seeds, closed=st.lists(st.tuples(st.integers(1, 699), st.integers(1, 10_000)), max_size=5))
+@settings(max_examples=12)
+def test_windows_count_bars_however_long_the_venue_was_closed(seed: int, closed: list[tuple[int, int]]) -> None:
+    bars = samples.random_bars(seed, 700)
+    later = np.zeros(700, "i8")
+    for first, minutes in closed:
+        later[first:] += minutes * samples.MINUTE
+    found, moved = samples.run(bars), samples.run(bars._replace(ts=bars.ts + later))
+    assert found.indicators.tobytes() == moved.indicators.tobytes()
+    assert found.scores.tobytes() == moved.scores.tobytes()
+    for name in ("bar_count", "state", "flags", "exit", "levels"):
+        assert (found.bar_states[name] == moved.bar_states[name]).all(), name
+
+
 def test_prices_that_do_not_move_give_finite_values() -> None:
     bars = samples.bars_of_closes(np.full(700, 5.0), spread=0.0)
     outputs = samples.run(bars)

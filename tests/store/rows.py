@@ -22,6 +22,12 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "lot": "0.00001",
         "min_notional": 10,
     },
+    "trading_sessions": {
+        "calendar": "XNYS",
+        "session": "2026-01-02",
+        "opens_at": "2026-01-02 14:30:00+00",
+        "closes_at": "2026-01-02 21:00:00+00",
+    },
     "ticks": {
         "ts": "2026-01-01 00:00:01.5+00",
         "instrument_id": 1,

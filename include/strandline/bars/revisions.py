@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from strandline.bars.session_gaps import name_session_gaps
+
 # The bar after each staged one is written again as well, because its gap may have changed; the bar before each is only
 # read.
 _CHAIN = text("""
@@ -68,4 +70,5 @@ def write_staged(connection: Connection, known_seq: int) -> None:
     """Find the gaps between the staged bars and their neighbours, and write the bars that differ from those stored."""
     connection.execute(text("TRUNCATE staged_rewrites"))
     connection.execute(_CHAIN)
+    name_session_gaps(connection)
     connection.execute(_WRITE, {"known_seq": known_seq})

@@ -13,6 +13,7 @@ from strandline.feeds.quarantine import delete_old_messages
 from strandline.feeds.session import Session
 from strandline.feeds.shard import Shard
 from strandline.feeds.tick_buffer import TickBuffer
+from strandline.feeds.trading_sessions import CalendarError, refresh_calendars
 from strandline.feeds.watch_set import always_watched, traded_tokens
 from strandline.model.venue import VenueKey
 from strandline.store.connect_async import Connection
@@ -74,7 +75,7 @@ class SubscriptionManager:
         self._changed.set()
 
     async def _begin_day(self, connection: Connection) -> None:
-        """Make partitions, and delete what is not kept any longer."""
+        """Make partitions, extend calendars, and delete what is not kept any longer."""
         now = self._clock()
         today = now.date()
         if today != self._day:
@@ -83,6 +84,10 @@ class SubscriptionManager:
             self._buffer.accept_days(first, last)
             await delete_old_messages(connection, now)
             await delete_old_coverage(connection, now)
+            try:
+                await refresh_calendars(connection)
+            except CalendarError as error:
+                _log.warning("%s", error)
             self._day = today
 
     async def _refresh(self, connection: Connection) -> bool:
@@ -94,7 +99,7 @@ class SubscriptionManager:
             wanted = frozenset(token for token in every if self._shard.owns(feed.venue, token))
             try:
                 await self._subscribe(connection, feed, wanted)
-            except FeedError as error:
+            except (FeedError, CalendarError) as error:
                 _log.warning("%s", error)
                 complete = False
         for venue in rows.keys() - {feed.venue for feed in self._feeds}:

@@ -40,6 +40,7 @@ INSERT, UPDATE, DELETE = "INSERT", "UPDATE", "DELETE"
 
 WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "instruments": {"feeds": frozenset({INSERT, UPDATE})},
+    "trading_sessions": {"feeds": frozenset({INSERT, UPDATE, DELETE})},
     "ticks": {"feeds": frozenset({INSERT}), "history": frozenset({INSERT}), "retention": frozenset({INSERT})},
     "dirty_minutes": {
         "feeds": frozenset({INSERT}),

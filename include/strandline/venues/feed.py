@@ -16,7 +16,10 @@ tuple because there are thousands a second.
 
 
 class Listing(NamedTuple):
-    """An instrument as the venue describes it."""
+    """An instrument as the venue describes it.
+
+    `calendar` is that of its sessions, by its name in exchange_calendars; None if it is traded around the clock.
+    """
 
     token_contract: str
     symbol: str
@@ -24,6 +27,7 @@ class Listing(NamedTuple):
     min_notional: Money
     stale_after: timedelta
     listed: bool = True
+    calendar: str | None = None
 
 
 class QuarantinedMessage(NamedTuple):
