@@ -119,6 +119,7 @@ class PlanningDatabase:
                 ts=added.bar_ts,
                 bar_revision=added.bar_revision,
                 generation=added.generation,
+                restep=added.restep,
                 uptrend_engine_v4=canonical_bytes(added).decode(),
             )
         return added

@@ -48,19 +48,19 @@ def add_row(connection: Connection, **special: object) -> None:
     insert(connection, "positions", timeframe="1m", **special)
 
 
-def insert_bars(connection: Connection, bars: Bars) -> None:
+def insert_bars(connection: Connection, bars: Bars, known_seq: int = 1) -> None:
     """Insert bars of one minute."""
     columns = {name: column.tolist() for name, column in bars._asdict().items()}
     connection.execute(
         text("""
         INSERT INTO bars
           (instrument_id, timeframe, ts, revision, known_seq, open, high, low, close, volume, ticks, source)
-        SELECT 1, '1m', ts, 0, 1, open, high, low, close, volume, 1, 's' FROM unnest(
+        SELECT 1, '1m', ts, 0, :known_seq, open, high, low, close, volume, 1, 's' FROM unnest(
           CAST(:ts AS timestamptz[]), CAST(:open AS double precision[]), CAST(:high AS double precision[]),
           CAST(:low AS double precision[]), CAST(:close AS double precision[]), CAST(:volume AS double precision[])
         ) AS bar (ts, open, high, low, close, volume)
         """),
-        columns | {"ts": [instant(ts) for ts in columns["ts"]]},
+        columns | {"ts": [instant(ts) for ts in columns["ts"]], "known_seq": known_seq},
     )
 
 
@@ -349,20 +349,6 @@ def test_archived_rows_are_not_stepped(database: Database, step: Step) -> None:
         insert_bars(connection, BARS)
     assert step(END) == EngineRun(series=0, bars=0, signals=0, ready=0)
     assert tables(database) == [[], []]
-
-
-def test_revisions_behind_the_newest_step_change_nothing(database: Database, step: Step) -> None:
-    with database.session() as connection:
-        add_row(connection)
-        insert_bars(connection, samples.bars_between(BARS, 0, 800))
-    step(end_of(800))
-    before = tables(database)
-    with database.session() as connection:
-        connection.execute(
-            text("UPDATE bars SET revision = 1, known_seq = 2, high = high * 2 WHERE ts = :ts"), {"ts": end_of(799)}
-        )
-    assert step(end_of(800)).bars == 0
-    assert tables(database) == before
 
 
 IMPOSSIBLE = {

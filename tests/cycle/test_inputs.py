@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from strandline.configuration import make_settings
 from strandline.model.exact import Money, Price
@@ -153,8 +154,23 @@ def test_signals_up_to_the_cursor_are_not_read_again(
 
 def test_a_revised_signal_replaces_the_one_before(planning: PlanningDatabase) -> None:
     planning.add_signal(Flag.BUY_SIGNAL)
-    revised = planning.add_signal(bar_revision=1)
+    revised = planning.add_signal(bar_revision=1, restep=1)
     assert planning.read_row().signals == (revised,)
+
+
+def test_signals_made_anew_are_read_beside_those_after_the_cursor(planning: PlanningDatabase) -> None:
+    """With a trade that is open, so that an exit which they raise is not lost."""
+    before, newest = planning.add_signal(bar_ts=BAR - timedelta(minutes=15)), planning.add_signal()
+    planning.add("planner_state", position_id=POSITION, bar_ts=before.bar_ts)
+    with planning.database.session() as connection:
+        connection.execute(text("UPDATE engine_states SET restep = 1"))
+    planning.add(
+        "resteps", instrument_id=1, timeframe="15m", generation=1, restep=1, cycle_t=T, known_seq=2,
+        since=before.bar_ts, until=before.bar_ts,
+    )  # fmt: skip
+    revised = planning.add_signal(bar_ts=before.bar_ts, bar_revision=1, restep=1)
+    row = planning.read_row()
+    assert (row.newest, row.signals, row.revised) == (newest, (newest,), (revised,))
 
 
 # The quality gate, and people

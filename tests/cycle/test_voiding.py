@@ -311,10 +311,9 @@ def test_bars_are_rebuilt_when_the_rest_of_their_ticks_comes(too_early: Context,
         assert stored_bars(connection, [1]) == expected_bars([*BEFORE, *AFTER], [], MIDNIGHT)
 
 
-def test_the_engine_does_not_step_them_again_by_itself(too_early: Context, database: Database) -> None:
-    """Why voiding begins their series anew."""
+def test_the_engine_steps_them_again_by_itself_once_they_are_rebuilt(too_early: Context, database: Database) -> None:
     step_until_midnight(too_early, database)
-    assert series_with_faults(too_early) == ["15m", "1h", "1m", "5m"]
+    assert series_with_faults(too_early) == []
 
 
 def test_voiding_begins_their_series_anew(too_early: Context, database: Database) -> None:

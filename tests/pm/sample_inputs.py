@@ -163,12 +163,19 @@ def intents(planned: Plan) -> tuple[ExecutionIntent, ...]:
     return tuple(decision.intent for decision in planned.decisions if decision.intent is not None)
 
 
-def open_intent(side: Side, status: IntentStatus, notional: str = "1000", number: int = 1) -> OpenIntent:
+def open_intent(
+    side: Side,
+    status: IntentStatus,
+    notional: str = "1000",
+    number: int = 1,
+    planned: datetime = T - timedelta(minutes=5),
+) -> OpenIntent:
     """An intent of an earlier cycle."""
     return OpenIntent(
         intent_id=UUID(int=number),
         side=side,
         status=status,
+        cycle=planned,
         notional=Money(notional) if side is Side.BUY else None,
     )
 

@@ -193,8 +193,9 @@ def test_a_flag_of_an_older_bar_has_expired() -> None:
 
 
 def test_a_revised_bar_never_buys() -> None:
-    for newest in (signal(Flag.BUY_SIGNAL, bar_revision=1), in_s2(bar_revision=1), first_dip(bar_revision=1)):
-        assert decide(row(signals=(newest,))).reasons == (why.BAR_REVISED,)
+    for again in ({"bar_revision": 1}, {"restep": 1}):
+        newest_ones = signal(Flag.BUY_SIGNAL, **again), in_s2(**again), first_dip(**again)
+        assert {decide(row(signals=(one,))).reasons for one in newest_ones} == {(why.BAR_REVISED,)}
     withdrawn = signal(Flag.BUY_SIGNAL), signal(bar_revision=1)
     assert decide(row(signals=withdrawn)).reasons == (why.FLAG_EXPIRED,)
 

@@ -228,6 +228,25 @@ def test_an_exit_flag_that_comes_while_a_buy_is_in_flight_is_not_lost(status: In
     assert failed.planner_state.exit_due is None
 
 
+@pytest.mark.parametrize(("filled", "due"), [(BAR - timedelta(seconds=1), True), (BAR, False)])
+def test_a_bar_of_the_trade_that_is_revised_to_an_emergency_sells(filled: datetime, due: bool) -> None:
+    """A bar that was over when the trade began has nothing to say about it."""
+    fled = signal(Flag.EMERGENCY_EXIT, state=EngineState.S3, bar_ts=BEFORE, bar_revision=1, restep=1)
+    decision = decide(row(holding=held(first_fill_at=filled), newest=signal(), signals=(), revised=(fled,)))
+    assert (decision.rule is Rule.EMERGENCY_EXIT) is due
+
+
+@pytest.mark.parametrize(("planned", "due"), [(BEFORE, True), (BAR, False)])
+def test_a_bar_that_is_revised_while_a_buy_is_in_flight_counts_from_its_decision_on(
+    planned: datetime, due: bool
+) -> None:
+    fled = signal(Flag.EMERGENCY_EXIT, state=EngineState.S3, bar_ts=BEFORE, bar_revision=1, restep=1)
+    buying = open_intent(Side.BUY, IntentStatus.UNKNOWN, planned=planned)
+    decision = decide(row(holding=closed(), newest=signal(), signals=(), revised=(fled,), open_intents=(buying,)))
+    assert decision.planner_state is not None
+    assert (decision.planner_state.exit_due is ExitReason.EMERGENCY) is due
+
+
 def test_an_unknown_exit_reason_is_refused() -> None:
     with pytest.raises(ValueError, match="moon"):
         decide(row(holding=held(), signals=(signal(Flag.EXIT_POSITION, exit_reason="moon"),)))

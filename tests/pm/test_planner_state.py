@@ -86,3 +86,26 @@ def test_a_new_trade_starts_with_nothing() -> None:
 def test_signals_must_come_in_order() -> None:
     with pytest.raises(ValueError, match="oldest first"):
         row(signals=(signal(), older(1)))
+
+
+@pytest.mark.parametrize(
+    ("one", "restep"),
+    [
+        (row(), 0),
+        (row(planner_state=planner_state(restep=2)), 2),
+        (row(planner_state=planner_state(generation=7, restep=2)), 0),
+        (row(planner_state=planner_state(restep=2), signals=(signal(restep=3),)), 3),
+        (row(planner_state=planner_state(restep=2), newest=signal(), signals=(), revised=(older(1),)), 2),
+        (
+            row(
+                newest=signal(),
+                signals=(),
+                revised=(signal(bar_ts=BAR - LENGTH, restep=1),),
+                planner_state=planner_state(),
+            ),
+            1,
+        ),
+    ],
+)
+def test_each_restep_is_read_once(one: RowInputs, restep: int) -> None:
+    assert after(one).restep == restep

@@ -72,7 +72,7 @@ def copy(ts: str, revision: int) -> Plant:
     """Add a signal like the newest one, of another bar or revision."""
     return statement(
         "INSERT INTO features SELECT instrument_id, timeframe, "
-        f"{ts}, generation, {revision}, engine_version, input_hash, uptrend_engine_v4"
+        f"{ts}, generation, {revision}, engine_version, input_hash, uptrend_engine_v4, {revision}"
         " FROM features WHERE instrument_id = :faulty AND ts = :last"
     )
 

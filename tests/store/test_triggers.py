@@ -49,6 +49,7 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
         "history_loads",
         "quality_findings",
         "quality_runs",
+        "resteps",
         "strands",
         "ticks",
     ]

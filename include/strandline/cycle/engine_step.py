@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
@@ -10,18 +9,11 @@ import msgspec
 from sqlalchemy import Connection, text
 from sqlalchemy import Engine as Database
 
+from strandline.cycle.engine_states import SteppedSeries, insert_new_series, read_series, store_states
 from strandline.cycle.generations import adopt_generations, begin_late_generations
-from strandline.engine import (
-    ENGINE_VERSION,
-    Bars,
-    Engine,
-    Series,
-    SeriesSummary,
-    as_bars,
-    gap_number,
-    takes_full_range,
-    warm_up,
-)
+from strandline.cycle.resteps import go_back, keep_checkpoints, revised_series
+from strandline.cycle.snapshot import in_snapshot
+from strandline.engine import Bars, Engine, Series, as_bars, gap_number, takes_full_range, warm_up
 from strandline.model.signal import Signal
 from strandline.model.strategy import Strategy
 from strandline.model.timeframe import Timeframe
@@ -34,25 +26,13 @@ _ROUND_BARS: Final = 20_000
 
 
 class EngineRun(NamedTuple):
-    """Counts of a run: series, new bars, new signals, and series with enough bars for flags."""
+    """Counts of a run: series, new bars, new signals, series with enough bars for flags, and those stepped again."""
 
     series: int
     bars: int
     signals: int
     ready: int
-
-
-@dataclass
-class _Stepping:
-    """A generation of a series, as far as it is stepped. The planner has read its signals up to `read_until`."""
-
-    series: Series
-    adopted: bool
-    bar_ts: datetime
-    read_until: datetime | None
-    ready: bool
-    state: bytes
-    summary: SeriesSummary | None = None
+    resteps: int = 0
 
 
 class _NewBars(NamedTuple):
@@ -66,30 +46,52 @@ class _NewBars(NamedTuple):
 def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> EngineRun:
     """Step every series through its new final bars. Repeated or concurrent runs step each bar once.
 
-    A later revision of a bar that was stepped changes nothing: a series only moves forward.
+    A series of which a bar was revised steps again from a state that was kept before that bar.
     """
     # Compiling takes longer than a transaction may stay idle; in a process that has compiled already it costs nothing.
     warm_up(strategy)
     engine = Engine(strategy)
-    with database.begin() as connection:
-        _insert_new_series(connection, engine.new_state())
-        _lock_series(connection)
-        begin_late_generations(connection, engine.new_state())
-        series = behind = _read_series(connection)
-        bars = signals = 0
-        while behind:
-            most = max(1, _ROUND_BARS // len(behind))
-            new = _new_bars(connection, behind, cycle, most)
-            signals += _step(connection, engine, behind, new)
-            bars += len(new.bars.ts)
-            behind = [one for one, count in zip(behind, new.counts, strict=True) if count == most]
-        _store_states(connection, [one for one in series if one.summary])
-        adopt_generations(connection)
+    return in_snapshot(database, "engine_states", lambda connection: _run(connection, engine, cycle))
+
+
+def _run(connection: Connection, engine: Engine, cycle: datetime) -> EngineRun:
+    insert_new_series(connection, engine.new_state())
+    series = _go_back_where_revised(connection, engine, cycle)
+    behind, bars, signals = series, 0, 0
+    while behind:
+        most = max(1, _ROUND_BARS // len(behind))
+        new = _new_bars(connection, behind, cycle, most)
+        signals += _step(connection, engine, behind, new)
+        bars += len(new.bars.ts)
+        behind = [one for one, count in zip(behind, new.counts, strict=True) if count == most]
+    store_states(connection, series, _known_seq(connection))
+    keep_checkpoints(connection, series)
+    adopt_generations(connection)
     adopted = [one for one in series if one.adopted]
-    return EngineRun(len(adopted), bars, signals, sum(one.ready for one in adopted))
+    resteps = sum(one.revised is not None for one in series)
+    return EngineRun(len(adopted), bars, signals, sum(one.ready for one in adopted), resteps)
 
 
-def _step(connection: Connection, engine: Engine, series: Sequence[_Stepping], new: _NewBars) -> int:
+def _go_back_where_revised(connection: Connection, engine: Engine, cycle: datetime) -> list[SteppedSeries]:
+    """Read the series: those with revised bars as they were before these, or, if that is forgotten, from the start."""
+    series = read_series(connection)
+    revised = revised_series(connection, series)
+    forgotten = [one.series for one in revised if one.checkpoint is None]
+    if begin_late_generations(connection, engine.new_state(), forgotten):
+        series = read_series(connection)
+    by_key = {one.series: one for one in series}
+    for one in revised:
+        if one.checkpoint is not None and one.series in by_key:
+            go_back(connection, by_key[one.series], one, cycle, _known_seq(connection))
+    return series
+
+
+def _known_seq(connection: Connection) -> int:
+    """The newest known_seq of the snapshot."""
+    return connection.scalar(text("SELECT max(known_seq) FROM bars")) or 0
+
+
+def _step(connection: Connection, engine: Engine, series: Sequence[SteppedSeries], new: _NewBars) -> int:
     """Step these series through these bars, and store the signals; returns how many."""
     stepped = [one for one, count in zip(series, new.counts, strict=True) if count]
     keep = [
@@ -102,65 +104,32 @@ def _step(connection: Connection, engine: Engine, series: Sequence[_Stepping], n
     )
     for one, state, summary in zip(stepped, states, engine.summaries(outputs), strict=True):
         one.state, one.summary, one.bar_ts, one.ready = state, summary, summary.bar_ts, summary.ready
-    signals = engine.signals(outputs, [one.series for one in stepped])
+    signals = _new_signals(engine.signals(outputs, [one.series for one in stepped]), stepped)
     _store_signals(connection, signals)
     return len(signals)
 
 
-def _insert_new_series(connection: Connection, state: bytes) -> None:
-    """Insert a row to lock for each series that may be traded and has none; concurrent runs insert it once."""
-    connection.execute(
-        text("""
-        INSERT INTO engine_states
-          (instrument_id, timeframe, generation, adopted, engine_version, bar_count, bar_ts, bar_revision, state_bytes)
-        SELECT i.instrument_id, p.timeframe, 1, true, :version, 0, 'epoch', 0, :state
-        FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
-        WHERE p.desired_status <> 'archived' AND NOT EXISTS (
-          SELECT FROM engine_states s
-          WHERE s.instrument_id = i.instrument_id AND s.timeframe = p.timeframe AND s.adopted)
-        ORDER BY 1, 2
-        ON CONFLICT DO NOTHING
-        """),
-        {"version": ENGINE_VERSION, "state": state},
-    )
+def _new_signals(signals: Sequence[Signal], series: Sequence[SteppedSeries]) -> Sequence[Signal]:
+    """In a restep: without those of the bars before the revised one, and with its number on those of stepped bars."""
+    again = {one.series: one for one in series if one.revised is not None}
+    if not again:
+        return signals
+    return [one for signal in signals if (one := _again(signal, again.get(_series(signal)))) is not None]
 
 
-def _lock_series(connection: Connection) -> None:
-    """Lock every series, in one order: concurrent runs wait for each other and never deadlock."""
-    connection.execute(text("SELECT FROM engine_states ORDER BY instrument_id, timeframe, generation FOR UPDATE"))
+def _again(signal: Signal, series: SteppedSeries | None) -> Signal | None:
+    if series is None or series.revised is None or series.stepped_until is None:
+        return signal
+    if signal.bar_ts < series.revised:
+        return None
+    return msgspec.structs.replace(signal, restep=series.restep) if signal.bar_ts <= series.stepped_until else signal
 
 
-def _read_series(connection: Connection) -> list[_Stepping]:
-    """Read every series that may be traded: the adopted generation, and the next one if it is not adopted yet."""
-    rows = connection.execute(
-        text("""
-        SELECT s.instrument_id, s.timeframe, s.generation, s.adopted, s.bar_ts, s.ready, s.state_bytes, row.read_until
-        FROM engine_states s JOIN (
-          SELECT i.instrument_id, p.timeframe, min(planned.bar_ts) AS read_until
-          FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
-          LEFT JOIN planner_state planned USING (position_id)
-          WHERE p.desired_status <> 'archived' GROUP BY 1, 2
-        ) AS row USING (instrument_id, timeframe)
-        WHERE s.adopted OR s.generation = (
-          SELECT max(n.generation) FROM engine_states n
-          WHERE n.instrument_id = s.instrument_id AND n.timeframe = s.timeframe)
-        ORDER BY s.instrument_id, s.timeframe, s.generation
-        """)
-    )
-    return [
-        _Stepping(
-            Series(row.instrument_id, Timeframe(row.timeframe), row.generation),
-            row.adopted,
-            row.bar_ts,
-            row.read_until,
-            row.ready,
-            bytes(row.state_bytes),
-        )
-        for row in rows
-    ]
+def _series(signal: Signal) -> Series:
+    return Series(signal.instrument_id, signal.timeframe, signal.generation)
 
 
-def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: datetime, most: int) -> _NewBars:
+def _new_bars(connection: Connection, series: Sequence[SteppedSeries], cycle: datetime, most: int) -> _NewBars:
     """The oldest final bars, at most so many of each series, that were not stepped yet and that the gate trusts.
 
     The gate checks what is new. In a history from before it one impossible bar must not stop the engine of all series:
@@ -201,7 +170,7 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
             "timeframes": [one.series.timeframe.value for one in series],
             "after": [one.bar_ts for one in series],
             "until": [one.series.timeframe.last_final(cycle) for one in series],
-            "read_until": [one.read_until for one in series],
+            "read_until": [one.unread_since for one in series],
             "most": most,
         },
     ).all()
@@ -218,45 +187,15 @@ def _new_bars(connection: Connection, series: Sequence[_Stepping], cycle: dateti
     return _NewBars([counts[place] for place in places], [unread[place] for place in places], bars)
 
 
-def _store_states(connection: Connection, stepped: Sequence[_Stepping]) -> None:
-    """Store the states. The anchor is the first bar that there was when a series began, also if it was withheld."""
-    summaries = [one.summary for one in stepped if one.summary]
-    connection.execute(
-        text("""
-        UPDATE engine_states s SET
-          engine_version = :version, bar_count = n.bar_count, ready = n.ready, bar_ts = n.bar_ts,
-          bar_revision = n.bar_revision, state = n.state, state_bytes = n.state_bytes,
-          anchor = COALESCE(s.anchor, (
-            SELECT min(b.ts) FROM bars b WHERE b.instrument_id = s.instrument_id AND b.timeframe = s.timeframe))
-        FROM unnest(
-          CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:generations AS integer[]),
-          CAST(:bar_counts AS integer[]), CAST(:ready AS boolean[]), CAST(:bar_ts AS timestamptz[]),
-          CAST(:revisions AS integer[]), CAST(:states AS engine_state[]), CAST(:state_bytes AS bytea[])
-        ) AS n (instrument_id, timeframe, generation, bar_count, ready, bar_ts, bar_revision, state, state_bytes)
-        WHERE (s.instrument_id, s.timeframe, s.generation) = (n.instrument_id, n.timeframe, n.generation)
-        """),
-        {
-            "version": ENGINE_VERSION,
-            "instruments": [one.series.instrument_id for one in stepped],
-            "timeframes": [one.series.timeframe.value for one in stepped],
-            "generations": [one.series.generation for one in stepped],
-            "bar_counts": [summary.bar_count for summary in summaries],
-            "ready": [summary.ready for summary in summaries],
-            "bar_ts": [summary.bar_ts for summary in summaries],
-            "revisions": [summary.bar_revision for summary in summaries],
-            "states": [summary.state and summary.state.value for summary in summaries],
-            "state_bytes": [one.state for one in stepped],
-        },
-    )
-
-
 def _store_signals(connection: Connection, signals: Iterable[Signal]) -> None:
     connection.execute(
         text("""
         INSERT INTO features (
-          instrument_id, timeframe, ts, generation, bar_revision, engine_version, input_hash, uptrend_engine_v4)
+          instrument_id, timeframe, ts, generation, restep, bar_revision, engine_version, input_hash,
+          uptrend_engine_v4)
         SELECT (s->>'instrument_id')::integer, (s->>'timeframe')::timeframe, (s->>'bar_ts')::timestamptz,
-               (s->>'generation')::integer, (s->>'bar_revision')::integer, s->>'engine_version', s->>'input_hash', s
+               (s->>'generation')::integer, (s->>'restep')::integer, (s->>'bar_revision')::integer,
+               s->>'engine_version', s->>'input_hash', s
         FROM unnest(CAST(:signals AS jsonb[])) AS s
         """),
         {"signals": [msgspec.json.encode(signal).decode() for signal in signals]},

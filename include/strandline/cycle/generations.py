@@ -23,8 +23,9 @@ def begin_generations(connection: Connection, series: Sequence[Series], state: b
     _insert(connection, series, state, adopted=True)
 
 
-def begin_late_generations(connection: Connection, state: bytes) -> None:
-    """Begin the next generation of each series whose history now begins earlier, or whose state cannot be read.
+def begin_late_generations(connection: Connection, state: bytes, forgotten: Sequence[Series]) -> bool:
+    """Begin the next generation of each series whose history now begins earlier, or whose state cannot be read or has
+    forgotten what was before a revised bar. Returns whether there is one.
 
     The caller has locked all series. History never re-seeds a series that may trade: it goes on until the new
     generation is adopted. A state of another engine version, or of other indicators, cannot go on.
@@ -41,13 +42,22 @@ def begin_late_generations(connection: Connection, state: bytes) -> None:
         WHERE a.adopted AND (
           substring(newest.state_bytes FOR 8) <> substring(CAST(:state AS bytea) FOR 8)
           OR EXISTS (SELECT FROM bars b
-                     WHERE b.instrument_id = a.instrument_id AND b.timeframe = a.timeframe AND b.ts < newest.anchor))
+                     WHERE b.instrument_id = a.instrument_id AND b.timeframe = a.timeframe AND b.ts < newest.anchor)
+          OR (newest.instrument_id, newest.timeframe, newest.generation) IN (
+            SELECT * FROM unnest(CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]),
+                                 CAST(:generations AS integer[]))))
         ORDER BY a.instrument_id, a.timeframe
         """),
-        {"state": state},
+        {
+            "state": state,
+            "instruments": [one.instrument_id for one in forgotten],
+            "timeframes": [one.timeframe.value for one in forgotten],
+            "generations": [one.generation for one in forgotten],
+        },
     ).all()
     begin_generations(connection, [_series(row) for row in rows if not row.goes_on], state)
     _insert(connection, [_series(row) for row in rows if row.goes_on], state, adopted=False)
+    return bool(rows)
 
 
 def adopt_generations(connection: Connection) -> None:

@@ -12,7 +12,7 @@ from strandline.cycle.marks import StoredMarks, read_marks
 from strandline.cycle.position_rows import PositionRow, position_rows
 from strandline.cycle.prices import highest_closes, trusted_prices
 from strandline.cycle.runs import TaskRun
-from strandline.cycle.signals import SeriesKey, SeriesSignals, signals_since
+from strandline.cycle.signals import SeriesKey, SeriesSignals, revised_signals, signals_since
 from strandline.cycle.trade_history import trade_histories
 from strandline.execution import OutboxIntent, read_open
 from strandline.ledger.cash import free_cash
@@ -42,6 +42,7 @@ class _Tables(NamedTuple):
     prices: Mapping[int, Mark]
     marks: StoredMarks
     signals: SeriesSignals
+    revised: SeriesSignals
     states: Mapping[UUID, PlannerState]
     highest: Mapping[UUID, Price]
     histories: Mapping[UUID, TradeHistory]
@@ -73,6 +74,7 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
     states = dict(_planner_states(connection))
     cursors = {_series(row): _cursor(row, states) for row in rows}
     signals = signals_since(connection, cursors, cycle)
+    planned = {_series(row): state for row in rows if (state := states.get(row.position.position_id)) is not None}
     marks = read_marks(connection, cycle)
     begun = [instant for row in rows for instant in _begun(row, signals.by_series[_series(row)])]
     return _Tables(
@@ -85,6 +87,7 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
         ),
         marks=marks,
         signals=signals,
+        revised=revised_signals(connection, planned),
         states=states,
         highest=highest_closes(connection, cycle, [row for row in positions if row.holding.quantity]),
         histories=trade_histories(connection, positions, min(begun, default=cycle)),
@@ -97,7 +100,7 @@ def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Table
     position, instrument = row.position, row.instrument
     position_id, series = position.position_id, _series(row)
     findings = tables.blocks.of(*series)
-    unreadable = ("unreadable_signal",) if series in tables.signals.unreadable else ()
+    unreadable = tables.signals.unreadable | tables.revised.unreadable
     signals, cursor = tables.signals.by_series[series], _cursor(row, tables.states)
     return RowInputs(
         position=position,
@@ -106,12 +109,13 @@ def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Table
         mark=tables.marks.newest.get(instrument.instrument_id),
         newest=signals[-1] if signals else None,
         signals=tuple(signal for signal in signals if cursor is None or signal.bar_ts > cursor),
+        revised=tables.revised.by_series.get(series, ()),
         planner_state=tables.states.get(position_id),
         highest_close=tables.highest.get(position_id),
         history=tables.histories[position_id],
         open_intents=tables.open_intents.get(position_id, ()),
         block_entries=(*_checks(findings, Severity.BLOCK_ENTRIES), *_excluded(context, run, row)),
-        block_all=(*_checks(findings, Severity.BLOCK_ALL), *unreadable),
+        block_all=(*_checks(findings, Severity.BLOCK_ALL), *(["unreadable_signal"] if series in unreadable else [])),
     )
 
 
@@ -156,7 +160,11 @@ def _by_position(intents: Iterable[OutboxIntent]) -> Mapping[UUID, tuple[OpenInt
     found: dict[UUID, tuple[OpenIntent, ...]] = {}
     for one in intents:
         intent = OpenIntent(
-            intent_id=one.intent.intent_id, side=one.intent.side, status=one.status, notional=one.intent.notional
+            intent_id=one.intent.intent_id,
+            side=one.intent.side,
+            status=one.status,
+            cycle=one.intent.cycle,
+            notional=one.intent.notional,
         )
         found[one.intent.position_id] = (*found.get(one.intent.position_id, ()), intent)
     return found

@@ -1,4 +1,4 @@
-"""Runs the planner's work on one snapshot of the database, and again if it was overtaken."""
+"""Runs work that is done alone on one snapshot of the database, and again if it was overtaken."""
 
 from collections.abc import Callable
 from typing import Final, TypeVar
@@ -16,7 +16,13 @@ R = TypeVar("R")
 
 
 def in_planner_snapshot(database: Engine, work: Callable[[Connection], R]) -> R:
-    """Do the work in one REPEATABLE READ transaction, alone among planners; again, on new data, if it was overtaken.
+    """Do the work alone among planners."""
+    return in_snapshot(database, "planner_state", work)
+
+
+def in_snapshot(database: Engine, table: str, work: Callable[[Connection], R]) -> R:
+    """Do the work in one REPEATABLE READ transaction, alone among the writers of the table; again, on new data, if it
+    was overtaken.
 
     The lock comes first: LOCK TABLE takes no snapshot, so the snapshot is newer than the wait for the lock.
     """
@@ -24,14 +30,14 @@ def in_planner_snapshot(database: Engine, work: Callable[[Connection], R]) -> R:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with engine.begin() as connection:
-                connection.execute(text("LOCK TABLE planner_state IN SHARE ROW EXCLUSIVE MODE"))
+                connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
                 return work(connection)
         except DBAPIError as error:
             if getattr(error.orig, "pgcode", None) not in _OVERTAKEN:
                 raise
             if attempt == ATTEMPTS:
                 raise StrandlineError(
-                    f"the plan was overtaken {ATTEMPTS} times by changes of what it rests on ({error.orig})",
-                    "nothing was planned; the task's retry or the next cycle plans again",
+                    f"the step was overtaken {ATTEMPTS} times by changes of what it rests on ({error.orig})",
+                    "nothing of it was stored; the task's retry or the next cycle does it again",
                 ) from error
     raise AssertionError("unreachable: the last attempt returns or raises")

@@ -107,7 +107,7 @@ def _last_losses(connection: Connection) -> Mapping[UUID, LastLoss]:
           SELECT uptrend_engine_v4 AS signal FROM features f
           WHERE f.instrument_id = i.instrument_id AND f.timeframe = p.timeframe AND f.generation = e.generation
             AND f.ts <= t.closed_at - l.length
-          ORDER BY f.ts DESC, f.bar_revision DESC LIMIT 1
+          ORDER BY f.ts DESC, f.restep DESC LIMIT 1
         ) AS at_close ON true
         WHERE t.net_pnl < 0
         """),

@@ -45,7 +45,8 @@ class Signal(Record, frozen=True, kw_only=True):
 
     The gap fields are the bar's; signals of engine 4.1 and older lack them. `state_since` is the bar that entered the
     state; attempt and trend are named by the bars that began them. In S0 `ended_by` says which end led there: of an
-    attempt, of a trend, or None in a series that began in S0.
+    attempt, of a trend, or None in a series that began in S0. `restep` is the number of the restep that made it, after
+    a bar of the series was revised; 0 if it was made when its bar was new.
     """
 
     instrument_id: int
@@ -53,6 +54,7 @@ class Signal(Record, frozen=True, kw_only=True):
     bar_ts: datetime
     bar_revision: int
     generation: int
+    restep: int = 0
     bar_count: int
     gap_detected: bool = False
     gap_magnitude_pct: float = 0.0
@@ -79,3 +81,9 @@ class Signal(Record, frozen=True, kw_only=True):
             (Flag.EXIT_POSITION in self.flags) == (self.exit_reason is not None),
             "exit_position has a reason, and nothing else has one",
         )
+        require(self.restep >= 0, "restep is not negative")
+
+    @property
+    def bar_end(self) -> datetime:
+        """When its bar was over."""
+        return self.bar_ts + self.timeframe.length

@@ -94,7 +94,7 @@ def _newest_close(row: RowInputs) -> Mark | None:
     return Mark(
         price=Price.from_float(signal.indicators["close"]),
         source=f"close {signal.timeframe} {signal.bar_ts.isoformat()}",
-        observed_at=signal.bar_ts + signal.timeframe.length,
+        observed_at=signal.bar_end,
     )
 
 

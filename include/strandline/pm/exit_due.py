@@ -1,6 +1,6 @@
 """Finds the exit that is due by a signal since the row's cursor or by a stop that fired; only a flat row clears it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -35,18 +35,24 @@ class ExitDue:
 
 
 def exit_due(row: RowInputs) -> ExitDue | None:
-    """Return the exit that was due already, or that a signal since then made due; revised bars count too.
+    """Return the exit that was due already, or that a signal since then made due.
 
-    A buy that is open or in doubt counts as holding: what happens before it is booked is not forgotten.
+    What a restep made anew counts from the bar on in which the trade began. A buy that is open or in doubt counts as
+    holding: what happens before it is booked is not forgotten.
     """
     if not row.in_trade:
         return None
     due = _due_before(row)
-    for signal in row.signals:
+    for signal in (*_revised_in_trade(row), *row.signals):
         due = stronger(due, _due_by(signal))
     if due is None and row.newest is not None and row.newest.state is EngineState.S0:
         return ExitDue(_end_of_trend(row.newest), row.newest.bar_ts)
     return due
+
+
+def _revised_in_trade(row: RowInputs) -> Iterator[Signal]:
+    since = row.trade_since
+    return (signal for signal in row.revised if since is not None and signal.bar_end > since)
 
 
 def stronger(due: ExitDue | None, new: ExitDue | None) -> ExitDue | None:

@@ -15,7 +15,7 @@ def fresh_signal(flag: Flag, row: RowInputs, cycle: datetime, entries: Entries) 
     newest = row.signals[-1]
     if newest != row.newest or flag not in newest.flags or cycle >= _fresh_until(newest, entries):
         return why.FLAG_EXPIRED
-    if newest.bar_revision > 0 and flag is not Flag.TRIM_FLAG:
+    if (newest.bar_revision or newest.restep) and flag is not Flag.TRIM_FLAG:
         return why.BAR_REVISED
     if row.price is None:
         return why.NO_TRUSTED_PRICE
@@ -27,4 +27,4 @@ def fresh_signal(flag: Flag, row: RowInputs, cycle: datetime, entries: Entries) 
 
 def _fresh_until(signal: Signal, entries: Entries) -> datetime:
     life = min(signal.timeframe.length, timedelta(seconds=entries.flag_life_seconds))
-    return signal.bar_ts + signal.timeframe.length + life
+    return signal.bar_end + life

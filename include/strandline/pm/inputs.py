@@ -19,14 +19,15 @@ from strandline.model.signal import Flag, Signal
 class PlannerState(Record, frozen=True, kw_only=True):
     """What the planner keeps of a row from one cycle to the next.
 
-    Generation, bar and revision are the cursor: the last signal that was acted on. The rest belongs to `trade_no`, the
-    open trade or the one that a buy would open. `released_trade_no` is the last trade whose loss keeps the row from
-    buying no more.
+    Generation, bar and revision are the cursor: the last signal that was acted on; `restep` is the generation's last
+    restep that was read. The rest belongs to `trade_no`, the open trade or the one that a buy would open.
+    `released_trade_no` is the last trade whose loss keeps the row from buying no more.
     """
 
     generation: int
     bar_ts: datetime
     bar_revision: int
+    restep: int = 0
     trade_no: int
     exit_due: ExitReason | None = None
     exit_due_bar: datetime | None = None
@@ -44,6 +45,7 @@ class OpenIntent(Record, frozen=True, kw_only=True):
     intent_id: UUID
     side: Side
     status: IntentStatus
+    cycle: datetime
     notional: Money | None
 
     def check(self) -> None:
@@ -102,7 +104,8 @@ class RowInputs(Record, frozen=True, kw_only=True):
 
     `price` is P, and None if there is none that can be trusted; `mark` is the venue's newest, however old. `newest` is
     the newest signal of the adopted generation, `signals` are those after the cursor, oldest first; without a planner
-    state that is the newest alone. `highest_close` is the highest 5m close since the trade's first fill.
+    state that is the newest alone. `revised` are those up to the cursor that a restep made anew. `highest_close` is the
+    highest 5m close since the trade's first fill.
     `block_entries` and `block_all` name the quality findings of the instrument.
     """
 
@@ -112,6 +115,7 @@ class RowInputs(Record, frozen=True, kw_only=True):
     mark: Mark | None
     newest: Signal | None
     signals: tuple[Signal, ...]
+    revised: tuple[Signal, ...] = ()
     planner_state: PlannerState | None
     highest_close: Price | None = None
     history: TradeHistory = TradeHistory()
@@ -141,6 +145,13 @@ class RowInputs(Record, frozen=True, kw_only=True):
         """Whether the row holds something, or has a buy that may still become a holding."""
         buying = any(intent.side is Side.BUY for intent in self.open_intents)
         return bool(self.position.holding.quantity) or buying
+
+    @property
+    def trade_since(self) -> datetime | None:
+        """The first fill of the trade, or the first decision to buy of those that may still become it."""
+        if self.position.holding.quantity:
+            return self.position.holding.first_fill_at
+        return min((intent.cycle for intent in self.open_intents if intent.side is Side.BUY), default=None)
 
     @property
     def trade_state(self) -> PlannerState | None:
@@ -215,6 +226,6 @@ class CycleInputs(Record, frozen=True, kw_only=True):
         require(len(set(ids)) == len(ids), "a row is given twice")
         require(self.losing_streak >= 0, "losing_streak is not negative")
         seen = [row.newest for row in self.rows if row.newest is not None]
-        ahead = [signal for signal in seen if signal.bar_ts + signal.timeframe.length > self.cycle]
+        ahead = [signal for signal in seen if signal.bar_end > self.cycle]
         require(not ahead, "a signal is of a bar that ends after the cycle")
         require(max(self.regime.ends(), default=self.cycle) <= self.cycle, "the regime's bar ends after the cycle")

@@ -24,6 +24,7 @@ def next_state(ctx: RowContext, keep_flags: bool, fired: ExitReason | None = Non
         generation=generation,
         bar_ts=bar_ts,
         bar_revision=bar_revision,
+        restep=_restep(ctx.row, generation),
         trade_no=ctx.row.trade_no,
         exit_due=due.reason if due else None,
         exit_due_bar=due.bar if due else None,
@@ -52,6 +53,13 @@ def _cursor(row: RowInputs, keep_flags: bool) -> tuple[int, datetime, int] | Non
     if state is not None and state.generation == newest.generation:
         done.append((state.bar_ts, state.bar_revision))
     return newest.generation, *max(done, default=_bar_before(newest))
+
+
+def _restep(row: RowInputs, generation: int) -> int:
+    """The last restep that was read. Each makes a signal of at least one bar, before the cursor or after it."""
+    state = row.planner_state
+    before = state.restep if state is not None and state.generation == generation else 0
+    return max([before, *(signal.restep for signal in (*row.revised, *row.signals))])
 
 
 def _bar_before(signal: Signal) -> tuple[datetime, int]:

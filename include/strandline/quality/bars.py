@@ -84,7 +84,7 @@ _JUMP = """
     LEFT JOIN LATERAL (
       SELECT CAST(s.uptrend_engine_v4 -> 'indicators' ->> 'atr' AS double precision) AS atr FROM features s
       WHERE s.instrument_id = b.instrument_id AND s.timeframe = CAST(b.timeframe AS timeframe) AND s.ts < b.ts
-      ORDER BY s.ts DESC, s.generation DESC, s.bar_revision DESC LIMIT 1
+      ORDER BY s.ts DESC, s.generation DESC, s.restep DESC LIMIT 1
     ) AS atr ON true
     LEFT JOIN {venue} ON true
     CROSS JOIN LATERAL (SELECT GREATEST(b.high - previous.price, previous.price - b.low) AS far) AS move

@@ -61,7 +61,7 @@ _WINDOW: Final = """
       SELECT f.uptrend_engine_v4 AS signal, f.bar_revision FROM features f
       WHERE f.instrument_id = s.instrument_id AND f.timeframe = s.timeframe AND f.ts = expected.ts
         AND f.generation = s.generation
-      ORDER BY f.bar_revision DESC LIMIT 1
+      ORDER BY f.restep DESC LIMIT 1
     ) AS made ON true
     LEFT JOIN LATERAL jsonb_to_record(made.signal -> 'indicators') AS i (
       close numeric, ema20 numeric, ema30 numeric, ema60 numeric, ema144 numeric, ema250 numeric, ema333 numeric,

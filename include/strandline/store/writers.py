@@ -64,6 +64,8 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "quality_runs": {"quality": frozenset({INSERT})},
     "quality_findings": {"quality": frozenset({INSERT})},
     "engine_states": {"engine_step": frozenset({INSERT, UPDATE})},
+    "engine_checkpoints": {"engine_step": frozenset({INSERT, DELETE})},
+    "resteps": {"engine_step": frozenset({INSERT})},
     "features": {"engine_step": frozenset({INSERT})},
     "cycles": {"cycle": frozenset({INSERT, UPDATE})},
     "marks": {"cycle": frozenset({INSERT, UPDATE})},
