@@ -36,6 +36,7 @@ def cycle_inputs(strategy: Strategy) -> CycleInputs:
         cycle=_CYCLE,
         rows=tuple(_row(place, signal) for place, signal in enumerate(signals)),
         equity=Money(1_000_000),
+        day_start=Money(1_000_000),
         peak=Money(1_000_000),
         losing_streak=0,
         free_cash={str(HYPERLIQUID_PERPS): Money(500_000)},

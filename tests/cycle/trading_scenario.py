@@ -17,12 +17,12 @@ from sqlalchemy import Engine, text
 from strandline.bars import roll_up
 from strandline.cli.demo.seed import recorded
 from strandline.configuration import make_settings
+from strandline.controls.positions import insert_positions
 from strandline.cycle.audit import EXECUTE, audit
 from strandline.cycle.context import Context
 from strandline.cycle.engine_step import run_engine
 from strandline.cycle.observe import observe
 from strandline.cycle.planning import plan_cycle
-from strandline.cycle.positions import add_positions
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.cycle.venues import choose, execute
 from strandline.history.prices import load_prices
@@ -273,7 +273,7 @@ def _register(scenario: TradingScenario, timeframes: Sequence[Timeframe]) -> Non
         for timeframe in timeframes
     ]
     with scenario.context.database.begin() as connection:
-        add_positions(connection, [(key, Ratio(1)) for key in keys])
+        insert_positions(connection, [(key, Ratio(1)) for key in keys])
 
 
 @contextmanager

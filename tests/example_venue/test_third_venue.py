@@ -18,13 +18,13 @@ from strandline.cli.demo.seed import recorded
 from strandline.cli.doctor.trading import settings as trading_checks
 from strandline.cli.ingest import _venue_clients
 from strandline.configuration import load_settings, make_settings, settings_schema
+from strandline.controls.positions import insert_positions
 from strandline.cycle.audit import EXECUTE, audit
 from strandline.cycle.context import Context
 from strandline.cycle.cycle_time import CYCLE_LENGTH
 from strandline.cycle.engine_step import run_engine
 from strandline.cycle.observe import observe
 from strandline.cycle.planning import plan_cycle
-from strandline.cycle.positions import add_positions
 from strandline.cycle.preload import preload
 from strandline.cycle.runs import Summary, TaskRun
 from strandline.cycle.venues import choose, execute
@@ -170,7 +170,7 @@ class PaperTrading:
             load_prices(self.ingest, number, recorded(MARKET, token, set(), SCENARIO_START))
         with self.context.database.begin() as connection:
             keys = [PositionKey(venue=BAZAAR_SPOT, token_contract=token, timeframe=Timeframe.M1) for token in TOKENS]
-            add_positions(connection, [(key, Ratio(1)) for key in keys])
+            insert_positions(connection, [(key, Ratio(1)) for key in keys])
 
     def close(self) -> None:
         self.context.database.dispose()

@@ -5,11 +5,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from strandline.ledger.cash import free_cash
 from strandline.ledger.equity import Equity, measure, record, value
 from strandline.ledger.trades import losing_streak
+from strandline.model.breaker import Breaker
 from strandline.model.exact import Money, Price
 from strandline.model.mark import Mark
 from strandline.model.position import PositionKey
@@ -46,15 +48,20 @@ class Portfolio:
             self._hold(connection, spot, quantity=5, average_entry=20, invested=100)
             insert(connection, "dust", **_account(margined), token_contract="BTC", quantity="0.1")
 
-    def record(self, cycle: datetime, price: str = "110") -> Equity:
-        """Measure and record the equity of a cycle, with both tokens at this price."""
+    def record(self, cycle: datetime, price: str = "110", breakers: tuple[Breaker, ...] | None = None) -> Equity:
+        """Measure and record the equity of a cycle, with both tokens at this price; no price leaves both unpriced."""
         with self.database.session(Role.APP) as connection:
             exists = text("SELECT EXISTS (SELECT FROM cycles WHERE cycle_t = :cycle)")
             if not connection.scalar(exists, {"cycle": cycle}):
                 insert(connection, "cycles", cycle_t=cycle)
-            equity = measure(connection, cycle, value(connection, marks(price), {"SOL": mark("150")}))
-            record(connection, equity)
+            equity = measure(connection, cycle, value(connection, marks(price) if price else {}, {"SOL": mark("150")}))
+            record(connection, replace(equity, breakers=breakers) if breakers is not None else equity)
             return equity
+
+    def reset(self, at: datetime = NOW) -> None:
+        """Order a reset of the breakers."""
+        with self.database.session() as connection:
+            insert(connection, "controls", control="reset", given_at=at)
 
     def move(self, name: str, cause: str, dollars: int) -> None:
         """Book a cash event."""
@@ -187,6 +194,65 @@ def test_a_cycle_that_is_recorded_again_replaces_its_row(portfolio: Portfolio) -
         rows = connection.execute(text("SELECT * FROM equity ORDER BY cycle_t")).all()
     assert len(rows) == 2
     assert Money(rows[1].peak) == again.peak == portfolio.record(NOW).equity
+
+
+def test_an_equity_that_is_not_known_is_neither_the_days_start_nor_a_peak(portfolio: Portfolio) -> None:
+    first = portfolio.record(NOW, "")
+    assert (first.known, first.day_start, first.peak) == (False, None, None)
+    second = portfolio.record(NOW + timedelta(minutes=5), "10")
+    assert second.known
+    assert second.day_start == second.peak == second.equity
+    dearer_than_known = portfolio.record(NOW + timedelta(minutes=10), "")
+    assert dearer_than_known.equity > second.equity
+    assert (dearer_than_known.day_start, dearer_than_known.peak) == (second.equity, second.equity)
+    midnight = NOW.replace(hour=0) + timedelta(days=1)
+    assert portfolio.record(midnight, "").day_start is None
+    late = portfolio.record(midnight + timedelta(minutes=5), "9")
+    assert (late.day_start, late.peak) == (late.equity, second.equity)
+
+
+def test_a_daily_loss_ends_at_midnight_and_the_others_do_not(portfolio: Portfolio) -> None:
+    portfolio.record(NOW.replace(hour=23, minute=50), breakers=tuple(Breaker))
+    assert portfolio.record(NOW.replace(hour=23, minute=55), breakers=tuple(Breaker)).breakers == tuple(Breaker)
+    midnight = NOW.replace(hour=0) + timedelta(days=1)
+    left = (Breaker.DRAWDOWN, Breaker.LOSING_STREAK)
+    assert portfolio.record(midnight).breakers == left
+
+
+def test_a_reset_makes_the_equity_the_peak_and_counts_losses_from_then_on(portfolio: Portfolio) -> None:
+    portfolio.close_trades(-1, -1, -1, -1, -1)
+    high = portfolio.record(NOW + timedelta(minutes=10), "500", breakers=tuple(Breaker))
+    assert high.losing_streak == 5
+    portfolio.reset(NOW + timedelta(minutes=3))
+    after = portfolio.record(NOW + timedelta(minutes=15), "100", breakers=())
+    assert (after.peak, after.day_start, after.losing_streak) == (after.equity, high.equity, 2)
+    assert after.breakers == (Breaker.DAILY_LOSS,)
+    later = portfolio.record(NOW + timedelta(minutes=20), "90", breakers=(Breaker.DRAWDOWN,))
+    assert later.peak == after.equity
+    assert (later.reset_no, later.losing_streak) == (after.reset_no, 2)
+    assert portfolio.record(NOW + timedelta(minutes=25), "90").breakers == (Breaker.DRAWDOWN,), "a reset counts once"
+
+
+def test_a_reset_waits_for_a_known_equity(portfolio: Portfolio) -> None:
+    portfolio.close_trades(-1, -1)
+    high = portfolio.record(NOW + timedelta(minutes=10), "500", breakers=(Breaker.DRAWDOWN,))
+    portfolio.reset(NOW + timedelta(minutes=11))
+    unknown = portfolio.record(NOW + timedelta(minutes=15), "", breakers=(Breaker.DRAWDOWN,))
+    assert (unknown.peak, unknown.breakers, unknown.losing_streak) == (high.equity, (Breaker.DRAWDOWN,), 2)
+    known = portfolio.record(NOW + timedelta(minutes=20), "100")
+    assert (known.peak, known.breakers, known.losing_streak) == (known.equity, (), 0)
+
+
+def test_a_cycle_that_was_voided_leaves_no_trace(portfolio: Portfolio) -> None:
+    """Neither its breakers nor its reset: the next one counts from the cycle before it."""
+    first = portfolio.record(NOW, breakers=(Breaker.DRAWDOWN,))
+    portfolio.reset()
+    portfolio.record(NOW + timedelta(minutes=5), "300", breakers=())
+    with portfolio.database.session() as connection:
+        connection.execute(text("UPDATE cycles SET outcome = 'voided' WHERE cycle_t > :t"), {"t": NOW})
+    again = portfolio.record(NOW + timedelta(minutes=10))
+    assert again.peak == again.equity == first.equity
+    assert again.breakers == ()
 
 
 @pytest.mark.parametrize(

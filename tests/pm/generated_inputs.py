@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final, TypeAlias
+from uuid import UUID
 
 from hypothesis import strategies as st
 
+from strandline.model.breaker import Breaker
+from strandline.model.control import Halt
 from strandline.model.exact import Money, Price
 from strandline.model.intent import ExitReason, IntentStatus
 from strandline.model.position import DesiredStatus, Holding
@@ -13,7 +17,7 @@ from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.timeframe import Timeframe
-from strandline.pm.inputs import CycleInputs, LastLoss, LastTrim, RowInputs, Rung, TradeHistory
+from strandline.pm.inputs import CycleInputs, ExitRequest, LastLoss, LastTrim, RowInputs, Rung, TradeHistory
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.pm.sample_inputs import (
@@ -63,6 +67,7 @@ holdings = st.builds(
 planner_states = st.builds(
     planner_state,
     trade_no=st.sampled_from([2, 3]),
+    settled_request=st.integers(0, 3),
     highest=st.sampled_from([None, Price(108), Price(126)]),
     trail_armed=st.booleans(),
 ) | st.builds(
@@ -163,6 +168,7 @@ complications: st.SearchStrategy[Complication] = st.one_of(
     with_values(highest_close=st.integers(100, 130).map(Price)),
     st.just(paused),
     st.just(not_ready),
+    with_values(exit_request=st.builds(ExitRequest, number=st.integers(1, 3), request_id=st.just(UUID(int=7)))),
     with_values(signals=st.just(())),
     with_values(newest=st.none(), signals=st.just(())),
     st.just(revised),
@@ -222,19 +228,31 @@ def _read_up_to(one: RowInputs, timeframe: Timeframe) -> datetime:
 
 some_places = st.lists(st.sampled_from(PLACES), min_size=1, max_size=4, unique=True)
 equities = st.sampled_from([100_000, 20_000, 8_000, 3_000, 3_000, 3_000, 3_000]).map(Money)
-peaks = st.sampled_from([None, Money(100_000)])
-losing_streaks = st.integers(0, 6)
+parts_lost = st.sampled_from([*12 * [0], 1, 4, 6, 25])
+"""By how many percent of themselves the day's start and the peak are above equity."""
+losing_streaks = st.sampled_from([*6 * [0], 1, 2, 3, 4, 5])
+breakers_before = st.sampled_from([*12 * [()], *((breaker,) for breaker in Breaker), tuple(Breaker)])
+halts = st.sampled_from([*12 * [None], Halt.ENTRIES, Halt.ALL])
 free_cash = st.sampled_from([50_000, 1_500, 100, -3]).map(Money)
+
+
+def higher(equity: Money, percent: int) -> Money:
+    """The amount of which equity is what is left after losing this part."""
+    return Money((equity.decimal * 100 / (100 - percent)).quantize(Decimal("0.01")))
 
 
 @st.composite
 def cycles(draw: st.DrawFn) -> CycleInputs:
-    """Some rows, and a portfolio that may be short of anything."""
+    """Some rows, and a portfolio that may be short of anything, with breakers that may be tripped, and halts."""
+    equity = draw(equities)
     return CycleInputs(
         cycle=T,
         rows=tuple(draw(rows(place)) for place in draw(some_places)),
-        equity=draw(equities),
-        peak=draw(peaks),
+        equity=equity,
+        day_start=higher(equity, draw(parts_lost)),
+        peak=higher(equity, draw(parts_lost)),
         losing_streak=draw(losing_streaks),
+        tripped_before=draw(breakers_before),
+        halt=draw(halts),
         free_cash={str(venue): draw(free_cash) for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)},
     )

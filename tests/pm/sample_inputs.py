@@ -140,12 +140,14 @@ def row(
 
 
 def cycle(*rows: RowInputs, **special: Any) -> CycleInputs:
-    """A cycle with equity and cash of 100,000, all of it on Hyperliquid."""
+    """A cycle with equity and cash of 100,000, all of it on Hyperliquid, and without a loss."""
+    equity = special.get("equity", Money(100_000))
     fields: dict[str, Any] = {
         "cycle": T,
         "rows": rows,
-        "equity": Money(100_000),
-        "peak": Money(100_000),
+        "equity": equity,
+        "day_start": equity,
+        "peak": equity,
         "losing_streak": 0,
         "free_cash": {str(HYPERLIQUID_PERPS): Money(100_000)},
     }

@@ -42,7 +42,7 @@ def test_the_composition_by_hand() -> None:
     """Equity 10 % under its peak, 18 positions, 2 losses in a row: cp = .25 + .15 + .08 = .48."""
     holding = held(invested=Money(1000), extracted=Money(500), first_fill_at=T - timedelta(days=7))
     one = row(holding=holding, history=TradeHistory(failed_attempts=2))
-    found = scores(one, *crowd(17), equity=Money(90_000), losing_streak=2)
+    found = scores(one, *crowd(17), equity=Money(90_000), peak=Money(100_000), losing_streak=2)
     assert found.terms["cut_pressure"] == pytest.approx(0.48, abs=1e-12)
     assert found.appetite == pytest.approx(0.5 * (1 - 0.33 * 0.48) - 0.05 * 2, abs=1e-9)
     assert found.exit_urgency == pytest.approx(0.5 * (1 + 0.33 * 0.48) + 0.10 * 0.5 + 0.05 * 0.5, abs=1e-9)
@@ -79,7 +79,7 @@ def test_the_position_is_added_after_the_pressure() -> None:
 
 
 WORSE: dict[str, tuple[dict[str, Any], int]] = {
-    "drawdown": ({"equity": Money(90_000)}, 0),
+    "drawdown": ({"equity": Money(90_000), "peak": Money(100_000)}, 0),
     "losing streak": ({"losing_streak": 1}, 0),
     "crowding": ({}, 13),
 }

@@ -3,14 +3,17 @@
 import random
 from collections import defaultdict
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strandline.model.breaker import Breaker
 from strandline.model.canonical import canonical_bytes, from_json
+from strandline.model.control import Halt
 from strandline.model.exact import Money, Ratio
-from strandline.model.intent import Decision, ExecutionIntent, IntentStatus
+from strandline.model.intent import Decision, ExecutionIntent, ExitReason, IntentStatus
 from strandline.model.position import DesiredStatus
 from strandline.model.rule import Rule
 from strandline.model.side import Side
@@ -18,13 +21,12 @@ from strandline.model.signal import Flag
 from strandline.pm import plan
 from strandline.pm import reasons as why
 from strandline.pm.decisions import Plan, RowDecision
-from strandline.pm.inputs import CycleInputs, RowInputs
+from strandline.pm.inputs import CycleInputs, ExitRequest, LastLoss, RowInputs
 from tests.pm.generated_inputs import cycles
 from tests.pm.sample_inputs import STRATEGY, T, changed, intents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
-    from uuid import UUID
 
 pytestmark = pytest.mark.slow
 
@@ -35,15 +37,16 @@ FLAG_OF = {
     Rule.LADDER: Flag.BUY_FLAG,
     Rule.RECLAIM: Flag.RECLAIMED_EMA333,
 }
-RULES: tuple[Rule, ...] = tuple(Rule)[1:]
-SELLS = RULES[:6]
+RULES: tuple[Rule, ...] = tuple(Rule)
+SELLS = RULES[:7]
+EXITS = RULES[:6]
 
 
 def test_the_examples_reach_every_rule() -> None:
     """Without this, all that follows could hold because nothing ever happens."""
     seen: set[object] = set()
 
-    @settings(max_examples=500, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=1_000, derandomize=True, deadline=None, database=None)
     @given(cycles())
     def look(inputs: CycleInputs) -> None:
         for one in plan(inputs, STRATEGY).decisions:
@@ -56,11 +59,15 @@ def test_the_examples_reach_every_rule() -> None:
 
 
 @given(cycles())
-def test_every_row_gets_one_decision_that_says_why_the_rules_before_it_did_not_fire(inputs: CycleInputs) -> None:
+def test_every_row_gets_one_decision_that_says_why_each_other_rule_did_not_decide(inputs: CycleInputs) -> None:
     decisions = plan(inputs, STRATEGY).decisions
     assert [one.position_id for one in decisions] == sorted(row.position.position_id for row in inputs.rows)
     for one in decisions:
-        assert list(one.evidence.rules_not_fired) == [rule.value for rule in RULES[: RULES.index(one.rule)]]
+        named = one.evidence.rules_not_fired
+        assert list(named) == [rule.value for rule in RULES if rule not in (one.rule, Rule.HOLD)]
+        assert all(named.values())
+        if one.rule is Rule.HOLD:
+            assert why.NOT_REACHED not in named.values()
 
 
 @given(cycles(), st.randoms(use_true_random=False))
@@ -142,8 +149,10 @@ def test_nothing_is_sold_that_is_not_held_and_a_trim_leaves_no_dust(inputs: Cycl
 
 
 @given(cycles())
-def test_nothing_but_an_open_sell_stops_rules_1_to_5(inputs: CycleInputs) -> None:
-    """Every block there is, no equity, no cash, no mark: the same exits, and nothing else."""
+def test_nothing_but_an_open_sell_and_halt_all_stops_an_exit(inputs: CycleInputs) -> None:
+    """Every block, breaker and latch there is, entries halted, no equity, no cash, no mark: the same exits, and nothing
+    else."""
+    inputs = changed(inputs, halt=None)
     rows = tuple(
         changed(
             row,
@@ -151,19 +160,75 @@ def test_nothing_but_an_open_sell_stops_rules_1_to_5(inputs: CycleInputs) -> Non
             mark=None,
             block_entries=("outage",),
             block_all=("broken",),
+            history=changed(row.history, last_loss=LastLoss(trade_no=row.trade_no, trend_id=None)),
         )
         for row in inputs.rows
     )
-    worst = changed(inputs, rows=rows, equity=None, peak=None, free_cash={}, block_all_entries=("halted",))
+    worst = changed(
+        inputs,
+        rows=rows,
+        equity=None,
+        day_start=None,
+        peak=None,
+        free_cash={},
+        losing_streak=9,
+        tripped_before=tuple(Breaker),
+        block_all_entries=("check_failed:bars",),
+        halt=Halt.ENTRIES,
+    )
     calm, blocked = by_row(inputs), by_row(worst)
     for row in inputs.rows:
         before, after = calm[row.position.position_id], blocked[row.position.position_id]
-        if before.rule not in SELLS[:5]:
+        if before.rule not in EXITS:
             assert (after.rule, after.intent) == (Rule.BLOCKED, None)
             continue
         assert sold(before) == sold(after)
         waits = any(one.side is Side.SELL for one in row.open_intents)
         assert waits is (before.intent is None) is (why.WAITS_FOR_OPEN_EXIT in before.reasons)
+
+
+@given(cycles())
+def test_under_halt_all_only_what_a_person_wants_sold_is_sold(inputs: CycleInputs) -> None:
+    """What a rule would have sold stays due, and is sold once orders are allowed again."""
+    free, halted = by_row(changed(inputs, halt=None)), by_row(changed(inputs, halt=Halt.ALL))
+    rows = tuple(next_cycle(row, halted[row.position.position_id]) for row in inputs.rows)
+    later = by_row(changed(inputs, rows=rows, halt=None))
+    for row in inputs.rows:
+        before, now = free[row.position.position_id], halted[row.position.position_id]
+        if before.rule is Rule.MANUAL:
+            assert sold(now) == sold(before)
+            continue
+        assert (now.rule, now.intent) == (Rule.BLOCKED, None)
+        assert Halt.ALL.value in now.reasons
+        if before.rule in EXITS:
+            assert later[row.position.position_id].rule in EXITS[: EXITS.index(before.rule) + 1]
+
+
+@given(cycles())
+def test_nothing_is_bought_under_a_halt_or_a_breaker(inputs: CycleInputs) -> None:
+    planned = plan(inputs, STRATEGY)
+    stopped = {str(inputs.halt.value)} if inputs.halt else set()
+    stopped |= {f"breaker:{breaker}" for breaker in planned.breakers}
+    for one in planned.decisions:
+        if stopped:
+            assert buy(one) is None
+            assert one.rule in SELLS or one.intent is None
+        if one.rule is Rule.BLOCKED and one.reasons != (Halt.ALL.value,):
+            assert stopped <= set(one.reasons)
+
+
+@given(cycles())
+def test_a_person_sells_before_every_rule(inputs: CycleInputs) -> None:
+    asked = ExitRequest(number=9, request_id=UUID(int=9))
+    rows = tuple(changed(row, exit_request=asked) for row in inputs.rows)
+    decisions = by_row(changed(inputs, rows=rows))
+    for row in rows:
+        one, holding = decisions[row.position.position_id], row.position.holding
+        assert (one.rule is Rule.MANUAL) is bool(holding.quantity)
+        if one.intent and one.rule is Rule.MANUAL:
+            assert (one.intent.quantity, one.intent.exit_reason) == (holding.quantity, ExitReason.MANUAL)
+        if one.planner_state and not row.in_trade:
+            assert one.planner_state.settled_request == 9
 
 
 @given(cycles())

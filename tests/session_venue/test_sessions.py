@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 from strandline.bars import roll_up
 from strandline.cli.ingest import _venue_clients
 from strandline.configuration import make_settings
+from strandline.controls.positions import insert_positions
 from strandline.cycle.engine_step import run_engine
-from strandline.cycle.positions import add_positions
 from strandline.engine import as_bars
 from strandline.engine.bars import GAPS, gap_number
 from strandline.feeds.instruments import listed_instruments, upsert_instruments
@@ -150,7 +150,7 @@ def traded(server: Server, template: str) -> Iterator[Traded]:
         instruments = asyncio.run(register())
     app = database.engine(Role.APP)
     with app.begin() as connection:
-        add_positions(
+        insert_positions(
             connection,
             [
                 (PositionKey(venue=CURB_SHARES, token_contract=token, timeframe=timeframe), Ratio(1))

@@ -268,6 +268,7 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
         "peak": 10000,
         "losing_streak": 0,
     },
+    "controls": {"control": "halt", "person": "anna", "reason": "news", "given_at": T0},
     "strand_heads": {"chain": "hyperliquid/perps", "seq": 0, "hash": "0" * 64},
 }
 """In an order in which each row finds the rows that it refers to. `commit_counter` has its one row from the start, and

@@ -18,6 +18,7 @@ from strandline.ledger.account import Account
 from strandline.ledger.books import Books, CashEntry, Trade
 from strandline.ledger.equity import Equity, record
 from strandline.ledger.tables import load_cash, load_dust, load_holding, save
+from strandline.model.breaker import Breaker
 from strandline.model.evidence import Evidence
 from strandline.model.exact import Amount, Money, Quantity
 from strandline.model.fill import CashEvent, Fill
@@ -216,17 +217,20 @@ def test_the_books(
         cycle=generated.instants,
         equity=generated.moneys,
         cash=generated.moneys,
-        day_start=generated.moneys,
-        peak=generated.moneys,
+        day_start=generated.moneys | st.none(),
+        peak=generated.moneys | st.none(),
         losing_streak=st.integers(0, 99),
         oldest_mark_at=generated.instants | st.none(),
         deposits=generated.moneys,
+        known=st.booleans(),
+        breakers=st.lists(st.sampled_from(Breaker), unique=True).map(tuple),
+        reset_no=st.integers(0, 2**40),
     )
 )
 @EXAMPLES
 def test_the_equity_of_a_cycle(connection: Connection, recorded: Equity) -> None:
     connection.rollback()
-    recorded = replace(recorded, peak=max(recorded.peak, recorded.equity))
+    recorded = replace(recorded, peak=recorded.peak and max(recorded.peak, recorded.equity))
     record(connection, replace(recorded, equity=Money(1), peak=Money(7), deposits=Money(7), oldest_mark_at=None))
     record(connection, recorded)
     assert read_back(connection, "equity", Equity) == recorded

@@ -44,6 +44,7 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
         "asset_contexts",
         "bar_revisions",
         "cash_events",
+        "controls",
         "features",
         "fills",
         "history_loads",

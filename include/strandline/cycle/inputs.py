@@ -8,19 +8,20 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from strandline.cycle.context import Context
+from strandline.cycle.exit_requests import exit_requests
 from strandline.cycle.marks import StoredMarks, read_marks
 from strandline.cycle.position_rows import PositionRow, position_rows
 from strandline.cycle.prices import highest_closes, trusted_prices
 from strandline.cycle.runs import TaskRun
 from strandline.cycle.signals import SeriesKey, SeriesSignals, revised_signals, signals_since
 from strandline.cycle.trade_history import trade_histories
-from strandline.execution import OutboxIntent, read_open
+from strandline.execution import OrderedHalt, OutboxIntent, read_halt, read_open
 from strandline.ledger.cash import free_cash
 from strandline.ledger.equity import Equity, measure, value
 from strandline.model.exact import Price
 from strandline.model.mark import Mark
 from strandline.model.signal import Signal
-from strandline.pm.inputs import CycleInputs, OpenIntent, PlannerState, RowInputs, TradeHistory
+from strandline.pm.inputs import CycleInputs, ExitRequest, OpenIntent, PlannerState, RowInputs, TradeHistory
 from strandline.quality import Blocks, Severity, blocks
 from strandline.store.rows import from_row
 
@@ -34,6 +35,7 @@ class PlanningData(NamedTuple):
     inputs: CycleInputs
     rows: Mapping[UUID, PositionRow]
     equity: Equity
+    halt: OrderedHalt | None
 
 
 class _Tables(NamedTuple):
@@ -48,6 +50,7 @@ class _Tables(NamedTuple):
     histories: Mapping[UUID, TradeHistory]
     open_intents: Mapping[UUID, tuple[OpenIntent, ...]]
     blocks: Blocks
+    exit_requests: Mapping[UUID, ExitRequest]
 
 
 def read_inputs(connection: Connection, context: Context, run: TaskRun) -> PlanningData:
@@ -55,17 +58,20 @@ def read_inputs(connection: Connection, context: Context, run: TaskRun) -> Plann
     rows = position_rows(connection)
     tables = _read_tables(connection, context, run.cycle, rows)
     valuation = value(connection, {**tables.marks.newest, **tables.prices}, tables.marks.assets)
-    equity = measure(connection, run.cycle, valuation)
+    equity, halt = measure(connection, run.cycle, valuation), read_halt(connection)
     inputs = CycleInputs(
         cycle=run.cycle,
         rows=tuple(_row_inputs(context, run, row, tables) for row in rows),
-        equity=None if valuation.unpriced else equity.equity,
+        equity=equity.equity if equity.known else None,
+        day_start=equity.day_start,
         peak=equity.peak,
         losing_streak=equity.losing_streak,
         free_cash={str(venue): cash for venue, cash in free_cash(connection).items()},
         block_all_entries=tables.blocks.all_entries,
+        tripped_before=equity.breakers,
+        halt=halt.halt if halt else None,
     )
-    return PlanningData(inputs, {row.position.position_id: row for row in rows}, equity)
+    return PlanningData(inputs, {row.position.position_id: row for row in rows}, equity, halt)
 
 
 def _read_tables(connection: Connection, context: Context, cycle: datetime, rows: Sequence[PositionRow]) -> _Tables:
@@ -93,6 +99,7 @@ def _read_tables(connection: Connection, context: Context, cycle: datetime, rows
         histories=trade_histories(connection, positions, min(begun, default=cycle)),
         open_intents=_by_position(read_open(connection)),
         blocks=found,
+        exit_requests=exit_requests(connection),
     )
 
 
@@ -116,6 +123,7 @@ def _row_inputs(context: Context, run: TaskRun, row: PositionRow, tables: _Table
         open_intents=tables.open_intents.get(position_id, ()),
         block_entries=(*_checks(findings, Severity.BLOCK_ENTRIES), *_excluded(context, run, row)),
         block_all=(*_checks(findings, Severity.BLOCK_ALL), *(["unreadable_signal"] if series in unreadable else [])),
+        exit_request=tables.exit_requests.get(position_id),
     )
 
 

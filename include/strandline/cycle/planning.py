@@ -1,5 +1,6 @@
 """Plans a cycle: once, on one snapshot of the database, or not at all."""
 
+import logging
 from datetime import timedelta
 
 from sqlalchemy import Connection
@@ -14,8 +15,10 @@ from strandline.cycle.runs import Summary, TaskRun
 from strandline.cycle.snapshot import in_planner_snapshot
 from strandline.execution import skip_expired
 from strandline.pm import plan
-from strandline.pm.decisions import RowDecision
+from strandline.pm.decisions import Plan, RowDecision
 from strandline.venues.factory import ExecutorFactory
+
+_log = logging.getLogger(__name__)
 
 
 def plan_cycle(context: Context, run: TaskRun) -> Summary:
@@ -36,11 +39,14 @@ def _plan(connection: Connection, context: Context, run: TaskRun) -> Summary:
     planned = plan(data.inputs, context.strategy)
     if not run.plan_only:
         commit_plan(connection, context, data, planned)
+    _warn(data, planned)
     return {
         "outcome": "plan_only" if run.plan_only else "planned",
         "digest": planned.digest,
         "decisions": len(planned.decisions),
         "intents": [_in_words(data, decision) for decision in planned.decisions if decision.intent],
+        "breakers": [breaker.value for breaker in planned.breakers],
+        "halt": str(data.halt) if data.halt else None,
         "unregistered": list(unregistered_rows(connection)),
     }
 
@@ -50,6 +56,14 @@ def _skip_expired(context: Context) -> None:
     for venue in ExecutorFactory.venues():
         with context.database.begin() as connection:
             skip_expired(connection, venue, now=context.clock(), code_version=context.code_version)
+
+
+def _warn(data: PlanningData, planned: Plan) -> None:
+    """Say in each cycle what keeps all rows from trading."""
+    for breaker in planned.breakers:
+        _log.warning("no entries: the breaker %s is tripped", breaker.value)
+    if data.halt:
+        _log.warning("%s", data.halt)
 
 
 def _in_words(data: PlanningData, decision: RowDecision) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, text
 
@@ -11,14 +11,11 @@ from strandline.cycle.early_bars import step_early_bars_again
 from strandline.cycle.snapshot import in_planner_snapshot
 from strandline.engine import Engine
 from strandline.execution import OutboxIntent, read, skip
-from strandline.ledger.strands import append
+from strandline.ledger.strands import SYSTEM, append
 from strandline.model.errors import StrandlineError
 from strandline.model.ids import derived_id
 from strandline.model.intent import IntentStatus
 from strandline.model.strand import StrandDraft, StrandKind
-
-CHAIN: Final = "system"
-"""The chain of strands that record people's commands."""
 
 
 class Voided(NamedTuple):
@@ -55,7 +52,7 @@ def void_cycle(context: Context, cycle: datetime, *, person: str, reason: str, k
         unsent = [one for one in intents if one.status.unsent]
         skipped = skip(connection, unsent, "voided", now=now, code_version=context.code_version, detail=reason)
         done = Voided(len(skipped), marks, series, len(ordered))
-        append(connection, CHAIN, [_draft(context, found, now, order, done)])
+        append(connection, SYSTEM, [_draft(context, found, now, order, done)])
         return done
 
     return in_planner_snapshot(context.database, void)

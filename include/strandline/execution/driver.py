@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from strandline.execution.accounts import account_lock, is_open, next_nonce
 from strandline.execution.booking import book
+from strandline.execution.halts import read_halt
 from strandline.execution.intents import OutboxIntent, advance, claim, read_unsent
 from strandline.execution.orders import mark_sent, smallest_sellable, unresolved, write_order
 from strandline.execution.positions import position
@@ -104,6 +105,8 @@ class _Driver:
     def _drive(self, planned: OutboxIntent) -> str:
         if self.clock() >= self.deadline:
             return "left"
+        if halt := self._halt(planned):
+            return self._skip(planned, halt)
         with self.engine.begin() as connection:
             claimed = claim(connection, planned, self.clock())
             row = position(connection, planned.intent.position_id)
@@ -117,8 +120,14 @@ class _Driver:
         except Exception as error:  # noqa: BLE001  whatever it is, nothing was sent
             return self._unreachable(claimed, error)
         self.checkpoint("prepared")
-        refusal = _refusal(claimed, row, plan, self.clock())
+        refusal = _refusal(claimed, row, plan, self.clock()) or self._halt(claimed)
         return self._skip(claimed, refusal) if refusal else self._send(claimed, plan)
+
+    def _halt(self, waiting: OutboxIntent) -> str | None:
+        """The halt that keeps this intent from becoming an order, as it is now."""
+        with self.engine.connect() as connection:
+            halt = read_halt(connection)
+        return halt.halt.value if halt and halt.stops(waiting.intent) else None
 
     def _unreachable(self, claimed: OutboxIntent, error: Exception) -> str:
         """Leave an exit claimed, so that the next run tries again; skip an entry.

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, text
 
 from strandline.model.canonical import canonical_bytes
 from strandline.model.strand import GENESIS, Strand, StrandDraft
+
+SYSTEM: Final = "system"
+"""The chain of what concerns the whole: orders of people, and breakers."""
 
 
 class ChainEnd(NamedTuple):

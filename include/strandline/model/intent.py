@@ -151,3 +151,8 @@ def entry_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: da
 def exit_intent_id(position_id: UUID, trade_no: int, rule: Rule, source_bar: datetime, attempt_no: int) -> UUID:
     """Derive an exit's id: like an entry's, but one per attempt, because exits are planned until the row is flat."""
     return derived_id("intent", str(position_id), trade_no, rule.number, source_bar.isoformat(), attempt_no)
+
+
+def manual_intent_id(request_id: UUID, position_id: UUID, attempt_no: int) -> UUID:
+    """Derive the id of a person's exit from the request, which may be about many rows."""
+    return derived_id("intent", "request", str(request_id), str(position_id), attempt_no)

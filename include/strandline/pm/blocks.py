@@ -1,9 +1,10 @@
 """Rule 7: what keeps a row from buying, whatever its flags. Every block that applies is named."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from strandline.model.breaker import Breaker
 from strandline.model.position import DesiredStatus
 from strandline.model.side import Side
 from strandline.model.signal import Flag
@@ -15,13 +16,15 @@ from strandline.pm.inputs import CycleInputs, RowInputs
 Block: TypeAlias = Callable[[RowContext], Iterator[str]]
 
 
-def cycle_blocks(inputs: CycleInputs, strategy: Strategy) -> tuple[str, ...]:
+def cycle_blocks(inputs: CycleInputs, strategy: Strategy, tripped: Iterable[Breaker]) -> tuple[str, ...]:
     """What blocks the entries of all rows."""
-    reasons = list(inputs.block_all_entries)
+    reasons = [inputs.halt.value] if inputs.halt else []
+    reasons += [f"{why.BREAKER}:{breaker}" for breaker in tripped]
+    reasons += inputs.block_all_entries
     oldest = inputs.cycle - timedelta(seconds=strategy.freshness.max_mark_age_seconds)
     if any(row.position.holding.quantity and not _marked_since(row, oldest) for row in inputs.rows):
         reasons.append(why.STALE_MARKS)
-    if inputs.equity is None:
+    if inputs.equity is None or inputs.day_start is None or inputs.peak is None:
         reasons.append(why.NO_EQUITY)
     return tuple(dict.fromkeys(reasons))
 

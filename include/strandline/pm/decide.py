@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
+from strandline.model.control import Halt
 from strandline.model.exact import Money
 from strandline.model.intent import ExecutionIntent, IntentStatus
 from strandline.model.rule import Rule
@@ -17,7 +18,7 @@ from strandline.pm.evidence import evidence_of
 from strandline.pm.inputs import PlannerState
 from strandline.pm.intents import entry_intent, exit_intent
 from strandline.pm.planner_state import next_state
-from strandline.pm.rule_result import Results, fired, not_fired
+from strandline.pm.rule_result import Results, fired, no_order, not_fired
 from strandline.pm.sizes import min_entry
 
 _ROUTINE: Final = frozenset({why.FLAT, why.NO_FLAG})
@@ -35,13 +36,21 @@ def decide_exit(ctx: RowContext, rule: Rule, results: Results) -> RowDecision:
             if intent.side is Side.BUY and intent.status is IntentStatus.PLANNED
         )
     )
-    result = results[rule]
+    result, not_decided = results[rule], not_fired(rule, results)
     state = next_state(ctx, keep_flags=False, fired=result.exit_reason)
     if ctx.open_on(Side.SELL):
         reasons = (*result.reasons, why.WAITS_FOR_OPEN_EXIT)
-        return _decision(ctx, rule, reasons, not_fired(results), state, cancels=cancels)
+        return _decision(ctx, rule, reasons, not_decided, state, cancels=cancels)
     intent = exit_intent(ctx, rule, result)
-    return _decision(ctx, rule, intent.reasons, not_fired(results), state, intent=intent, cancels=cancels)
+    return _decision(ctx, rule, intent.reasons, not_decided, state, intent=intent, cancels=cancels)
+
+
+def hold_exit(ctx: RowContext, rule: Rule, results: Results) -> RowDecision:
+    """Hold although the rule would sell, because a person stopped every order. The exit stays due."""
+    result = results[rule]
+    state = next_state(ctx, keep_flags=True, fired=result.exit_reason)
+    shown = f"{rule.label}: {result.quantity}"
+    return _decision(ctx, Rule.BLOCKED, (Halt.ALL.value,), not_fired(Rule.BLOCKED, results), state, wanted=shown)
 
 
 def decide_entry(
@@ -58,8 +67,9 @@ def decide_entry(
     if blocks:
         shown = f"{rule.label}: {wanted}" if rule else None
         state = next_state(ctx, keep_flags=True)
-        return _decision(ctx, Rule.BLOCKED, blocks, not_fired(sell_results), state, wanted=shown)
-    reasons = {**not_fired(sell_results), Rule.BLOCKED.value: why.NOT_BLOCKED, **not_fired(buy_results)}
+        not_decided = not_fired(Rule.BLOCKED, {**sell_results, **buy_results})
+        return _decision(ctx, Rule.BLOCKED, blocks, not_decided, state, wanted=shown)
+    reasons = not_fired(rule or Rule.HOLD, {**sell_results, Rule.BLOCKED: no_order(why.NOT_BLOCKED), **buy_results})
     state = next_state(ctx, keep_flags=False)
     if rule is None:
         return _decision(ctx, Rule.HOLD, _flags_not_used(reasons), reasons, state)

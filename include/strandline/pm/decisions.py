@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from strandline.model.breaker import Breaker
 from strandline.model.canonical import digest
 from strandline.model.evidence import Evidence
 from strandline.model.intent import ExecutionIntent
@@ -37,10 +38,11 @@ class RowDecision(Record, frozen=True, kw_only=True):
 
 
 class Plan(Record, frozen=True, kw_only=True):
-    """The decisions of a cycle, by position."""
+    """The decisions of a cycle, by position, and the breakers that are tripped in it."""
 
     cycle: datetime
     strategy_hash: str
+    breakers: tuple[Breaker, ...]
     decisions: tuple[RowDecision, ...]
 
     @property

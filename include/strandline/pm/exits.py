@@ -1,4 +1,4 @@
-"""Rules 1 to 6: when a row sells. The first five wait for nothing but an exit that is still open.
+"""A person's order, and rules 1 to 6: when a row sells. All but trims wait for nothing but an exit that is still open.
 
 What they began they finish: a stop that half filled sells the rest, wherever the price went.
 """
@@ -17,6 +17,15 @@ from strandline.pm.context import RowContext
 from strandline.pm.rounding import percent
 from strandline.pm.rule_result import RuleFunction, RuleResult, no_order
 from strandline.pm.sizes import trim_quantity, trim_share
+
+
+def manual_exit(ctx: RowContext) -> RuleResult:
+    """Before all rules: a person wants the row sold."""
+    if not ctx.held:
+        return no_order(why.FLAT)
+    if not ctx.row.must_exit:
+        return no_order(why.NO_EXIT_REQUEST)
+    return _sell_all(ctx, Decision.DEMOTE, ExitReason.MANUAL)
 
 
 def stop(ctx: RowContext) -> RuleResult:
@@ -92,6 +101,7 @@ def nearest_level(signal: Signal) -> Level | None:
 
 
 SELL_RULES: Final[Mapping[Rule, RuleFunction]] = {
+    Rule.MANUAL: manual_exit,
     Rule.STOP: stop,
     Rule.TRAILING_STOP: trailing_stop,
     Rule.TIME_STOP: time_stop,

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
+from strandline.model.breaker import Breaker
+from strandline.model.control import Halt
 from strandline.model.exact import Money, Price
 from strandline.model.instrument import Instrument
 from strandline.model.intent import ExitReason, IntentStatus
@@ -21,7 +23,8 @@ class PlannerState(Record, frozen=True, kw_only=True):
 
     Generation, bar and revision are the cursor: the last signal that was acted on; `restep` is the generation's last
     restep that was read. The rest belongs to `trade_no`, the open trade or the one that a buy would open.
-    `released_trade_no` is the last trade whose loss keeps the row from buying no more.
+    `released_trade_no` is the last trade whose loss keeps the row from buying no more, `settled_request` the last
+    request to exit that is done with.
     """
 
     generation: int
@@ -34,6 +37,7 @@ class PlannerState(Record, frozen=True, kw_only=True):
     highest: Price | None = None
     trail_armed: bool = False
     released_trade_no: int | None = None
+    settled_request: int = 0
 
     def check(self) -> None:
         require((self.exit_due is None) is (self.exit_due_bar is None), "an exit that is due names its bar")
@@ -99,6 +103,13 @@ class TradeHistory(Record, frozen=True, kw_only=True):
         require(self.failed_attempts >= 0, "failed_attempts is not negative")
 
 
+class ExitRequest(Record, frozen=True, kw_only=True):
+    """A person's order to sell the row, whatever else holds. Later requests have higher numbers."""
+
+    number: int
+    request_id: UUID
+
+
 class RowInputs(Record, frozen=True, kw_only=True):
     """One position row at the cycle.
 
@@ -106,7 +117,8 @@ class RowInputs(Record, frozen=True, kw_only=True):
     the newest signal of the adopted generation, `signals` are those after the cursor, oldest first; without a planner
     state that is the newest alone. `revised` are those up to the cursor that a restep made anew. `highest_close` is the
     highest 5m close since the trade's first fill.
-    `block_entries` and `block_all` name the quality findings of the instrument.
+    `block_entries` and `block_all` name the quality findings of the instrument. `exit_request` is the newest that a
+    person has made, done with or not.
     """
 
     position: Position
@@ -122,6 +134,7 @@ class RowInputs(Record, frozen=True, kw_only=True):
     open_intents: tuple[OpenIntent, ...] = ()
     block_entries: tuple[str, ...] = ()
     block_all: tuple[str, ...] = ()
+    exit_request: ExitRequest | None = None
 
     def check(self) -> None:
         key = self.position.key
@@ -158,6 +171,12 @@ class RowInputs(Record, frozen=True, kw_only=True):
         """The planner state if it belongs to this trade; an older trade's exits and trail are over."""
         state = self.planner_state
         return state if state and self.in_trade and state.trade_no == self.trade_no else None
+
+    @property
+    def must_exit(self) -> bool:
+        """Whether a person wants it sold; what was asked for while there was nothing to sell is done with."""
+        settled = self.planner_state.settled_request if self.planner_state else 0
+        return self.in_trade and self.exit_request is not None and self.exit_request.number > settled
 
     @property
     def reserved(self) -> Money:
@@ -208,18 +227,23 @@ class RegimeInputs(Record, frozen=True, kw_only=True):
 class CycleInputs(Record, frozen=True, kw_only=True):
     """All rows that are not archived, and the portfolio that they share.
 
-    `equity` is None when something held cannot be valued. `free_cash` is by `str(VenueKey)` and still holds what open
-    entries may cost; a venue that is not named has none. `block_all_entries` names what stops every entry.
+    `equity` is None when something held cannot be valued. `day_start` and `peak` are what the breakers compare it with,
+    `tripped_before` are those that an earlier cycle tripped and that are not reset. `free_cash` is by `str(VenueKey)`
+    and still holds what open entries may cost; a venue that is not named has none. `block_all_entries` names what stops
+    every entry.
     """
 
     cycle: datetime
     rows: tuple[RowInputs, ...]
     equity: Money | None
+    day_start: Money | None
     peak: Money | None
     losing_streak: int
     free_cash: Mapping[str, Money]
     block_all_entries: tuple[str, ...] = ()
     regime: RegimeInputs = RegimeInputs()
+    tripped_before: tuple[Breaker, ...] = ()
+    halt: Halt | None = None
 
     def check(self) -> None:
         ids = [row.position.position_id for row in self.rows]

@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from strandline.model.exact import Money
-from strandline.model.intent import Decision, ExecutionIntent, Urgency, entry_intent_id, exit_intent_id
+from strandline.model.intent import (
+    Decision,
+    ExecutionIntent,
+    Urgency,
+    entry_intent_id,
+    exit_intent_id,
+    manual_intent_id,
+)
 from strandline.model.rule import Rule
 from strandline.model.signal import EngineState
 from strandline.pm.context import RowContext
@@ -51,7 +58,7 @@ def exit_intent(ctx: RowContext, rule: Rule, result: RuleResult) -> ExecutionInt
     trims = result.decision is Decision.TRIM
     attempt = sum((ended is Rule.TRIM) is trims for ended in ctx.row.history.ended_exits)
     terms = _Terms(
-        intent_id=exit_intent_id(ctx.row.position.position_id, ctx.row.trade_no, rule, _source(ctx)[0], attempt),
+        intent_id=_exit_id(ctx, rule, attempt),
         attempt_no=attempt,
         notional=None,
         reasons=result.reasons,
@@ -101,6 +108,13 @@ def _intent(ctx: RowContext, rule: Rule, result: RuleResult, terms: _Terms) -> E
         expires_at=ctx.cycle + timedelta(seconds=terms.life_seconds),
         strategy_hash=ctx.strategy_hash,
     )
+
+
+def _exit_id(ctx: RowContext, rule: Rule, attempt: int) -> UUID:
+    position_id, request = ctx.row.position.position_id, ctx.row.exit_request
+    if rule is Rule.MANUAL and request is not None:
+        return manual_intent_id(request.request_id, position_id, attempt)
+    return exit_intent_id(position_id, ctx.row.trade_no, rule, _source(ctx)[0], attempt)
 
 
 def _exit_slippage(ctx: RowContext, attempt: int) -> int:

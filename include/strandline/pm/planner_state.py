@@ -11,14 +11,15 @@ from strandline.pm.inputs import PlannerState, RowInputs
 
 def next_state(ctx: RowContext, keep_flags: bool, fired: ExitReason | None = None) -> PlannerState | None:
     """The row's next planner state; None as long as it has no signal. `keep_flags`: the newest bar's flags may still be
-    acted on in the next cycle. `fired` is the reason of the exit that was decided: it stays due.
+    acted on in the next cycle. `fired` is the reason of the exit that was decided: it stays due. What a person wants
+    sold stays due by the request, which is settled once the row is not in a trade.
     """
     cursor = _cursor(ctx.row, keep_flags)
     if cursor is None:
         return None
     generation, bar_ts, bar_revision = cursor
     due = ctx.exit_due
-    if fired is not None:
+    if fired is not None and fired is not ExitReason.MANUAL:
         due = stronger(due, ExitDue(fired, ctx.row.newest.bar_ts if ctx.row.newest else bar_ts))
     return PlannerState(
         generation=generation,
@@ -31,6 +32,7 @@ def next_state(ctx: RowContext, keep_flags: bool, fired: ExitReason | None = Non
         highest=ctx.trail.highest,
         trail_armed=ctx.trail.armed,
         released_trade_no=_released(ctx),
+        settled_request=_settled(ctx.row),
     )
 
 
@@ -40,6 +42,12 @@ def _released(ctx: RowContext) -> int | None:
     if loss is not None and not ctx.latched:
         return loss.trade_no
     return ctx.row.planner_state.released_trade_no if ctx.row.planner_state else None
+
+
+def _settled(row: RowInputs) -> int:
+    if row.exit_request is not None and not row.in_trade:
+        return row.exit_request.number
+    return row.planner_state.settled_request if row.planner_state else 0
 
 
 def _cursor(row: RowInputs, keep_flags: bool) -> tuple[int, datetime, int] | None:

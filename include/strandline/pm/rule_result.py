@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 from strandline.model.exact import Money, Quantity, Ratio
 from strandline.model.intent import Decision, ExitReason
 from strandline.model.rule import Rule
+from strandline.pm import reasons as why
 from strandline.pm.context import RowContext
 
 _NOTHING: Final = Ratio(0)
@@ -57,6 +58,14 @@ def fired(results: Results) -> Rule | None:
     return next((rule for rule, result in results.items() if result.fires), None)
 
 
-def not_fired(results: Results) -> Mapping[str, str]:
-    """The reasons of the rules that did not fire, by name."""
-    return {rule.value: " ".join(result.reasons) for rule, result in results.items() if not result.fires}
+def not_fired(decided: Rule, results: Results) -> Mapping[str, str]:
+    """Why each other rule did not decide, by name: all of them but rule 12, which is what is left."""
+    others = (rule for rule in Rule if rule not in (decided, Rule.HOLD))
+    return {rule.value: _why_not(results.get(rule)) for rule in others}
+
+
+def _why_not(result: RuleResult | None) -> str:
+    """A rule after the one that decided is not evaluated; one that fired and did not decide was blocked."""
+    if result is None:
+        return why.NOT_REACHED
+    return why.BLOCKED if result.fires else " ".join(result.reasons)

@@ -32,7 +32,7 @@ HOME_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "cycle": ("cycle",),
     "execution": ("execution",),
     "ledger": ("ledger",),
-    "controls": ("cycle", "cli"),
+    "controls": ("controls",),
 }
 """The packages whose code may hold a writer's statements."""
 
@@ -83,6 +83,7 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "equity": {"ledger": frozenset({INSERT, UPDATE})},
     "strands": {"ledger": frozenset({INSERT})},
     "strand_heads": {"ledger": frozenset({INSERT, UPDATE})},
-    "positions": {"controls": frozenset({INSERT})},
+    "positions": {"controls": frozenset({INSERT, UPDATE})},
+    "controls": {"controls": frozenset({INSERT})},
 }
 """The statements that each writer of a table may make."""

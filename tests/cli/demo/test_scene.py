@@ -92,7 +92,15 @@ def _entries(
     cash = {str(venue): Money(5000) for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)}
     money = Money(10_000)
     decided = plan(
-        CycleInputs(cycle=cycle, rows=tuple(inputs), equity=money, peak=money, losing_streak=0, free_cash=cash),
+        CycleInputs(
+            cycle=cycle,
+            rows=tuple(inputs),
+            equity=money,
+            day_start=money,
+            peak=money,
+            losing_streak=0,
+            free_cash=cash,
+        ),
         STRATEGY,
     )
     bought: dict[VenueKey, list[ExecutionIntent]] = {venue: [] for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)}

@@ -23,11 +23,11 @@ _MINUTE_MS: Final = 60_000
 def seed_rows(settings: "Settings") -> None:
     """Add the rows that trade; existing rows are unchanged."""
     from strandline.cli.demo.market import rows
-    from strandline.cycle.positions import add_positions
+    from strandline.controls.positions import insert_positions
     from strandline.strategy import load_strategy
 
     with _engine(settings, Role.APP) as engine, engine.begin() as connection:
-        add_positions(connection, rows(load_strategy(settings)))
+        insert_positions(connection, rows(load_strategy(settings)))
 
 
 def seed_prices(settings: "Settings", scenario_start: datetime) -> bool:
