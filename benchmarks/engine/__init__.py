@@ -20,9 +20,10 @@ from strandline.strategy import load_strategy
 def _run(progress: Progress) -> Result:
     strategy = load_strategy(Settings())
     warm_up(strategy)
-    memory = _in_memory(progress, strategy)
+    memory = _in_memory(progress, strategy, signals=False)
+    with_hashes = _in_memory(progress, strategy, signals=True)
     progress.doing("a million bars")
-    million = median(million_bars(strategy) for _ in range(ROUNDS))
+    history, every = (median(seconds) for seconds in zip(*(million_bars(strategy) for _ in range(ROUNDS)), strict=True))
     progress.doing("planning")
     planning = median(seconds_to_plan(strategy) for _ in range(ROUNDS))
     database, version = _in_database(progress, strategy)
@@ -32,18 +33,24 @@ def _run(progress: Progress) -> Result:
         {
             "ratio_db": Part(database.speedup, "the same with database: reading the bars and TA-Lib ÷ the step (≥ 5)"),
             "step_ms": Part(median(memory.ours) * 1e3, f"ms for one new bar of {SERIES:,} series"),
+            "step_for_signals_ms": Part(
+                median(with_hashes.ours) * 1e3, "ms if the states before are kept as well, whose hashes signals have"
+            ),
             "talib_ms": Part(median(memory.theirs) * 1e3, f"ms for TA-Lib over {HISTORY:,} bars of each"),
             "step_db_ms": Part(median(database.ours) * 1e3, "ms for the step with all that it reads and writes"),
             "talib_db_ms": Part(median(database.theirs) * 1e3, "ms for reading the bars by binary COPY and TA-Lib"),
-            "million_bars_seconds": Part(million, "seconds for a million bars of one series"),
+            "million_bars_seconds": Part(
+                history, "seconds for a million bars of one series, all but the newest history"
+            ),
+            "million_outputs_seconds": Part(every, "seconds for a million bars of one series with every bar's output"),
             "plan_ms": Part(planning * 1e3, f"ms to plan {SERIES:,} rows"),
         },
     )
 
 
-def _in_memory(progress: Progress, strategy: Strategy) -> Rounds:
+def _in_memory(progress: Progress, strategy: Strategy, *, signals: bool) -> Rounds:
     progress.doing("in memory")
-    ours, theirs = both_sides(strategy)
+    ours, theirs = both_sides(strategy, signals=signals)
     rounds = Rounds([], [])
     for step, talib in in_turns(ours, theirs):
         rounds.ours.append(step)

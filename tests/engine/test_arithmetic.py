@@ -22,13 +22,25 @@ def test_log(x: float) -> None:
     assert abs(arithmetic.log(x) - math.log(x)) <= math.ulp(math.log(x))
 
 
+def sigmoids(*values: float) -> list[float]:
+    found = np.array(values)
+    arithmetic.sigmoids(found, np.empty(len(found), "i8"))
+    return [float(value) for value in found]
+
+
 @given(st.floats(allow_nan=False))
 def test_sigmoid(x: float) -> None:
-    value = arithmetic.sigmoid(x)
+    value, opposite = sigmoids(x, -x)
     assert 0 < value <= 1
     assert (value > 0.5) <= (x > 0)
     assert (value < 0.5) <= (x < 0)
-    assert math.isclose(value + arithmetic.sigmoid(-x), 1)
+    assert math.isclose(value + opposite, 1)
+
+
+@given(st.lists(st.floats(-80, 80), min_size=1, max_size=40))
+def test_sigmoids_of_many_values_are_those_of_each(values: list[float]) -> None:
+    clipped = [min(60.0, max(-60.0, x)) for x in values]
+    assert sigmoids(*values) == [1 / (1 + arithmetic.exp(-x)) for x in clipped]
 
 
 @given(st.floats(-2, 2))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from numba import njit
 
 from strandline.engine import results
 from strandline.engine.parameters import parameters
@@ -57,6 +58,12 @@ MOVES: Final = [
 ]
 
 
+@njit
+def _score_first(states: Any, volume_known: bool, parameters: Any, now: Any, terms: Any, scores: Any) -> None:
+    """Python cannot pass a record with views to a compiled function, only an array of them."""
+    score(states[0], volume_known, parameters[0], now[0], terms[0], scores[0], np.empty(31, np.int64))
+
+
 def scored(
     changes: dict[str, float], *, state: int = S2, volume_known: bool = True, then: float = 0.0
 ) -> dict[str, Any]:
@@ -64,8 +71,8 @@ def scored(
     states = FORMAT.read([FORMAT.new_state()])
     states["state"], states["slope144_values"][0, 0] = state, then
     now = np.array([tuple((MIDDLE | changes).values())], results.INDICATORS)
-    terms, scores = np.zeros(1, results.TERMS), np.zeros(1, results.SCORES)
-    score(states[0], volume_known, PARAMETERS[0], now[0], terms[0], scores[0])
+    terms, scores = np.zeros(1, results.TERMS_WITH_VIEWS), np.zeros(1, results.SCORES)
+    _score_first(states, volume_known, PARAMETERS, now, terms, scores)
     return {name: scores[name][0].item() for name in scores.dtype.names or ()}
 
 

@@ -1,8 +1,10 @@
 """The same bars give the same bytes: all at once or one by one, one series or many, on every processor."""
 
 import os
+import random
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from strandline.engine import Bars, Outputs, Series
+from strandline.engine.flags import FIRST_DIP
 from strandline.model.timeframe import Timeframe
 from tests.engine import samples
 from tests.engine.samples import ENGINE
@@ -56,6 +59,61 @@ def test_many_series_at_once_give_the_same(series: list[tuple[int, int]]) -> Non
     assert start == len(outputs.bar_states)
 
 
+@settings(max_examples=20)
+@given(
+    series=st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 400)), min_size=1, max_size=5),
+    cuts=st.lists(st.integers(0, 400), max_size=3),
+    order=st.randoms(use_true_random=False),
+    signals=st.booleans(),
+)
+def test_one_array_of_states_gives_the_same(
+    series: list[tuple[int, int]], cuts: list[int], order: random.Random, signals: bool
+) -> None:
+    """Stepped in place, bar after bar into the same outputs, and with the series in any order."""
+    order.shuffle(series)
+    parts = [samples.random_bars(seed, count + 400) for seed, count in series]
+    states, outputs = ENGINE.states([ENGINE.new_state()] * len(parts)), None
+    places = [0, *sorted(cuts), 400]
+    for start, end in pairwise(places):
+        bars = samples.concatenated(*(samples.bars_between(part, start, end) for part in parts))
+        counts = [end - start] * len(parts)
+        outputs = ENGINE.advance(
+            states, bars, counts, [min(end - start, 1)] * len(parts), signals=signals, into=outputs
+        )
+    for place, part in enumerate(parts):
+        state, alone = ENGINE.run(ENGINE.new_state(), samples.bars_between(part, 0, 400), 1)
+        assert states[place].tobytes() == state
+        if outputs is not None and len(outputs.scores):
+            assert outputs.scores[place].tobytes() == alone.scores[0].tobytes()
+            assert outputs.terms[place].tobytes() == alone.terms[0].tobytes()
+            assert len(outputs.state_before) == (len(parts) if signals else 0)
+
+
+def test_outputs_that_are_written_again_make_the_same_signals() -> None:
+    bars = samples.random_bars(8, 900)
+    states, outputs = ENGINE.states([ENGINE.new_state()]), None
+    for i in range(0, 900, 100):
+        outputs = ENGINE.advance(states, samples.bars_between(bars, i, i + 100), [100], into=outputs)
+        later = samples.run(samples.bars_between(bars, 0, i + 100))
+        assert ENGINE.signals(outputs, [SERIES]) == ENGINE.signals(later, [SERIES])[-100:]
+
+
+def test_of_outputs_without_the_states_before_no_signals_are_made() -> None:
+    bars = samples.random_bars(8, 400)
+    outputs = ENGINE.advance(ENGINE.states([ENGINE.new_state()]), bars, [400], signals=False)
+    with pytest.raises(ValueError, match="without signals"):
+        ENGINE.signals(outputs, [SERIES])
+
+
+def test_a_fault_in_the_bars_moves_nothing() -> None:
+    bars = samples.random_bars(8, 10)
+    states = ENGINE.states([ENGINE.new_state()] * 2)
+    bars.close[9] = np.nan
+    with pytest.raises(ValueError, match="a price is missing"):
+        ENGINE.advance(states, bars, [5, 5])
+    assert states.tobytes() == 2 * ENGINE.new_state()
+
+
 @settings(max_examples=30)
 @given(seed=samples.seeds, end=st.integers(666, 799))
 def test_no_look_ahead(seed: int, end: int) -> None:
@@ -67,10 +125,13 @@ def test_no_look_ahead(seed: int, end: int) -> None:
 
 def test_keeping_fewer_outputs_changes_nothing_else() -> None:
     bars = samples.trend_bars(1)
-    every = samples.run(bars)
-    state, few = ENGINE.run(ENGINE.new_state(), bars, 120)
-    assert samples.same_bytes(few, _rows(every, slice(-120, None)))
-    assert state == ENGINE.run(ENGINE.new_state(), bars)[0]
+    whole, every = ENGINE.run(ENGINE.new_state(), bars)
+    taken = int(np.flatnonzero(every.bar_states["flags"] & FIRST_DIP)[0])
+    for end in (taken, taken + 1, len(bars.ts)):
+        state, few = ENGINE.run(ENGINE.new_state(), samples.bars_between(bars, 0, end), 120)
+        last = ENGINE.run(ENGINE.new_state(), samples.bars_between(bars, 0, end), 1)[0]
+        assert ENGINE.signals(few, [SERIES]) == ENGINE.signals(_rows(every, slice(end - 120, end)), [SERIES])
+        assert state == last == (whole if end == len(bars.ts) else every.state_before[end].tobytes())
 
 
 def test_the_same_bar_never_steps_twice() -> None:

@@ -6,8 +6,10 @@ The C library picks its versions by the CPU, and they differ in the last bit; th
 import math
 from typing import Final
 
+import numpy as np
+
 from strandline.engine.compilation import compiled
-from strandline.engine.records import Bits, Floats
+from strandline.engine.records import Bits, Floats, Ints
 
 LN2: Final = 0.6931471805599453
 # ln 2 in two pieces: times any exponent, the first is exact.
@@ -15,6 +17,10 @@ _LN2_HIGH: Final = 6.93147180369123816490e-01
 _LN2_LOW: Final = 1.90821492927058770002e-10
 _CLIP: Final = 60.0
 _PLACES: Final = 1e9
+_EXPONENT_BIAS: Final = 1023.0
+_EXPONENT_BITS: Final = 52
+_WHOLE: Final = 4503599627370496.0
+"""2^52: a whole number that is added to it stands in its lowest bits."""
 
 
 @compiled
@@ -54,9 +60,31 @@ def log(x: float) -> float:
 
 
 @compiled
-def sigmoid(x: float) -> float:
-    """The logistic function: from 0 to 1, one half at 0."""
-    return 1.0 / (1.0 + exp(-clip(x, -_CLIP, _CLIP)))
+def sigmoids(values: Floats, powers: Ints) -> None:
+    """Replace each value by the logistic function of it: from 0 to 1, one half at 0. `powers` is a scratch pad.
+
+    The exponential of `exp`, bit for bit, but without calls and branches, so that the compiler takes several values at
+    a time: the bits of 2^k are put together.
+    """
+    scale = powers.view(np.float64)
+    for i in range(len(values)):
+        x = -clip(values[i], -_CLIP, _CLIP)
+        k = np.floor(x / LN2 + 0.5)
+        high = x - k * _LN2_HIGH
+        low = k * _LN2_LOW
+        r = high - low
+        z = r * r
+        series = 1.66666666666666019037e-01 + z * (
+            -2.77777777770155933842e-03
+            + z * (6.61375632143793436117e-05 + z * (-1.65339022054652515390e-06 + z * 4.13813679705723846039e-08))
+        )
+        c = r - z * series
+        values[i] = 1.0 - ((low - r * c / (2.0 - c)) - high)
+        scale[i] = k + _EXPONENT_BIAS + _WHOLE
+    for i in range(len(values)):
+        powers[i] <<= _EXPONENT_BITS
+    for i in range(len(values)):
+        values[i] = 1.0 / (1.0 + values[i] * scale[i])
 
 
 @compiled

@@ -8,7 +8,6 @@ import numpy as np
 
 from strandline.engine.records import Bits, Floats, Ints
 from strandline.model.bar import Bar, GapType
-from strandline.model.record import require
 from strandline.model.timeframe import Timeframe
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -77,20 +76,6 @@ def select(bars: Bars, rows: Ints) -> Bars:
     return Bars._make(column[rows] for column in bars)
 
 
-def check_bars(bars: Bars) -> None:
-    """Raise ValueError for missing, non-finite or impossible prices and volumes: the engine never guesses."""
-    lengths = {len(column) for column in bars}
-    require(len(lengths) == 1, "the columns of the bars differ in length")
-    prices = np.stack([bars.open, bars.high, bars.low, bars.close])
-    _require_all(np.all(np.isfinite(prices) & (prices > 0), axis=0), bars, "a price is missing or not above zero")
-    inside = (bars.low <= np.minimum(bars.open, bars.close)) & (bars.high >= np.maximum(bars.open, bars.close))
-    _require_all(inside, bars, "open and close do not lie between low and high")
-    known = bars.volume[~np.isnan(bars.volume)]
-    require(bool(np.all(np.isfinite(known) & (known >= 0))), "a volume is negative or infinite")
-    require(bool(np.all(bars.gap < len(GAPS))), "a gap is of no known type")
-    _require_all(np.isfinite(bars.gap_magnitude_pct), bars, "the magnitude of its gap is not a number")
-
-
 def micros(instant: datetime) -> int:
     """Microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
@@ -99,8 +84,3 @@ def micros(instant: datetime) -> int:
 def instant(ts: int) -> datetime:
     """The instant so many microseconds after 1970."""
     return _EPOCH + timedelta(microseconds=ts)
-
-
-def _require_all(holds: np.ndarray[tuple[int], np.dtype[np.bool_]], bars: Bars, otherwise: str) -> None:
-    if not np.all(holds):
-        raise ValueError(f"bar {instant(int(bars.ts[np.argmin(holds)])).isoformat()}: {otherwise}")

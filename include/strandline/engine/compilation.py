@@ -18,6 +18,11 @@ def compiled(function: F) -> F:
     return cast("F", njit(function))
 
 
+def in_python(function: F) -> F:
+    """The function as it was written: slower, but nothing is compiled for a few calls. It gives the same bits."""
+    return cast("F", cast("Any", function).py_func)
+
+
 def entry_point(function: F) -> F:
     """Decorate the function that Python calls; its machine code is cached on disk where possible."""
     try:

@@ -52,6 +52,13 @@ def raise_flags(
 
 
 @compiled
+def first_dip_may_come(s: SeriesState, p: Strategy) -> bool:
+    """Whether the trend is young enough for its first dip, which the state remembers."""
+    w = p.flags.first_dip
+    return s.state == S3 and s.dip_taken == 0 and s.bars - s.trend_bar <= max(w.fast_bars, w.slow_bars)
+
+
+@compiled
 def _near_ema60(w: BuyNearAnchor, now: Indicators, scores: Scores) -> bool:
     near = abs(now.close - now.ema60) <= w.within_atr * now.atr
     rising = now.slope60 > 0.0 or now.slope144 >= 0.0

@@ -8,7 +8,7 @@ from strandline.engine.bars import LAST_SESSION_GAP, Bars
 from strandline.engine.compilation import compiled
 from strandline.engine.records import Bits, Floats, Ints
 from strandline.engine.results import Indicators
-from strandline.engine.series_state import SeriesState
+from strandline.engine.series_state import SeriesState, SeriesStateWithViews
 from strandline.model.strategy import Strategy
 
 E20: Final = 0
@@ -21,8 +21,10 @@ _NEUTRAL_RSI: Final = 50.0
 
 
 @compiled
-def update_indicators(s: SeriesState, bars: Bars, i: int, p: Strategy, now: Indicators) -> bool:
+def update_indicators(s: SeriesStateWithViews, bars: Bars, i: int, p: Strategy, now: Indicators) -> bool:
     """Add bar `i`; returns whether its volume is known. Values are meaningless until the windows are full."""
+    shift(s.all_floats)
+    shift(s.all_bits)
     _averages(s, bars.close[i], p, now)
     _structure(s, bars.low[i], bars.close[i], now)
     if s.bars > 1:
@@ -38,10 +40,15 @@ def update_indicators(s: SeriesState, bars: Bars, i: int, p: Strategy, now: Indi
 
 
 @compiled
-def push(window: Floats | Ints | Bits, value: float) -> None:
-    """Append a value and drop the oldest."""
-    for i in range(len(window) - 1):
-        window[i] = window[i + 1]
+def shift(windows: Floats | Ints | Bits) -> None:
+    """Make room for a newest value in windows that lie side by side: drop the oldest of each."""
+    for i in range(len(windows) - 1):
+        windows[i] = windows[i + 1]
+
+
+@compiled
+def put(window: Floats | Ints | Bits, value: float) -> None:
+    """Set the newest value."""
     window[len(window) - 1] = value
 
 
@@ -52,7 +59,7 @@ def _averages(s: SeriesState, close: float, p: Strategy, now: Indicators) -> Non
             s.ema[k] = close
         else:
             s.ema[k] += 2.0 / (p.indicators.ema_bars[k] + 1.0) * (close - s.ema[k])
-        push(s.ema_values[k], s.ema[k])
+        put(s.ema_values[k], s.ema[k])
     now.close = close
     now.ema20 = s.ema[E20]
     now.ema30 = s.ema[E30]
@@ -60,16 +67,16 @@ def _averages(s: SeriesState, close: float, p: Strategy, now: Indicators) -> Non
     now.ema144 = s.ema[E144]
     now.ema250 = s.ema[E250]
     now.ema333 = s.ema[E333]
-    push(s.separation_fast, (now.ema20 - now.ema60) / now.ema60)
-    push(s.separation_mid, (now.ema60 - now.ema144) / now.ema144)
+    put(s.separation_fast, (now.ema20 - now.ema60) / now.ema60)
+    put(s.separation_mid, (now.ema60 - now.ema144) / now.ema144)
     now.dsep_fast = s.separation_fast[len(s.separation_fast) - 1] - s.separation_fast[0]
     now.dsep_mid = s.separation_mid[len(s.separation_mid) - 1] - s.separation_mid[0]
 
 
 @compiled
 def _structure(s: SeriesState, low: float, close: float, now: Indicators) -> None:
-    push(s.lower_lows, s.bars > 1 and low < s.low)
-    push(s.under_ema60, close < now.ema60)
+    put(s.lower_lows, s.bars > 1 and low < s.low)
+    put(s.under_ema60, close < now.ema60)
     now.lower_low_share = share(s.lower_lows)
     now.under_ema60_share = share(s.under_ema60)
     s.closes_under_ema333 = s.closes_under_ema333 + 1 if close < now.ema333 else 0
@@ -95,8 +102,8 @@ def _ranges(s: SeriesState, bars: Bars, i: int, p: Strategy, now: Indicators) ->
         plus, minus = safe_ratio(s.plus_move, s.full_atr), safe_ratio(s.minus_move, s.full_atr)
         s.adx = _wilder(s.adx, 100.0 * safe_ratio(abs(plus - minus), plus + minus), seen - n + 1, n)
     atr = s.full_atr if bars.full_range[i] else s.session_atr
-    push(s.atr_values, atr)
-    push(s.adx_values, s.adx)
+    put(s.atr_values, atr)
+    put(s.adx_values, s.adx)
     usual = mean(s.atr_values)
     now.atr = atr
     now.session_atr = s.session_atr
@@ -112,7 +119,7 @@ def _strength(s: SeriesState, change: float, p: Strategy) -> None:
     s.gain = _wilder(s.gain, max(change, 0.0), seen, n)
     s.loss = _wilder(s.loss, max(-change, 0.0), seen, n)
     moved = s.gain + s.loss
-    push(s.rsi_values, 100.0 * s.gain / moved if moved > 0.0 else _NEUTRAL_RSI)
+    put(s.rsi_values, 100.0 * s.gain / moved if moved > 0.0 else _NEUTRAL_RSI)
 
 
 @compiled
@@ -122,7 +129,7 @@ def _slopes(s: SeriesState, now: Indicators) -> None:
     now.slope144 = slope(s.ema_values[E144]) / s.ema[E144]
     now.slope250 = slope(s.ema_values[E250]) / s.ema[E250]
     now.slope333 = slope(s.ema_values[E333]) / s.ema[E333]
-    push(s.slope144_values, now.slope144)
+    put(s.slope144_values, now.slope144)
     now.rsi = s.rsi_values[len(s.rsi_values) - 1]
     now.rsi_slope = slope(s.rsi_values)
     now.adx_slope = slope(s.adx_values)

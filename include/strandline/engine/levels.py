@@ -1,18 +1,31 @@
 """Price levels: pivots of closes, clustered, and the boost of a score by a level near an average."""
 
+from typing import Final
+
+import numpy as np
+
 from strandline.engine.arithmetic import LN2, exp, round_score, safe_ratio
-from strandline.engine.compilation import compiled
-from strandline.engine.indicators import push
-from strandline.engine.records import Records
-from strandline.engine.series_state import SeriesState
+from strandline.engine.compilation import compiled, in_python
+from strandline.engine.indicators import put, shift
+from strandline.engine.records import Floats, Records
+from strandline.engine.series_state import SeriesState, SeriesStateWithViews
 from strandline.model.strategy import Strategy
+
+_FADING_BARS: Final = 1024
+
+
+def fading(half_life_bars: int) -> Floats:
+    """What is left of the strength of a level after so many bars, for most of the levels that there are."""
+    left = in_python(exp)
+    return np.array([left(-LN2 * (age / half_life_bars)) for age in range(_FADING_BARS)])
 
 
 @compiled
-def update_pivots(s: SeriesState, ts: int, close: float, p: Strategy) -> None:
+def update_pivots(s: SeriesStateWithViews, ts: int, close: float, p: Strategy) -> None:
     """Add a close, and store the close `side_bars` before it as a pivot if the price turned there."""
-    push(s.closes, close)
-    push(s.close_ts, ts)
+    shift(s.all_closes)
+    put(s.closes, close)
+    put(s.close_ts, ts)
     side = p.levels.side_bars
     if s.bars < len(s.closes):
         return
@@ -29,25 +42,28 @@ def update_pivots(s: SeriesState, ts: int, close: float, p: Strategy) -> None:
 
 
 @compiled
-def find_levels(s: SeriesState, atr: float, p: Strategy, levels: Records) -> int:
+def find_levels(s: SeriesState, atr: float, p: Strategy, fading: Floats, levels: Records) -> int:
     """Cluster the pivots into levels, from the lowest price up; returns the number of levels."""
-    found = 0
+    reach = p.levels.join_atr * atr
+    found, touches, price = 0, 0, 0.0
     for i in range(s.pivots):
-        price = s.pivot_price[i]
-        if found == 0 or price - levels[found - 1].price > p.levels.join_atr * atr:
-            level = levels[found]
-            level.ts, level.price, level.touches, level.last_bar = s.pivot_ts[i], price, 1, s.pivot_bar[i]
-            found += 1
+        pivot = s.pivot_price[i]
+        if found == 0 or pivot - price > reach:
+            found, touches, price = found + 1, 1, pivot
+            level = levels[found - 1]
+            level.ts, level.last_bar = s.pivot_ts[i], s.pivot_bar[i]
         else:
             level = levels[found - 1]
-            level.touches += 1
-            level.price += (price - level.price) / level.touches
+            touches += 1
+            price += (pivot - price) / touches
             level.ts = min(level.ts, s.pivot_ts[i])
             level.last_bar = max(level.last_bar, s.pivot_bar[i])
+        level.price, level.touches = price, touches
     for i in range(found):
         level = levels[i]
-        age = (s.bars - level.last_bar) / p.levels.half_life_bars
-        level.strength = min(1.0, level.touches / p.levels.full_strength_touches) * exp(-LN2 * age)
+        age = s.bars - level.last_bar
+        left = fading[age] if age < len(fading) else exp(-LN2 * (age / p.levels.half_life_bars))
+        level.strength = min(1.0, level.touches / p.levels.full_strength_touches) * left
     return found
 
 
@@ -56,8 +72,9 @@ def boost(levels: Records, found: int, anchor: float, atr: float, p: Strategy) -
     """What the best level near the anchor adds to the score of an entry."""
     best = 0.0
     for i in range(found):
-        nearness = 1.0 - safe_ratio(abs(levels[i].price - anchor), atr)
-        best = max(best, levels[i].strength * max(0.0, nearness))
+        away = abs(levels[i].price - anchor)
+        if away < atr or atr == 0.0:  # most levels are further away, and add nothing
+            best = max(best, levels[i].strength * max(0.0, 1.0 - safe_ratio(away, atr)))
     return round_score(p.levels.boost * best)
 
 

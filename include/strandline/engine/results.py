@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from strandline.engine.bars import Bars
-from strandline.engine.records import Records, record_type
+from strandline.engine.records import Floats, Records, record_type, with_views
 
 NO_STATE: Final = -1
 """The state of a series with too few bars."""
@@ -104,6 +104,12 @@ class Terms:
     dx_threshold_decay: float
 
 
+class TermsWithViews(Terms):
+    """The same terms, with one name for all."""
+
+    every: Floats
+
+
 class FoundLevel:
     """A level, and the bar number of its newest pivot."""
 
@@ -117,7 +123,8 @@ class FoundLevel:
 class Outputs(NamedTuple):
     """A row for each kept bar, series after series; `state_before` is the state of the series before the bar.
 
-    Until a series has a state, only the bar count of its rows is valid.
+    Until a series has a state, only the bar count of its rows is valid, and of a row's levels only as many as
+    `bar_states` counts. `state_before` is empty if no signals are to be made.
     """
 
     bars: Bars
@@ -133,4 +140,5 @@ BAR_STATE: Final = record_type(BarState)
 INDICATORS: Final = record_type(Indicators)
 SCORES: Final = record_type(Scores)
 TERMS: Final = record_type(Terms)
+TERMS_WITH_VIEWS: Final = with_views(TERMS, {"every": ("ts_rsi_slope", "dx_threshold_decay")})
 LEVEL: Final = record_type(FoundLevel)

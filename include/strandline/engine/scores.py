@@ -1,30 +1,86 @@
 """Computes the scores and their terms."""
 
-from strandline.engine.arithmetic import clip, exp, round_score, safe_ratio, sigmoid
+from strandline.engine.arithmetic import clip, exp, round_score, safe_ratio, sigmoids
 from strandline.engine.compilation import compiled
-from strandline.engine.results import Indicators, Scores, Terms
+from strandline.engine.records import Ints
+from strandline.engine.results import Indicators, Scores, Terms, TermsWithViews
 from strandline.engine.series_state import SeriesState
 from strandline.engine.states import S3
 from strandline.model.strategy import Strategy
 
 
 @compiled
-def score(s: SeriesState, volume_known: bool, p: Strategy, now: Indicators, terms: Terms, scores: Scores) -> None:
-    """Compute all scores; decay first, because the others use it."""
-    volume = sigmoid(-now.vo_z) if volume_known else p.indicators.unknown_volume_term
+def score(
+    s: SeriesState,
+    volume_known: bool,
+    p: Strategy,
+    now: Indicators,
+    terms: TermsWithViews,
+    scores: Scores,
+    scratch: Ints,
+) -> None:
+    """Compute all scores; decay first, because the others use it.
+
+    Most terms are sigmoids: their arguments are set first, and then all of them become sigmoids at once.
+    """
+    _trend_arguments(p, now, terms)
+    _decay_arguments(p, now, terms)
+    _overextension_arguments(p, now, terms)
+    _dip_arguments(p, now, terms)
+    sigmoids(terms.every, scratch)
+    volume = terms.edx_volume if volume_known else p.indicators.unknown_volume_term
     scores.ts = _trend(p, now, terms)
-    scores.edx = _decay(volume, p, now, terms)
-    scores.ox = _overextension(s.state == S3, scores.edx, p, now, terms)
+    scores.edx = _decay(volume, p, terms)
+    scores.ox = _overextension(s.state == S3, scores.edx, p, terms)
     scores.dx = _dip(s, volume, scores.edx, p, now, terms)
     scores.dx_threshold = _dip_threshold(scores.edx, p, terms)
+
+
+@compiled
+def _trend_arguments(p: Strategy, now: Indicators, terms: Terms) -> None:
+    terms.ts_rsi_slope = now.rsi_slope / p.scores.trend.rsi_slope_scale
+    terms.ts_adx_slope = now.adx_slope / p.scores.trend.adx_slope_scale
+
+
+@compiled
+def _decay_arguments(p: Strategy, now: Indicators, terms: Terms) -> None:
+    w = p.scores.decay
+    terms.edx_slope250 = -now.slope250 / w.slope250_scale
+    terms.edx_slope333 = -now.slope333 / w.slope333_scale
+    terms.edx_lower_lows = (now.lower_low_share - w.lower_lows_middle) / w.lower_lows_scale
+    terms.edx_under_ema60 = (now.under_ema60_share - w.under_ema60_middle) / w.under_ema60_scale
+    terms.edx_volume = -now.vo_z
+    terms.edx_dsep_mid = -now.dsep_mid / w.dsep_mid_scale
+    terms.edx_dsep_fast = -now.dsep_fast / w.dsep_fast_scale
+
+
+@compiled
+def _overextension_arguments(p: Strategy, now: Indicators, terms: Terms) -> None:
+    scale = p.scores.overextension.scales
+    terms.ox_ema20 = safe_ratio(now.close - now.ema20, scale.ema20_atr * now.atr)
+    terms.ox_ema60 = safe_ratio(now.close - now.ema60, scale.ema60_atr * now.atr)
+    terms.ox_ema144 = safe_ratio(now.close - now.ema144, scale.ema144_atr * now.atr)
+    terms.ox_ema250 = safe_ratio(now.close - now.ema250, scale.ema250_atr * now.atr)
+    terms.ox_dsep_fast = now.dsep_fast / scale.dsep_fast
+    terms.ox_dsep_mid = now.dsep_mid / scale.dsep_mid
+    terms.ox_atr_ratio = now.atr_ratio - 1.0
+    terms.ox_slope20 = -now.slope20 / scale.slope20
+
+
+@compiled
+def _dip_arguments(p: Strategy, now: Indicators, terms: Terms) -> None:
+    w = p.scores.dip
+    band = (now.ema144 - now.ema333) / now.close
+    terms.dx_band = (w.band_middle - band) / w.band_scale
+    terms.dx_atr_ratio = (w.atr_ratio_middle - now.atr_ratio) / w.atr_ratio_scale
+    terms.dx_rsi_slope = now.rsi_slope / w.rsi_slope_scale
+    terms.dx_adx_slope = now.adx_slope / w.adx_slope_scale
 
 
 @compiled
 def _trend(p: Strategy, now: Indicators, terms: Terms) -> float:
     """TS, trend strength: momentum, and the slope of ADX while ADX shows a trend."""
     w = p.scores.trend
-    terms.ts_rsi_slope = sigmoid(now.rsi_slope / w.rsi_slope_scale)
-    terms.ts_adx_slope = sigmoid(now.adx_slope / w.adx_slope_scale)
     terms.ts_adx_counts = 1.0 if now.adx >= w.adx_min else 0.0
     return round_score(
         w.rsi_slope_weight * terms.ts_rsi_slope + w.adx_slope_weight * terms.ts_adx_counts * terms.ts_adx_slope
@@ -32,16 +88,10 @@ def _trend(p: Strategy, now: Indicators, terms: Terms) -> float:
 
 
 @compiled
-def _decay(volume: float, p: Strategy, now: Indicators, terms: Terms) -> float:
+def _decay(volume: float, p: Strategy, terms: Terms) -> float:
     """EDX, decay of the trend: 0 healthy, 1 decayed."""
     w = p.scores.decay
-    terms.edx_slope250 = sigmoid(-now.slope250 / w.slope250_scale)
-    terms.edx_slope333 = sigmoid(-now.slope333 / w.slope333_scale)
-    terms.edx_lower_lows = sigmoid((now.lower_low_share - w.lower_lows_middle) / w.lower_lows_scale)
-    terms.edx_under_ema60 = sigmoid((now.under_ema60_share - w.under_ema60_middle) / w.under_ema60_scale)
     terms.edx_volume = volume
-    terms.edx_dsep_mid = sigmoid(-now.dsep_mid / w.dsep_mid_scale)
-    terms.edx_dsep_fast = sigmoid(-now.dsep_fast / w.dsep_fast_scale)
     slopes = 0.5 * (terms.edx_slope250 + terms.edx_slope333)
     structure = 0.5 * (terms.edx_lower_lows + terms.edx_under_ema60)
     separation = w.dsep_mid_share * terms.edx_dsep_mid + w.dsep_fast_share * terms.edx_dsep_fast
@@ -55,17 +105,9 @@ def _decay(volume: float, p: Strategy, now: Indicators, terms: Terms) -> float:
 
 
 @compiled
-def _overextension(in_trend: bool, edx: float, p: Strategy, now: Indicators, terms: Terms) -> float:
+def _overextension(in_trend: bool, edx: float, p: Strategy, terms: Terms) -> float:
     """OX, overextension: how far price is above its averages; in S3 a decaying trend raises it."""
-    w, weigh, scale = p.scores.overextension, p.scores.overextension.weights, p.scores.overextension.scales
-    terms.ox_ema20 = sigmoid(safe_ratio(now.close - now.ema20, scale.ema20_atr * now.atr))
-    terms.ox_ema60 = sigmoid(safe_ratio(now.close - now.ema60, scale.ema60_atr * now.atr))
-    terms.ox_ema144 = sigmoid(safe_ratio(now.close - now.ema144, scale.ema144_atr * now.atr))
-    terms.ox_ema250 = sigmoid(safe_ratio(now.close - now.ema250, scale.ema250_atr * now.atr))
-    terms.ox_dsep_fast = sigmoid(now.dsep_fast / scale.dsep_fast)
-    terms.ox_dsep_mid = sigmoid(now.dsep_mid / scale.dsep_mid)
-    terms.ox_atr_ratio = sigmoid(now.atr_ratio - 1.0)
-    terms.ox_slope20 = sigmoid(-now.slope20 / scale.slope20)
+    w, weigh = p.scores.overextension, p.scores.overextension.weights
     terms.ox_factor = 1.0 + w.decay_boost * clip(edx - w.decay_from, 0.0, w.decay_span) if in_trend else 1.0
     total = (
         weigh.ema20 * terms.ox_ema20
@@ -84,14 +126,9 @@ def _overextension(in_trend: bool, edx: float, p: Strategy, now: Indicators, ter
 def _dip(s: SeriesState, volume: float, edx: float, p: Strategy, now: Indicators, terms: Terms) -> float:
     """DX, quality of a dip between EMA 333 and EMA 144."""
     w = p.scores.dip
-    band = (now.ema144 - now.ema333) / now.close
     terms.dx_place = clip(safe_ratio(now.close - now.ema333, now.ema144 - now.ema333), 0.0, 1.0)
     terms.dx_depth = exp(-w.depth_decay * terms.dx_place)
-    terms.dx_band = sigmoid((w.band_middle - band) / w.band_scale)
     terms.dx_volume = volume
-    terms.dx_atr_ratio = sigmoid((w.atr_ratio_middle - now.atr_ratio) / w.atr_ratio_scale)
-    terms.dx_rsi_slope = sigmoid(now.rsi_slope / w.rsi_slope_scale)
-    terms.dx_adx_slope = sigmoid(now.adx_slope / w.adx_slope_scale)
     terms.dx_adx_counts = 1.0 if now.adx >= w.adx_min else 0.0
     terms.dx_rising = 1.0 if now.slope144 > s.slope144_values[0] else 0.0
     terms.dx_factor = 1.0 - w.decay_damping * clip(edx - w.decay_from, 0.0, w.decay_span)

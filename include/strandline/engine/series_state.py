@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from strandline.engine.records import Bits, Floats, Ints, Records, record_type
+from strandline.engine.records import Bits, Floats, Ints, Records, record_type, with_views
 from strandline.engine.version import ENGINE_VERSION
 from strandline.model.canonical import digest
 from strandline.model.errors import StrandlineError
@@ -66,6 +66,21 @@ class SeriesState:
     pivot_bar: Ints
 
 
+class SeriesStateWithViews(SeriesState):
+    """The same state; windows that lie side by side have one name more, by which a bar shifts all of them at once."""
+
+    all_floats: Floats
+    all_bits: Bits
+    all_closes: Ints
+
+
+_VIEWS: Final = {
+    "all_floats": ("ema_values", "slope144_values"),
+    "all_bits": ("lower_lows", "under_ema60"),
+    "all_closes": ("closes", "close_ts"),
+}
+
+
 def state_type(strategy: Strategy) -> np.dtype[np.void]:
     """The record type; the strategy sets the lengths of the windows."""
     lengths = strategy.indicators
@@ -73,7 +88,7 @@ def state_type(strategy: Strategy) -> np.dtype[np.void]:
     separation = (lengths.separation_bars + 1,)
     decay = (strategy.scores.decay.window_bars,)
     pivots = (strategy.levels.newest,)
-    return record_type(
+    state = record_type(
         SeriesState,
         {
             "ema": (len(lengths.ema_bars),),
@@ -93,6 +108,7 @@ def state_type(strategy: Strategy) -> np.dtype[np.void]:
             "pivot_bar": pivots,
         },
     )
+    return with_views(state, _VIEWS)
 
 
 class StateFormat:

@@ -12,6 +12,7 @@ from strandline.engine.results import INDICATORS, NO_STATE, SCORES, TERMS, Outpu
 from strandline.engine.series_state import NO_INSTANT
 from strandline.engine.version import ENGINE_VERSION
 from strandline.model.canonical import digest
+from strandline.model.record import require
 from strandline.model.signal import EngineState, Flag, Level, Signal
 from strandline.model.timeframe import Timeframe
 
@@ -33,6 +34,7 @@ def make_signals(
     outputs: Outputs, series: Sequence[Series], rows: Sequence[int] | None, strategy_hash: str
 ) -> list[Signal]:
     """The signals of these rows, in their order; without rows, of every row that has a state."""
+    require(len(outputs.state_before) == len(outputs.bar_states), "the series were stepped without signals")
     chosen = _with_state(outputs) if rows is None else rows
     return [_signal(outputs, row, series[outputs.bar_states[row]["series"]], strategy_hash) for row in chosen]
 
