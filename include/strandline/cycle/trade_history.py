@@ -25,7 +25,7 @@ def trade_histories(connection: Connection, rows: Iterable[Position], since: dat
         ended[position_id].extend([rule] * count)
     failed, losses = _failed_attempts(connection), _last_losses(connection)
     return {
-        row.position_id: _history(
+        row.position_id: history_of(
             row,
             filled[row.position_id],
             ended[row.position_id],
@@ -36,7 +36,7 @@ def trade_histories(connection: Connection, rows: Iterable[Position], since: dat
     }
 
 
-def _history(
+def history_of(
     row: Position, filled: Sequence[FilledIntent], ended: Sequence[Rule], failed: int, last_loss: LastLoss | None
 ) -> TradeHistory:
     trade_no = row.holding.trade_no if row.holding.quantity else None
