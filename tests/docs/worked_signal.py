@@ -1,10 +1,7 @@
 """The signal that docs/engine.md works through: `python -m tests.docs.worked_signal` prints it."""
 
-import ast
 import json
-import math
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from strandline.engine import Series
@@ -26,17 +23,6 @@ _SHOWN: Final = (
     "indicators",
     "scores",
 )
-_FUNCTIONS: Final[Mapping[str, Callable[[float], float]]] = {
-    "sigma": lambda x: 1 / (1 + math.exp(-x)),
-    "exp": math.exp,
-    "abs": abs,
-}
-_OPERATORS: Final[Mapping[type, Callable[[float, float], float]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-}
 
 
 def worked_signal() -> Signal:
@@ -50,7 +36,7 @@ def shown(signal: Signal) -> str:
     """The signal as the page shows it: what the scores need, and the terms that they are made of."""
     payload = json.loads(canonical_bytes(signal))
     rows = {name: payload[name] for name in (*_SHOWN, "terms", "levels")}
-    return "{\n" + ",\n".join(f'  "{name}": {_text(value)}' for name, value in rows.items()) + "\n}"
+    return "{\n" + ",\n".join(f'  "{name}": {text_of(value)}' for name, value in rows.items()) + "\n}"
 
 
 def names(signal: Signal) -> Mapping[str, float]:
@@ -65,28 +51,7 @@ def names(signal: Signal) -> Mapping[str, float]:
     }
 
 
-def evaluate(expression: str, values: Mapping[str, float]) -> float:
-    """Compute an expression of the page."""
-    return _value(ast.parse(expression, mode="eval").body, values)
-
-
-def _value(node: ast.expr, values: Mapping[str, float]) -> float:
-    match node:
-        case ast.Constant(value=int() | float() as number):
-            return float(number)
-        case ast.Name(id=name):
-            return values[name]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, values)
-        case ast.BinOp(left=left, op=op, right=right):
-            return _OPERATORS[type(op)](_value(left, values), _value(right, values))
-        case ast.Call(func=ast.Name(id=name), args=[argument]):
-            return _FUNCTIONS[name](_value(argument, values))
-        case _:
-            raise ValueError(f"the page's arithmetic has no {ast.dump(node)}")
-
-
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
     """JSON in lines of at most about a hundred characters."""
     if not isinstance(value, dict | list) or len(json.dumps(value)) < 90:
         return json.dumps(value)
