@@ -73,6 +73,7 @@ def _cycle(signal: Signal) -> CycleInputs:
         cycle=cycle,
         rows=(_row(signal),),
         equity=Money(96_000),
+        day_start=Money(97_000),
         peak=Money(100_000),
         losing_streak=1,
         free_cash={str(HYPERLIQUID_PERPS): Money(90_000)},

@@ -4,7 +4,7 @@ import argparse
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from time import monotonic
 from uuid import UUID
 
@@ -31,12 +31,15 @@ class Figures:
     exposure: list[float] = field(default_factory=list)
     equity: list[float] = field(default_factory=list)
     rules: Counter[str] = field(default_factory=Counter)
+    days_tripped: set[date] = field(default_factory=set)
     _bought: dict[UUID, int] = field(default_factory=dict)
 
     def count(self, desk: Desk, cycle: Cycle, held_at: dict[UUID, float]) -> None:
         """Take in one cycle. `held_at` has the average entries before it."""
         self.exposure.append(float(cycle.exposure) / float(cycle.equity))
         self.equity.append(float(cycle.equity))
+        if cycle.tripped:
+            self.days_tripped.add(cycle.at.date())
         rows = {row.key.position_id: row for row in desk.rows}
         for decision in cycle.decisions:
             newest = rows[decision.position_id].seen[-1]
@@ -101,6 +104,7 @@ def main() -> None:
         f"at most {max(made.exposure):.2%}"
     )
     print(f"equity                     {made.equity[-1] / made.equity[0] - 1:+.2%}, drawdown at most {drawdown:.2%}")
+    print(f"days with a breaker        {len(made.days_tripped)}")
     print("decisions                  " + ", ".join(f"{rule} {count}" for rule, count in made.rules.most_common()))
 
 

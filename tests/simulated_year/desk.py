@@ -14,6 +14,7 @@ from strandline.engine.bars import micros
 from strandline.execution import FilledIntent
 from strandline.ledger.account import Account
 from strandline.ledger.books import Books, CashEntry, FillEntry, Trade
+from strandline.model.breaker import Breaker
 from strandline.model.exact import Amount, Money, Price, Quantity, Ratio
 from strandline.model.instrument import Instrument
 from strandline.model.intent import ExecutionIntent
@@ -68,6 +69,7 @@ class Cycle:
     prices: Mapping[str, Price]
     equity: Money
     exposure: Money
+    tripped: Sequence[Breaker]
 
 
 class Desk:
@@ -80,7 +82,7 @@ class Desk:
         self._regimes = regimes(tokens, self._engine, strategy) if with_regime else None
         self.books = Books()
         self.books.post_cash(CashEntry(account=_ACCOUNT, asset="USDC", amount=Amount(str(CAPITAL))))
-        self._peak, self._streak = CAPITAL, 0
+        self._day_start, self._peak, self._streak = CAPITAL, CAPITAL, 0
         self.rows = [
             self._row(token, number, timeframe) for number, token in enumerate(TOKENS, 1) for timeframe in WEIGHTS
         ]
@@ -93,6 +95,11 @@ class Desk:
     def holding(self, row: Row) -> Holding:
         """What a row holds."""
         return self.books.holdings.get(row.key.position_id, Holding())
+
+    @property
+    def cash(self) -> Money:
+        """The account's cash."""
+        return Money(str(self.books.cash[(_ACCOUNT, "USDC")]))
 
     def _row(self, token: str, number: int, timeframe: Timeframe) -> Row:
         key = PositionKey(venue=HYPERLIQUID_PERPS, token_contract=token, timeframe=timeframe)
@@ -119,24 +126,33 @@ class Desk:
     def _cycle(self, at: datetime) -> Cycle:
         prices = {token: self._price(token, at) for token in TOKENS}
         equity = self._equity(prices)
+        if at - Timeframe.D1.start_of(at) < CYCLE:
+            self._begin_day(equity)
         self._peak = max(self._peak, equity)
         inputs = CycleInputs(
             cycle=at,
             rows=tuple(self._inputs(row, at, prices[row.key.token_contract]) for row in self.rows),
             equity=equity,
+            day_start=self._day_start,
             peak=self._peak,
             losing_streak=self._streak,
             free_cash={str(HYPERLIQUID_PERPS): equity - self._exposure(prices)},
             regime=self._regimes.at(at) if self._regimes else RegimeInputs(),
         )
-        decisions = plan(inputs, self._strategy).decisions
+        planned = plan(inputs, self._strategy)
         rows = {row.key.position_id: row for row in self.rows}
-        for decision in decisions:
+        for decision in planned.decisions:
             row = rows[decision.position_id]
             row.state = decision.planner_state or row.state
             if decision.intent is not None:
                 self._fill(row, decision.intent, prices[row.key.token_contract], at)
-        return Cycle(at, decisions, prices, equity, self._exposure(prices))
+        return Cycle(at, planned.decisions, prices, equity, self._exposure(prices), planned.breakers)
+
+    def _begin_day(self, equity: Money) -> None:
+        """A person looks every midnight, and resets the breakers."""
+        self._day_start = equity
+        if self._streak >= self._strategy.breakers.max_consecutive_losses:
+            self._peak, self._streak = equity, 0
 
     def _inputs(self, row: Row, at: datetime, price: Price) -> RowInputs:
         self._read_signals(row, at)
@@ -229,9 +245,6 @@ class Desk:
         place = (at - BEGIN + timedelta(days=HISTORY_DAYS)) // _FIVE_MINUTES - 1
         return Price.from_float(round(float(self._tokens[token].close[place]), 4))
 
-    def _cash(self) -> Money:
-        return Money(str(self.books.cash[(_ACCOUNT, "USDC")]))
-
     def _exposure(self, prices: Mapping[str, Price]) -> Money:
         return sum((prices[row.key.token_contract] * self.holding(row).quantity for row in self.rows), Money(0))
 
@@ -242,7 +255,7 @@ class Desk:
             for row in self.rows
             if (holding := self.holding(row)).quantity
         )
-        return sum(gains, self._cash())
+        return sum(gains, self.cash)
 
     @property
     def trades(self) -> Mapping[tuple[UUID, int], Trade]:
