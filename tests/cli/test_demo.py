@@ -100,9 +100,8 @@ def test_it_ends_well(demo: Demo) -> None:
     assert demo.code == 0, demo.said[-5000:]
     assert "our books equal the venues' tapes" in demo.said
     assert "the cycle is complete" in demo.said
-    # Until the market's regime is known, A and E would be the same number in every row.
-    assert "A and E are neutral" in demo.said
-    assert "0.50" not in demo.said
+    assert "The market: 1h dip, 1d good" in demo.said
+    assert "Not known yet" not in demo.said
 
 
 def test_every_task_was_green(demo: Demo) -> None:

@@ -220,7 +220,7 @@ def test_history_is_loaded_again_after_the_session_was_ended(database: Database)
                 return await connect_async(url, Role.INGEST)
 
             backfill = InitialBackfill(open_connection, [history], lambda: candle(2).ts)
-            backfill.add(history.venue, {"BTC": 1})
+            backfill.add(history.venue, {"XRP": 1})
             run = asyncio.create_task(backfill.run())
             async with asyncio.timeout(20):
                 while opened < 4 or not loaded(database):

@@ -117,6 +117,10 @@ def test_series_with_candles_or_enough_bars_are_not_short(database: Database) ->
         assert await find_short_series(connection, [1, 2, 3]) == [eth]
         assert await find_short_series(connection, [3]) == []
         assert await find_short_series(connection, []) == []
+        hours_and_days = [SeriesKey(3, Timeframe.H1), SeriesKey(3, Timeframe.D1)]
+        assert await find_short_series(connection, [3], regime=[3]) == hours_and_days
+        await load_candles(connection, FixedHistory(candle(0)), "SOL", hours_and_days[0], T0, T0)
+        assert await find_short_series(connection, [3], regime=[3]) == hours_and_days[1:]
 
     with_btc(database, work)
 
@@ -151,8 +155,8 @@ def test_new_instruments_get_their_history(database: Database, monkeypatch: pyte
     rules = [Rule(route="hyperliquid/info/candleSnapshot", kind=FaultKind.STATUS, value=502)]
     with database.session() as session:
         insert(session, "instruments")
-        insert(session, "instruments", token_contract="ETH")
-        insert(session, "positions", token_contract="ETH", timeframe="1h")
+        insert(session, "instruments", token_contract="XRP")
+        insert(session, "positions", token_contract="XRP", timeframe="1h")
 
     async def main() -> None:
         clock = SteppedClock(start - 700)
@@ -164,16 +168,17 @@ def test_new_instruments_get_their_history(database: Database, monkeypatch: pyte
         )
         run = asyncio.create_task(backfill.run())
         backfill.add(SOLANA_ONCHAIN, {"mint": 9})
-        backfill.add(HYPERLIQUID_PERPS, {"BTC": 1, "ETH": 2})
+        backfill.add(HYPERLIQUID_PERPS, {"BTC": 1, "XRP": 2})
         try:
             await until(
-                lambda: rows(database, "SELECT count(DISTINCT (instrument_id, timeframe)) FROM venue_candles") == [(3,)]
+                lambda: rows(database, "SELECT count(DISTINCT (instrument_id, timeframe)) FROM venue_candles") == [(5,)]
             )
             # All but the minute that is not over yet.
             assert _newest(database)[1] == _instant(start) - 2 * MINUTE
             counts = rows(database, "SELECT instrument_id, timeframe::text, count(*) FROM venue_candles GROUP BY 1, 2")
-            assert all(700 <= count <= 800 for _, _, count in counts)
-            assert {row[:2] for row in counts} == {(1, "1m"), (2, "1m"), (2, "1h")}
+            assert all(700 <= count <= 1440 for _, _, count in counts)
+            # BTC is always watched, for the market's regime.
+            assert {row[:2] for row in counts} == {(1, "1m"), (1, "1h"), (1, "1d"), (2, "1m"), (2, "1h")}
         finally:
             run.cancel()
             await asyncio.wait([run])

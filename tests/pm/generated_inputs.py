@@ -13,11 +13,21 @@ from strandline.model.control import Halt
 from strandline.model.exact import Money, Price
 from strandline.model.intent import ExitReason, IntentStatus
 from strandline.model.position import DesiredStatus, Holding
+from strandline.model.regime import MACRO, Phase
 from strandline.model.rule import Rule
 from strandline.model.side import Side
 from strandline.model.signal import EngineState, Flag
 from strandline.model.timeframe import Timeframe
-from strandline.pm.inputs import CycleInputs, ExitRequest, LastLoss, LastTrim, RowInputs, Rung, TradeHistory
+from strandline.pm.inputs import (
+    CycleInputs,
+    ExitRequest,
+    LastLoss,
+    LastTrim,
+    RegimeInputs,
+    RowInputs,
+    Rung,
+    TradeHistory,
+)
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 from tests.pm.sample_inputs import (
@@ -34,6 +44,7 @@ from tests.pm.sample_inputs import (
     row,
     signal,
 )
+from tests.pm.sample_regime import driver, phase
 
 Change: TypeAlias = Mapping[str, Any]
 Complication: TypeAlias = Callable[[RowInputs], Change]
@@ -236,6 +247,18 @@ halts = st.sampled_from([*12 * [None], Halt.ENTRIES, Halt.ALL])
 free_cash = st.sampled_from([50_000, 1_500, 100, -3]).map(Money)
 
 
+phases = st.builds(phase, st.sampled_from(Phase), bars_late=st.integers(0, 4))
+flags_raised = st.lists(st.tuples(st.integers(0, 8), st.sampled_from(Flag)), max_size=3)
+drivers = st.builds(lambda raised, late: driver(*raised, bars_late=late), flags_raised, st.sampled_from([0, 0, 3]))
+regimes = st.builds(
+    RegimeInputs,
+    meso=st.none() | phases,
+    macro=st.none() | st.builds(phase, st.sampled_from(Phase), st.just(MACRO)),
+    btc=st.none() | drivers,
+    index=st.none() | drivers,
+)
+
+
 def higher(equity: Money, percent: int) -> Money:
     """The amount of which equity is what is left after losing this part."""
     return Money((equity.decimal * 100 / (100 - percent)).quantize(Decimal("0.01")))
@@ -255,4 +278,5 @@ def cycles(draw: st.DrawFn) -> CycleInputs:
         tripped_before=draw(breakers_before),
         halt=draw(halts),
         free_cash={str(venue): draw(free_cash) for venue in (HYPERLIQUID_PERPS, SOLANA_ONCHAIN)},
+        regime=draw(regimes),
     )

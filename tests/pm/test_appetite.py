@@ -11,9 +11,11 @@ from strandline.model.exact import Money
 from strandline.model.regime import MACRO, Phase
 from strandline.model.signal import Flag
 from strandline.model.strategy import Strategy
+from strandline.pm import plan
 from strandline.pm.appetite import AppetiteScores, appetite_scores, cut_pressure
 from strandline.pm.inputs import CycleInputs, RegimeInputs, RowInputs, TradeHistory
 from strandline.pm.market import market_scores
+from tests.pm.generated_inputs import cycles
 from tests.pm.sample_inputs import STRATEGY, T, changed, cycle, held, row, strategy_with
 from tests.pm.sample_regime import driver, phase
 
@@ -143,6 +145,18 @@ def test_both_stay_in_their_bounds(streak: int, equity: int, days: int, extracte
     found = appetite_scores(inputs.rows[0], T, market, cut_pressure(inputs, STRATEGY), STRATEGY)
     assert 0 <= found.appetite <= 1
     assert 0 <= found.exit_urgency <= 1
+
+
+@given(cycles())
+def test_both_can_be_computed_again_from_the_terms_alone(inputs: CycleInputs) -> None:
+    """To the last digit, whatever is known."""
+    for decision in plan(inputs, STRATEGY).decisions:
+        evidence = decision.evidence
+        terms = evidence.terms
+        a = (terms["meso_a"] * terms["macro_a"] + terms["drivers_a"]) * terms["cut_a"] + terms["position_a"]
+        e = (terms["meso_e"] * terms["macro_e"] + terms["drivers_e"]) * terms["cut_e"] + terms["position_e"]
+        assert evidence.appetite == round(min(1.0, max(0.0, a)), 9)
+        assert evidence.exit_urgency == round(min(1.0, max(0.0, e)), 9)
 
 
 def test_the_numbers_come_from_the_strategy() -> None:

@@ -50,6 +50,7 @@ def test_the_append_only_tables_are_those_that_hold_facts() -> None:
         "history_loads",
         "quality_findings",
         "quality_runs",
+        "regime_bars",
         "resteps",
         "strands",
         "ticks",

@@ -57,9 +57,11 @@ def check_days(context: Context, loaded: Summary) -> Summary:
 def step_series(context: Context) -> Summary:
     """Step every series through the final bars that it has not seen, in their order and under its lock."""
     from strandline.cycle.engine_step import run_engine
+    from strandline.cycle.regime_step import step_regime
 
     until = checked_until(context)
     run = run_engine(context.database, context.strategy, until)
+    step_regime(context.database, context.strategy, until)
     said = (
         f"{run.series:,} series stepped through {run.bars:,} new bars to {_utc(until)}; "
         f"{run.signals:,} signals stored; {run.ready:,} have enough bars for flags"

@@ -45,11 +45,13 @@ def _recompute(context: Context, run: TaskRun) -> Summary:
     from strandline.bars import roll_up
     from strandline.cycle.engine_step import run_engine
     from strandline.cycle.planning import plan_cycle
+    from strandline.cycle.regime_step import step_regime
     from strandline.quality import check, check_signals
 
     bars = roll_up(context.database, run.cycle)
     quality = check(context.database, context.strategy, run.cycle, context.clock())
     signals = run_engine(context.database, context.strategy, run.cycle)
+    regime = step_regime(context.database, context.strategy, run.cycle)
     checked = check_signals(context.database, context.strategy, run.cycle, context.clock())
     # It plans nothing either: it stores the reason as the cycle's outcome.
     plan_cycle(context, run)
@@ -58,6 +60,7 @@ def _recompute(context: Context, run: TaskRun) -> Summary:
         "roll_up": bars._asdict(),
         "check": quality._asdict(),
         "engine": signals._asdict(),
+        "regime": regime._asdict(),
         "check_signals": checked._asdict(),
     }
 

@@ -12,6 +12,7 @@ from strandline.cycle.exit_requests import exit_requests
 from strandline.cycle.marks import StoredMarks, read_marks
 from strandline.cycle.position_rows import PositionRow, position_rows
 from strandline.cycle.prices import highest_closes, trusted_prices
+from strandline.cycle.regime_inputs import read_regime
 from strandline.cycle.runs import TaskRun
 from strandline.cycle.signals import SeriesKey, SeriesSignals, revised_signals, signals_since
 from strandline.cycle.trade_history import trade_histories
@@ -70,6 +71,7 @@ def read_inputs(connection: Connection, context: Context, run: TaskRun) -> Plann
         block_all_entries=tables.blocks.all_entries,
         tripped_before=equity.breakers,
         halt=halt.halt if halt else None,
+        regime=read_regime(connection, run.cycle, context.strategy.drivers.fade_bars),
     )
     return PlanningData(inputs, {row.position.position_id: row for row in rows}, equity, halt)
 

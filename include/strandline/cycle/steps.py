@@ -71,10 +71,12 @@ def check_quality(context: Context, run: TaskRun) -> Summary:
 
 @_step(COMPUTING)
 def run_engine(context: Context, run: TaskRun) -> Summary:
-    """Step every series to the cycle's end."""
+    """Step every series to the cycle's end, those of the market too."""
     from strandline.cycle.engine_step import run_engine as step_all
+    from strandline.cycle.regime_step import step_regime
 
-    return step_all(context.database, context.strategy, run.cycle)._asdict()
+    stepped = step_all(context.database, context.strategy, run.cycle)
+    return {**stepped._asdict(), "regime": step_regime(context.database, context.strategy, run.cycle)._asdict()}
 
 
 @_step(COMPUTING)

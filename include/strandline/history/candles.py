@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple, TypeAlias
 
 from strandline.history.units import Loaded
+from strandline.model.regime import MACRO, MESO
 from strandline.model.timeframe import Timeframe
 from strandline.store.connect_async import Connection
 from strandline.venues.history import History
@@ -30,10 +31,13 @@ class SeriesKey(NamedTuple):
     timeframe: Timeframe
 
 
-async def find_short_series(connection: Connection, instruments: Collection[int]) -> list[SeriesKey]:
+async def find_short_series(
+    connection: Connection, instruments: Collection[int], regime: Collection[int] = ()
+) -> list[SeriesKey]:
     """Find the series of which too few bars are stored: those of the instruments' rows, and their minutes.
 
-    A series with a candle of the venue has been loaded: there may be no more.
+    The instruments of `regime` need hours and days besides. A series with a candle of the venue has been loaded: there
+    may be no more.
     """
     rows = await connection.fetch(
         """
@@ -44,6 +48,9 @@ async def find_short_series(connection: Connection, instruments: Collection[int]
           SELECT i.instrument_id, p.timeframe
           FROM positions p JOIN instruments i USING (token_chain, book_id, token_contract)
           WHERE p.desired_status <> 'archived' AND i.instrument_id = ANY ($1)
+          UNION
+          SELECT instrument_id, timeframe::timeframe
+          FROM unnest($3::integer[]) AS instrument_id, unnest($4::text[]) AS timeframe
         ) AS needed
         WHERE NOT EXISTS (SELECT FROM venue_candles c
                           WHERE (c.instrument_id, c.timeframe) = (needed.instrument_id, needed.timeframe))
@@ -53,6 +60,8 @@ async def find_short_series(connection: Connection, instruments: Collection[int]
         """,
         list(instruments),
         ENOUGH_BARS,
+        list(regime),
+        [MESO.value, MACRO.value],
     )
     return [SeriesKey(row["instrument_id"], Timeframe(row["timeframe"])) for row in rows]
 

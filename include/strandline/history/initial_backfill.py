@@ -12,6 +12,7 @@ from strandline.history.retry import OpenConnection, retry
 from strandline.model.timeframe import Timeframe
 from strandline.model.venue import VenueKey
 from strandline.venues.history import History
+from strandline.venues.registry import find_venue
 
 _log = logging.getLogger(__name__)
 _BARS: Final = 800
@@ -22,7 +23,10 @@ _RECHECK_SECONDS: Final = 60.0
 
 
 class InitialBackfill:
-    """Loads the candles of new instruments at once. Those until their streams begin are left to `OutageRepair`."""
+    """Loads the candles of new instruments at once. Those until their streams begin are left to `OutageRepair`.
+
+    What is always watched tells the market's regime: of that, hours and days are loaded whatever rows there are.
+    """
 
     def __init__(
         self,
@@ -55,7 +59,10 @@ class InitialBackfill:
 
     async def _backfill(self, history: History, tokens: Mapping[int, str]) -> None:
         started = self._clock()
-        short = await retry(self._open, lambda connection: find_short_series(connection, tokens))
+        venue = find_venue(history.venue)
+        always = venue.always_watched if venue else frozenset[str]()
+        regime = [number for number, token in tokens.items() if token in always]
+        short = await retry(self._open, lambda connection: find_short_series(connection, tokens, regime))
         new = [series for series in short if series not in self._loaded]
         for series in _with_minutes(new):
             loaded = await self._load(history, tokens, series, _since(series, new, started))

@@ -67,6 +67,8 @@ WRITES: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "engine_checkpoints": {"engine_step": frozenset({INSERT, DELETE})},
     "resteps": {"engine_step": frozenset({INSERT})},
     "features": {"engine_step": frozenset({INSERT})},
+    "regime_states": {"engine_step": frozenset({INSERT, UPDATE})},
+    "regime_bars": {"engine_step": frozenset({INSERT})},
     "cycles": {"cycle": frozenset({INSERT, UPDATE})},
     "marks": {"cycle": frozenset({INSERT, UPDATE})},
     "intents": {"cycle": frozenset({INSERT}), "execution": frozenset({UPDATE})},

@@ -10,7 +10,9 @@ from sqlalchemy import Connection, text
 
 from strandline.model.rule import Rule
 
-_SHOWN_DIGIT: Final = 0.005
+_PHASES: Final = {"1h": "meso_phase", "1d": "macro_phase"}
+_DRIVERS: Final = {"btc": "BTC", "index": "index"}
+_KINDS: Final = ("buy", "trim", "emergency")
 
 
 def cycle_of_run(connection: Connection, run_id: str) -> datetime | None:
@@ -22,10 +24,7 @@ def cycle_of_run(connection: Connection, run_id: str) -> datetime | None:
 
 
 def decisions(connection: Connection, cycle: datetime) -> Table:
-    """Return a table with a line per strand: orders first, then holds with a new reason.
-
-    A and E are shown where they are not neutral; if they are neutral in all lines, their columns are left out.
-    """
+    """Return a table with a line per strand, orders first, then holds with a new reason; below it the market."""
     rows = connection.execute(
         text("""
         SELECT s.chain, s.kind::text AS kind, i.symbol || ' ' || p.timeframe AS token, s.body::jsonb AS strand
@@ -36,28 +35,40 @@ def decisions(connection: Connection, cycle: datetime) -> Table:
         """),
         {"cycle": cycle},
     ).all()
-    scores = ("A", "E") if any(not is_neutral(row.strand) for row in rows) else ()
     table = Table(
-        "venue", "token", "decision", "why", *scores, "outcome", title=f"Cycle {cycle:%H:%M} UTC", title_justify="left"
+        "venue", "token", "decision", "why", "A", "E", "outcome", title=f"Cycle {cycle:%H:%M} UTC", title_justify="left"
     )
     for row in rows:
-        cells = _cells(row.chain, row.kind, row.token, row.strand, with_scores=bool(scores))
-        table.add_row(*cells, style=None if row.kind != "hold" else "dim")
-    table.caption = " ".join(_remarks(connection, cycle, len(rows), with_scores=bool(scores)))
+        table.add_row(*_cells(row.chain, row.kind, row.token, row.strand), style=None if row.kind != "hold" else "dim")
+    lines = [_more(connection, cycle, len(rows))]
+    lines += next((market_in_words(row.strand) for row in rows if row.strand["terms"]), [])
+    table.caption = "\n".join(line for line in lines if line)
     table.caption_justify = "left"
     return table
 
 
-def is_neutral(strand: Mapping[str, Any]) -> bool:
-    """Whether A and E equal their values without any information about market, portfolio and position."""
-    terms, neutral = strand["terms"], strand["inputs"].get("neutral_terms", "").split()
-    if not {"meso", "macro"} <= set(neutral):
-        return not terms
-    a, e = terms["meso_a"] * terms["macro_a"], terms["meso_e"] * terms["macro_e"]
-    return bool(max(abs(a - strand["appetite"]), abs(e - strand["exit_urgency"])) < _SHOWN_DIGIT)
+def market_in_words(strand: Mapping[str, Any]) -> list[str]:
+    """What the market gives to A and E of every row, what the portfolio makes of it, and what is not known."""
+    terms, inputs = strand["terms"], strand["inputs"]
+    unknown = inputs.get("neutral_terms", "").split()
+    phases = [f"{length} {inputs[key]}" for length, key in _PHASES.items() if key in inputs]
+    drivers = [
+        f"{driver} {kind} {terms[f'{name}_{kind}']:.2f}"
+        for name, driver in _DRIVERS.items()
+        for kind in _KINDS
+        if terms[f"{name}_{kind}"]
+    ]
+    a = terms["meso_a"] * terms["macro_a"] + terms["drivers_a"]
+    e = terms["meso_e"] * terms["macro_e"] + terms["drivers_e"]
+    pressure, cut_a, cut_e = (terms[name] for name in ("cut_pressure", "cut_a", "cut_e"))
+    lines = [
+        f"The market: {', '.join((*phases, *drivers)) or 'nothing is known of it'}: A {a:.2f}, E {e:.2f}.",
+        f"The portfolio's cut pressure is {pressure:.2f}: A × {cut_a:.2f}, E × {cut_e:.2f}.",
+    ]
+    return [*lines, f"Not known yet, and neutral: {', '.join(unknown)}."] if unknown else lines
 
 
-def _cells(chain: str, kind: str, token: str, strand: dict[str, Any], *, with_scores: bool) -> Iterator[str]:
+def _cells(chain: str, kind: str, token: str, strand: dict[str, Any]) -> Iterator[str]:
     intent = strand["intent"]
     yield chain.partition("/")[0]
     yield token
@@ -65,18 +76,15 @@ def _cells(chain: str, kind: str, token: str, strand: dict[str, Any], *, with_sc
     rule = f"{Rule(strand['rule']).label}: " if strand["rule"] else ""
     reason = f" ({intent['exit_reason']})" if intent and intent["exit_reason"] else ""
     yield f"{rule}{', '.join(strand['reasons'])}{reason}"
-    if with_scores:
-        for score in (strand["appetite"], strand["exit_urgency"]):
-            yield "" if is_neutral(strand) or score is None else f"{score:.2f}"
+    for score in (strand["appetite"], strand["exit_urgency"]):
+        yield "" if score is None else f"{score:.2f}"
     yield _outcome(strand)
 
 
-def _remarks(connection: Connection, cycle: datetime, shown: int, *, with_scores: bool) -> Iterator[str]:
+def _more(connection: Connection, cycle: datetime, shown: int) -> str:
     decided = connection.scalar(text("SELECT decisions FROM cycles WHERE cycle_t = :cycle"), {"cycle": cycle})
-    if (more := (decided or 0) - shown) > 0:
-        yield f"{more} more rows hold for the same reasons as before."
-    if not with_scores and shown:
-        yield "A and E are neutral for every row: the market's regime is not known yet."
+    more = (decided or 0) - shown
+    return f"{more} more rows hold for the same reasons as before." if more > 0 else ""
 
 
 def _outcome(strand: dict[str, Any]) -> str:

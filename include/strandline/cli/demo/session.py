@@ -22,9 +22,11 @@ from strandline.cli.up.stack import Stack
 from strandline.cli.up.waiting import retry_while_away
 from strandline.configuration import load_settings
 from strandline.model.errors import ConfigurationError
+from strandline.model.regime import MACRO, MESO
 from strandline.settings import PREFIX, Mode
 from strandline.store.connect import connect, database_url
 from strandline.store.roles import Role
+from strandline.venues.hyperliquid import HYPERLIQUID
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.solana.key import SOLANA_ONCHAIN
 
@@ -42,6 +44,12 @@ _EVERY_ROW_HAS_DATA: Final = """
     WHERE EXISTS (SELECT FROM ticks WHERE instrument_id = i.instrument_id AND source <> 'a')
       AND (book_id <> 'perps' OR EXISTS (
         SELECT FROM venue_candles c WHERE (c.instrument_id, c.timeframe) = (i.instrument_id, positions.timeframe)))
+"""
+_THE_MARKET_HAS_A_PAST: Final = """
+    SELECT count(*) = 2 * cardinality(CAST(:majors AS text[]))
+    FROM instruments i CROSS JOIN unnest(CAST(:timeframes AS timeframe[])) AS f (timeframe)
+    WHERE (i.token_chain, i.book_id) = (:chain, :book) AND i.token_contract = ANY (CAST(:majors AS text[]))
+      AND EXISTS (SELECT FROM venue_candles c WHERE (c.instrument_id, c.timeframe) = (i.instrument_id, f.timeframe))
 """
 
 
@@ -102,6 +110,7 @@ class Session:
         self.report(f"Airflow's pages: {self._stack.airflow_url} (user {user}, password {password})")
         self._wait("the tokens' prices of the past", lambda: seed_prices(self._settings, self._scenario_start))
         self._wait("data of every row", self._every_row_has_data)
+        self._wait("the market's hours and days", self._the_market_has_a_past)
         self._wait("the DAG", self._runs.is_parsed)
         self._shown = {run.run_id for run in self._runs.newest() if run.state in FINISHED}
         clock = partial(datetime.now, UTC)
@@ -187,3 +196,14 @@ class Session:
     def _every_row_has_data(self) -> bool:
         with self._engine.connect() as connection:
             return bool(connection.scalar(text(_EVERY_ROW_HAS_DATA)))
+
+    def _the_market_has_a_past(self) -> bool:
+        """Whether the coins that the regime is computed from have theirs."""
+        majors = {
+            "chain": HYPERLIQUID_PERPS.token_chain,
+            "book": HYPERLIQUID_PERPS.book_id,
+            "majors": sorted(HYPERLIQUID.always_watched),
+            "timeframes": [MESO.value, MACRO.value],
+        }
+        with self._engine.connect() as connection:
+            return bool(connection.scalar(text(_THE_MARKET_HAS_A_PAST), majors))
