@@ -21,6 +21,7 @@ SESSIONS = """
       ('NY', '2026-01-07', '2026-01-07 14:30Z', '2026-01-07 18:00Z', 'overnight'),
       ('NY', '2026-01-09', '2026-01-09 14:30Z', '2026-01-10 00:00Z', 'holiday'),
       ('NY', '2026-01-10', '2026-01-10 00:00Z', '2026-01-10 12:00Z', NULL),
+      ('ELSEWHERE', '2026-01-05', '2026-01-05 22:00Z', '2026-01-05 23:00Z', 'holiday'),
       ('ELSEWHERE', '2026-01-06', '2026-01-06 19:00Z', '2026-01-06 20:00Z', 'holiday')
 """
 M1, H1, H4, D1 = Timeframe.M1, Timeframe.H1, Timeframe.H4, Timeframe.D1
@@ -74,6 +75,7 @@ def gaps(admin: Connection, timeframe: Timeframe, instrument_id: int) -> list[tu
         ("2 20:59", "9 14:30", "holiday"),  # a weekend, nights and a holiday
         ("5 15:00", "5 15:02", "quiet"),
         ("6 16:29", "6 17:30", "quiet"),  # as long as a break at noon
+        ("6 18:00", "6 20:59", "quiet"),  # a venue elsewhere has opened
         ("5 21:05", "5 21:30", "quiet"),  # two trades after the close
         ("5 21:05", "6 14:30", "overnight"),
         ("5 20:59", "6 14:29", "quiet"),  # a trade before the opening begins no session

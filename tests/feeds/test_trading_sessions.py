@@ -3,9 +3,10 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,6 +14,9 @@ from exchange_calendars import get_calendar  # type: ignore[import-untyped]
 from sqlalchemy import text
 
 from strandline.feeds.instruments import upsert_instruments
+from strandline.feeds.session import Session
+from strandline.feeds.subscriptions import SubscriptionManager
+from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.trading_sessions import (
     CalendarError,
     TradingSession,
@@ -28,6 +32,7 @@ from strandline.store.connect_async import Connection, connect_async
 from strandline.store.roles import Role
 from strandline.venues.feed import Listing
 from tests.conftest import Database
+from tests.store.rows import insert
 
 NEW_YORK = ZoneInfo("America/New_York")
 VENUE = VenueKey(token_chain="exchange", book_id="shares")
@@ -199,3 +204,62 @@ def test_one_calendar_that_is_gone_does_not_keep_others_from_being_refreshed(dat
     with pytest.raises(CalendarError, match="GONE"):
         run(database, refresh_calendars)
     assert {row[0] for row in stored(database)} == {"XNYS"}
+
+
+class Lister:
+    """A feed that lists one share; nothing is streamed."""
+
+    def __init__(self, venue: VenueKey, calendar: str) -> None:
+        self.venue = venue
+        self._calendar = calendar
+        self.subscribed: dict[str, int] = {}
+
+    async def listings(self, tokens: Collection[str]) -> list[Listing]:
+        return [share("A", self._calendar)]
+
+    def subscribe(self, tokens: Mapping[str, int]) -> None:
+        self.subscribed = dict(tokens)
+
+
+def test_the_sidecar_keeps_calendars_and_goes_on_without_those_that_are_gone(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither an instrument of old nor a venue that names a calendar that there is not keeps it from the others."""
+    elsewhere = VenueKey(token_chain="elsewhere", book_id="shares")
+    feeds = [Lister(elsewhere, "NOWHERE"), Lister(VENUE, "XLON")]
+    with database.session() as connection:
+        connection.execute(
+            text("""
+            INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional, calendar)
+            VALUES ('x', 'y', 'A', 'A', 1, 1, 'GONE'), ('x', 'y', 'B', 'B', 1, 1, 'XNYS')
+            """)
+        )
+        for venue in (elsewhere, VENUE):
+            insert(connection, "positions", **positions_key(venue))
+
+    async def run_until_subscribed() -> None:
+        session = Session(lambda: connect_async(database.url, Role.INGEST))
+        clock = lambda: datetime.now(UTC)  # noqa: E731
+        manager = SubscriptionManager(session, cast("Any", feeds), TickBuffer(clock), clock, lambda *_: None)
+        running = asyncio.create_task(manager.run())
+        while not feeds[1].subscribed and not running.done():
+            await asyncio.sleep(0.01)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(run_until_subscribed())
+    assert set(feeds[1].subscribed) == {"A"}
+    assert {row[0] for row in stored(database)} == {"XNYS", "XLON"}
+    assert [name for name in ("GONE", "NOWHERE") if f"the calendar {name} of an instrument" in caplog.text] == [
+        "GONE",
+        "NOWHERE",
+    ]
+
+
+def positions_key(venue: VenueKey) -> dict[str, object]:
+    return {
+        "position_id": uuid5(UUID(int=0), str(venue)),
+        "token_chain": venue.token_chain,
+        "book_id": venue.book_id,
+        "token_contract": "A",
+    }
