@@ -2,6 +2,8 @@
 
 import os
 import random
+import re
+import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -209,6 +211,23 @@ def test_killed_and_started_again_it_ends_in_the_same_tables(server: Server, tem
         assert loads(killed) == loads(alone)
         server.drop(killed)
     server.drop(alone)
+
+
+@pytest.mark.slow
+def test_ended_from_the_keyboard_it_says_what_is_kept(command: Command, database: Database, tmp_path: Path) -> None:
+    write_day(tmp_path, 2000)
+    process = subprocess.Popen(
+        [*COMMAND, "backfill", *ARCHIVE, "--path", str(tmp_path), "--symbols", "BTC,ETH"],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for(lambda: loads(database) > 4 or process.poll() is not None)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert re.search(r"ended by you; [\d,]+ rows are stored and stay. The same command goes on from there.", said)
+    assert "Traceback" not in said
+    assert_whole_units(database)
 
 
 def run(database: Database, folder: Path) -> "subprocess.Popen[bytes]":

@@ -82,7 +82,15 @@ def backfill(
             told = f"{name}: {outcome}; {rows.stored:,} rows stored"
             progress.update(bar, advance=1, total=count, description=told)
 
-        summary = run_backfill(request, report)
+        try:
+            summary = run_backfill(request, report)
+        except KeyboardInterrupt:
+            progress.stop()
+            console.print(
+                f"ended by you; {rows.stored:,} rows are stored and stay. The same command goes on from there.",
+                soft_wrap=True,
+            )
+            raise typer.Exit(130) from None
     for line in in_words(summary):
         print(line)
     if summary["failures"]:
