@@ -379,22 +379,27 @@ def test_phases_are_confirmed_by_two_bars(database: Database, step: Step) -> Non
     assert len({row["phase"] for row in rows if row["phase"] != "neutral"}) >= 2
 
 
-def test_each_bar_shows_what_the_signal_and_the_bars_before_it_say(database: Database, step: Step) -> None:
-    """Computed again: the lowest of 60 lows, the distance from the highest of 250 highs."""
+@pytest.mark.parametrize(("lows", "highs"), [(60, 250), (5, 40), (40, 5)])
+def test_each_bar_shows_what_the_signal_and_the_bars_before_it_say(
+    database: Database, step: Step, lows: int, highs: int
+) -> None:
+    """Computed again: the lowest of so many lows, the distance from the highest of so many highs."""
     add_market(database)
-    step()
+    strategy = strategy_with("regime", double_dip_bars=lows, drawdown_bars=highs)
+    step(strategy=strategy)
     rows = current(database, newest=KEPT)
-    found = set()
-    for place in range(KEPT - 100, KEPT):
+    window, found = max(lows, highs), set()
+    for place in range(len(rows) - 100, len(rows)):
         row, signal = rows[place], rows[place]["signal"]
+        assert len(rows[:place]) >= window - 1
         view = IndexView(
             state=EngineState(signal["state"]),
             overextension=signal["scores"]["ox"],
             rsi=signal["indicators"]["rsi"],
-            at_low=all(row["low"] <= before["low"] for before in rows[place - 59 : place]),
-            drawdown=1 - row["close"] / max(before["high"] for before in rows[place - 249 : place + 1]),
+            at_low=all(row["low"] <= before["low"] for before in rows[place - lows + 1 : place]),
+            drawdown=1 - row["close"] / max(before["high"] for before in rows[place - highs + 1 : place + 1]),
         )
         assert (row["at_low"], row["drawdown"]) == (view.at_low, view.drawdown)
-        assert row["shown_phase"] == shown_phase(view, STRATEGY.regime)
+        assert row["shown_phase"] == shown_phase(view, strategy.regime)
         found.add(row["shown_phase"])
     assert len(found) >= 2
