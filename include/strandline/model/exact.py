@@ -6,7 +6,18 @@ or raise ValueError; only divisions round, always down.
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Context, Decimal, DivisionByZero, Inexact, InvalidOperation, Overflow, Underflow
+from decimal import (
+    ROUND_DOWN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    Rounded,
+    Subnormal,
+    Underflow,
+)
 from typing import ClassVar, Final, Self, final
 
 # Far more digits than any venue uses, so that hitting the limit is a fault and not a rounding.
@@ -15,8 +26,17 @@ _EXACT: Final = Context(prec=2 * _MAX_DIGITS, traps=[InvalidOperation, DivisionB
 _DIVISION: Final = Context(prec=_MAX_DIGITS, rounding=ROUND_DOWN, traps=[InvalidOperation, DivisionByZero, Overflow])
 
 
+# Raises for what has more digits, before or after the point, than are allowed.
+_LIMIT: Final = Context(
+    prec=_MAX_DIGITS, Emin=1 - _MAX_DIGITS, Emax=_MAX_DIGITS - 1, traps=[Rounded, Overflow, Subnormal]
+)
+_ZERO: Final = Decimal(0)
+
+
 def decimal_of(value: Decimal | int | str) -> Decimal:
     """Convert to a finite decimal. Floats raise TypeError: their digits are seldom those that were written."""
+    if type(value) is Decimal and value.is_finite():
+        return _normal(value)
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str):
         raise TypeError(f"expected Decimal, int or str, got {type(value).__name__}: {value!r}")
     try:
@@ -35,14 +55,11 @@ def decimal_of_float(value: float) -> Decimal:
 
 def _normal(number: Decimal) -> Decimal:
     if not number:
-        return Decimal(0)
-    if (
-        number.adjusted() >= _MAX_DIGITS
-        or -number.adjusted() >= _MAX_DIGITS
-        or len(number.as_tuple().digits) > _MAX_DIGITS
-    ):
-        raise ValueError(f"more than {_MAX_DIGITS} digits: {number:.6E}")
-    return number.normalize(_EXACT)
+        return _ZERO
+    try:
+        return number.normalize(_LIMIT)
+    except (Rounded, Overflow, Subnormal):
+        raise ValueError(f"more than {_MAX_DIGITS} digits: {number:.6E}") from None
 
 
 class Exact:

@@ -1,5 +1,6 @@
 """Ids derived from content: the same content always has the same id."""
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid5
@@ -11,6 +12,7 @@ _NO_VENUES_IDS: Final = -(2**62)
 """Venues' trade ids are zero and above; these are so far below that no damaged one is taken for them."""
 
 
+@lru_cache(maxsize=100_000, typed=True)  # every step asks for the same rows' ids, several times each
 def derived_id(kind: str, *parts: str | int) -> UUID:
     """Derive an id from the kind and the parts. It includes their lengths, so that different parts never clash."""
     return uuid5(_NAMESPACE, "\x1f".join((kind, *(f"{len(str(part))}:{part}" for part in parts))))

@@ -1,8 +1,9 @@
 """The base of every domain type: frozen, typed, and limited to values that can be stored and read back."""
 
 import math
-from collections.abc import Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
 import msgspec
@@ -17,8 +18,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
-            _check(f"{type(self).__name__}.{name}", value)
-            if isinstance(value, dict):
+            if not _surely_fine(value):
+                _check(f"{type(self).__name__}.{name}", value)
+            if isinstance(value, dict) and type(value) is not FrozenDict:
                 msgspec.structs.force_setattr(self, name, FrozenDict(value))
         self.check()
 
@@ -45,6 +47,36 @@ def require(holds: bool, otherwise: str) -> None:
     """Raise ValueError with the text unless the condition holds."""
     if not holds:
         raise ValueError(otherwise)
+
+
+def _surely_fine(value: Any) -> bool:  # noqa: ANN401
+    """Whether `_check` would pass, for nearly every value that does: planning makes tens of thousands of records."""
+    kind = type(value)
+    if kind is float:
+        return math.isfinite(value)
+    if kind is datetime:
+        return value.tzinfo is UTC
+    if kind is tuple:
+        return all(map(_surely_fine, value))
+    if kind is dict or kind is FrozenDict:
+        return _all_fine(value) and _all_fine(value.values())
+    if isinstance(value, str):
+        return value.isascii() and "\0" not in value
+    return _never_checked(kind)  # type: ignore[arg-type]  # mypy takes no type for hashable
+
+
+def _all_fine(values: Collection[Any]) -> bool:
+    """The same of many values, which mostly are of one type; a sum is finite only if all of its parts are."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
+        return _surely_fine("".join(values))
+    return math.isfinite(sum(values)) if kinds == {float} else all(map(_surely_fine, values))
+
+
+@cache
+def _never_checked(kind: type) -> bool:
+    """Whether `_check` has nothing to say about values of this type."""
+    return not issubclass(kind, datetime | float | str | Mapping | tuple)
 
 
 def _check(name: str, value: object) -> None:

@@ -97,7 +97,9 @@ def trim(ctx: RowContext) -> RuleResult:
 def nearest_level(signal: Signal) -> Level | None:
     """The level nearest to the bar's close; of two that are as near, the older one."""
     close = signal.indicators["close"]
-    return min(signal.levels, key=lambda level: (abs(level.price - close), level.level_id), default=None)
+    nearest = min((abs(level.price - close) for level in signal.levels), default=None)
+    as_near = (level for level in signal.levels if abs(level.price - close) == nearest)
+    return min(as_near, key=lambda level: level.level_id, default=None)
 
 
 SELL_RULES: Final[Mapping[Rule, RuleFunction]] = {

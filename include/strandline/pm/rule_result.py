@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, TypeAlias
 
 from strandline.model.exact import Money, Quantity, Ratio
@@ -34,10 +35,14 @@ class RuleResult:
         return self.decision is not None
 
 
+_NAMED: Final = tuple((rule, rule.value) for rule in Rule if rule is not Rule.HOLD)
+"""An enum looks its members and their values up anew each time."""
+
 RuleFunction: TypeAlias = Callable[[RowContext], RuleResult]
 Results: TypeAlias = Mapping[Rule, RuleResult]
 
 
+@cache
 def no_order(reason: str) -> RuleResult:
     """The result of a rule that does not fire."""
     return RuleResult((reason,))
@@ -60,8 +65,7 @@ def fired(results: Results) -> Rule | None:
 
 def not_fired(decided: Rule, results: Results) -> Mapping[str, str]:
     """Why each other rule did not decide, by name: all of them but rule 12, which is what is left."""
-    others = (rule for rule in Rule if rule not in (decided, Rule.HOLD))
-    return {rule.value: _why_not(results.get(rule)) for rule in others}
+    return {name: _why_not(results.get(rule)) for rule, name in _NAMED if rule is not decided}
 
 
 def _why_not(result: RuleResult | None) -> str:
