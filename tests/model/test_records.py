@@ -1,6 +1,6 @@
 """What each domain type refuses, and what it derives."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -39,6 +39,59 @@ def refused(record: Record, match: str, **changes: object) -> None:
     """Check that the record with these fields is refused."""
     with pytest.raises(ValueError, match=match):
         changed(record, **changes)
+
+
+class Box(Record, frozen=True, kw_only=True):
+    """A record that may hold anything."""
+
+    content: Any
+
+
+UNSTORABLE = (
+    float("nan"),
+    float("inf"),
+    "a\0",
+    "\ud800",
+    datetime(2026, 1, 1),
+    datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=1))),
+)
+STORABLE = (1.5, "a", "ä", 1, True, None, Rule.STOP, Money(3), NOW, NOW.replace(tzinfo=timezone(timedelta(0))), b"a")
+scalars = st.sampled_from(STORABLE)
+contents = st.recursive(scalars, lambda inner: st.tuples(inner, inner) | st.dictionaries(st.text("aä"), inner))
+
+
+def around(bad: object) -> st.SearchStrategy[Any]:
+    """This value somewhere inside of others, which are of its type or not."""
+    beside = st.lists(st.just(1.5) if isinstance(bad, float) else scalars, max_size=3)
+    places = st.recursive(
+        st.just(bad),
+        lambda inner: (
+            st.tuples(inner, beside).map(lambda both: (*both[1], both[0]))
+            | st.tuples(inner, beside).map(lambda both: {"x": both[0]} | dict(zip("abc", both[1], strict=False)))
+        ),
+    )
+    return places | st.just({bad: 1}) if isinstance(bad, str) else places
+
+
+@given(contents)
+def test_a_record_takes_what_can_be_stored(content: Any) -> None:
+    assert Box(content=content).content == content
+
+
+@pytest.mark.parametrize("bad", UNSTORABLE)
+@given(data=st.data())
+def test_a_record_refuses_what_cannot_be_stored_wherever_it_is(bad: object, data: st.DataObject) -> None:
+    with pytest.raises(ValueError, match=r"Box\.content"):
+        Box(content=data.draw(around(bad)))
+
+
+def test_the_mapping_of_a_record_is_a_copy_that_nobody_changes() -> None:
+    given = {"a": 1}
+    box = Box(content=given)
+    given["a"] = 2
+    assert box.content == {"a": 1}
+    with pytest.raises(TypeError, match="immutable"):
+        box.content["a"] = 3
 
 
 @given(generated.venues)

@@ -125,12 +125,14 @@ class _Additive(Exact):
     def __add__(self, other: Self) -> Self:
         if type(other) is not type(self):
             return NotImplemented
-        return type(self)(_EXACT.add(self.decimal, other.decimal))
+        if not other.decimal:
+            return self
+        return type(self)(_EXACT.add(self.decimal, other.decimal)) if self.decimal else other
 
     def __sub__(self, other: Self) -> Self:
         if type(other) is not type(self):
             return NotImplemented
-        return type(self)(_EXACT.subtract(self.decimal, other.decimal))
+        return type(self)(_EXACT.subtract(self.decimal, other.decimal)) if other.decimal else self
 
 
 @final

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:
             value = getattr(self, name)
+            if type(value) in _UNCHECKED:
+                continue
             if not _surely_fine(value):
                 _check(f"{type(self).__name__}.{name}", value)
             if isinstance(value, dict) and type(value) is not FrozenDict:
@@ -47,6 +49,9 @@ def require(holds: bool, otherwise: str) -> None:
     """Raise ValueError with the text unless the condition holds."""
     if not holds:
         raise ValueError(otherwise)
+
+
+_UNCHECKED: Final = frozenset({int, bool, type(None)})
 
 
 def _surely_fine(value: Any) -> bool:  # noqa: ANN401

@@ -80,4 +80,4 @@ def _portfolio(ctx: RowContext) -> Named:
 
 
 def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    return value.isoformat() if type(value) is datetime else str(value)

@@ -97,8 +97,9 @@ def trim(ctx: RowContext) -> RuleResult:
 def nearest_level(signal: Signal) -> Level | None:
     """The level nearest to the bar's close; of two that are as near, the older one."""
     close = signal.indicators["close"]
-    nearest = min((abs(level.price - close) for level in signal.levels), default=None)
-    as_near = (level for level in signal.levels if abs(level.price - close) == nearest)
+    away = [abs(level.price - close) for level in signal.levels]
+    nearest = min(away, default=None)
+    as_near = (level for level, distance in zip(signal.levels, away, strict=True) if distance == nearest)
     return min(as_near, key=lambda level: level.level_id, default=None)
 
 
