@@ -30,8 +30,8 @@ _INSTRUMENTS: Final = text("""
 """)
 _STATES: Final = text("""
     INSERT INTO engine_states (instrument_id, timeframe, generation, adopted, engine_version, bar_count, ready, bar_ts,
-                               bar_revision, anchor, state_bytes)
-    SELECT n, CAST(:timeframe AS timeframe), 1, true, :version, :bars, true, :newest, 0, :first,
+                               bar_revision, anchor, known_seq, state_bytes)
+    SELECT n, CAST(:timeframe AS timeframe), 1, true, :version, :bars, true, :newest, 0, :first, 1,
            (CAST(:states AS bytea[]))[n]
     FROM generate_series(1, :series) AS n;
     ANALYZE
