@@ -31,6 +31,20 @@ def revised_series(connection: Connection, series: Sequence[SteppedSeries]) -> l
     A revision that changes nothing of what the engine reads is none.
     """
     begun = [one.series for one in series if one.bar_count]
+    keys = {
+        "instruments": [one.instrument_id for one in begun],
+        "timeframes": [one.timeframe.value for one in begun],
+        "generations": [one.generation for one in begun],
+    }
+    # A number and not a subquery: only then Postgres knows how few bars are newer, and reads no others.
+    known = connection.scalar(
+        text("""
+        SELECT min(known_seq) FROM engine_states
+        JOIN unnest(CAST(:instruments AS integer[]), CAST(:timeframes AS timeframe[]), CAST(:generations AS integer[]))
+          AS n (instrument_id, timeframe, generation) USING (instrument_id, timeframe, generation)
+        """),
+        keys,
+    )
     rows = connection.execute(
         text("""
         WITH begun AS (
@@ -40,7 +54,7 @@ def revised_series(connection: Connection, series: Sequence[SteppedSeries]) -> l
         ), revised AS (
           SELECT s.instrument_id, s.timeframe, s.generation, min(b.ts) AS since
           FROM bars b JOIN begun s USING (instrument_id, timeframe)
-          WHERE b.known_seq > (SELECT min(known_seq) FROM begun)
+          WHERE b.known_seq > :known
             AND b.known_seq > s.known_seq AND b.ts BETWEEN s.anchor AND s.bar_ts
             AND (b.open, b.high, b.low, b.close, b.volume, b.gap_type, b.gap_magnitude_pct) IS DISTINCT FROM (
               SELECT (r.open, r.high, r.low, r.close, r.volume, r.gap_type, r.gap_magnitude_pct)
@@ -59,11 +73,7 @@ def revised_series(connection: Connection, series: Sequence[SteppedSeries]) -> l
         ) AS c ON true
         ORDER BY r.instrument_id, r.timeframe, r.generation
         """),
-        {
-            "instruments": [one.instrument_id for one in begun],
-            "timeframes": [one.timeframe.value for one in begun],
-            "generations": [one.generation for one in begun],
-        },
+        keys | {"known": known or 0},
     )
     return [
         Revised(
