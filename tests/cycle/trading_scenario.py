@@ -222,7 +222,7 @@ def open_trading_scenario(database: Database, rows: Sequence[Timeframe] = (Timef
         real_time=False,
         limited=False,
     )
-    with _served(world) as at:
+    with served(world) as at:
         world.hyperliquid.deposit(ACCOUNT.address, Decimal(5000))
         world.solana.fund(WALLET.pubkey(), sol=1.0, tokens={"USDC": 5_000_000_000})
         settings = make_settings(
@@ -277,7 +277,7 @@ def _register(scenario: TradingScenario, timeframes: Sequence[Timeframe]) -> Non
 
 
 @contextmanager
-def _served(world: World) -> Iterator[Endpoints]:
+def served(world: World) -> Iterator[Endpoints]:
     """Serve the venues in another thread, because the pipeline waits for their responses."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from strandline.execution import VenueRun, read_halt
 from strandline.model.control import Halt
 from tests.execution.execution_bench import ExecutionBench
+from tests.execution.scripted_venue import Behaviour, ScriptedExecutor, always
 from tests.store.rows import insert
 
 
@@ -37,6 +38,13 @@ def test_a_halt_between_two_entries_stops_the_second(bench: ExecutionBench, cont
     assert sorted([bench.status(first), bench.status(second)], key=str) == [("done", None), ("skipped", control)]
     assert len(bench.venue.accepted) == 1
     bench.check_settled()
+
+
+def test_under_a_halt_the_venue_is_not_even_asked(bench: ExecutionBench) -> None:
+    order(bench, "halt")
+    entry = bench.plan(0)
+    bench.run(ScriptedExecutor(bench.venue, prepares=always(Behaviour.IS_DOWN)))
+    assert bench.status(entry) == ("skipped", "halt")
 
 
 def test_a_halt_while_an_order_is_prepared_stops_it(bench: ExecutionBench) -> None:

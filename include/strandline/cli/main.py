@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from strandline.cli import config, cycles, db, pg, quality
+from strandline.cli import config, controls, cycles, db, pg, positions, quality
 from strandline.cli.backfill import HELP as BACKFILL_HELP
 from strandline.cli.backfill import backfill
 from strandline.cli.data import command as data
@@ -26,6 +26,8 @@ app.add_typer(pg.app, name="pg")
 app.add_typer(db.app, name="db")
 app.add_typer(config.app, name="config")
 app.add_typer(cycles.app, name="cycles")
+app.add_typer(positions.app, name="positions")
+app.add_typer(controls.app, name="controls")
 app.add_typer(quality.app, name="quality")
 app.add_typer(data.app, name="data")
 app.command()(demo)
