@@ -66,6 +66,7 @@ def sidecar(url: URL, venue_url: str, instruments: int) -> Iterator[psutil.Proce
         with log.open("w") as output, subprocess.Popen(command, env=ours | settings, stderr=output) as process:  # noqa: S603
             try:
                 _wait(lambda: _streams(url, instruments), lambda: log.read_text())
+                _wait(lambda: "compiled code" in log.read_text(), lambda: log.read_text())
                 time.sleep(1)  # what it does once at its start is over
                 yield psutil.Process(process.pid)
                 process.terminate()

@@ -24,6 +24,7 @@ from strandline.model.instants import microseconds
 from strandline.model.source import HistorySource
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
+from strandline.venues.packed_ticks import pack
 from tests.bars.reference import expected_bars
 from tests.bars.rows import MINUTE, Tick, add_instruments, stored_bars
 from tests.conftest import Database
@@ -113,7 +114,7 @@ def _stream(database: Database, ticks: Sequence[Tick]) -> None:
         connection = await connect_async(database.url, Role.INGEST)
         try:
             if rows:
-                await insert_ticks(connection, rows, END, DirtyMinutes(lambda: END))
+                await insert_ticks(connection, pack(rows), END, DirtyMinutes(lambda: END))
         finally:
             await connection.close()
 

@@ -43,6 +43,7 @@ from strandline.store.roles import Role
 from strandline.strategy import load_strategy
 from strandline.venues.factory import ExecutorFactory
 from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.packed_ticks import PackedTicks
 from tests.conftest import Database
 from tests.example_venue.bazaar.key import BAZAAR_SPOT
 from tests.example_venue.bazaar.prices import MARKET, SCENARIO_START, TOKENS, price
@@ -61,6 +62,9 @@ class RecordingSink:
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         assert venue == BAZAAR_SPOT
         self.rows += rows
+
+    def add_packed(self, venue: VenueKey, ticks: PackedTicks) -> None:
+        raise AssertionError((venue, ticks))
 
     def quarantine(self, message: QuarantinedMessage) -> None:
         raise AssertionError(message)

@@ -22,6 +22,7 @@ from strandline.store.migrate import migrate
 from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from strandline.venues.feed import TickRow
+from strandline.venues.packed_ticks import pack
 from tests.conftest import Database
 from tests.feeds.environment import START, Environment, running_sidecar, simulated_venues, until
 from tests.feeds.servers import shut_down_at_once
@@ -160,8 +161,8 @@ def test_an_unconfirmed_commit_is_not_done_twice(database: Database) -> None:
 def test_a_duplicate_does_not_lose_the_rest_of_its_batch(database: Database) -> None:
     async def inside() -> None:
         connection = await connected(database.url)
-        assert await insert_ticks(connection, rows(1, 2), START, DIRTY) == 2
-        assert await insert_ticks(connection, rows(2, 3) + rows(9, instrument=2), START, DIRTY) == 2
+        assert await insert_ticks(connection, pack(rows(1, 2)), START, DIRTY) == 2
+        assert await insert_ticks(connection, pack(rows(2, 3) + rows(9, instrument=2)), START, DIRTY) == 2
         assert await connection.fetchval("SELECT count(*) FROM ticks") == 4
         dirty_minutes = await connection.fetch("SELECT DISTINCT * FROM dirty_minutes ORDER BY 1")
         assert [tuple(row) for row in dirty_minutes] == [(1, START), (2, START)]
@@ -179,9 +180,9 @@ def test_a_tick_that_violates_a_constraint_is_quarantined_and_the_others_are_sto
             "INSERT INTO instruments (token_chain, book_id, token_contract, symbol, lot, min_notional)"
             " VALUES ('hyperliquid', 'perps', 'BTC', 'BTC', 1, 1)"
         )
-        assert await insert_ticks(connection, [*rows(5, 6), bad, *rows(7, 8)], START, DIRTY) == 4
-        assert await insert_ticks(connection, [*rows(5), bad], START, DIRTY) == 0
-        assert await insert_ticks(connection, rows(9), START, DIRTY) == 1
+        assert await insert_ticks(connection, pack([*rows(5, 6), bad, *rows(7, 8)]), START, DIRTY) == 4
+        assert await insert_ticks(connection, pack([*rows(5), bad]), START, DIRTY) == 0
+        assert await insert_ticks(connection, pack(rows(9)), START, DIRTY) == 1
         found = await connection.fetch("SELECT token_chain, instrument_id, reason FROM quarantined_messages")
         assert len(found) == 2
         assert all(row["token_chain"] == "hyperliquid" and "size" in row["reason"] for row in found)
@@ -191,4 +192,4 @@ def test_a_tick_that_violates_a_constraint_is_quarantined_and_the_others_are_sto
 
 
 async def _write(batch: list[TickRow], connection: Any) -> int:
-    return await insert_ticks(connection, batch, START, DIRTY)
+    return await insert_ticks(connection, pack(batch), START, DIRTY)

@@ -16,6 +16,7 @@ from strandline.model.instants import microseconds
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.hyperliquid.feed import HyperliquidFeed
+from strandline.venues.packed_ticks import pack
 from strandline_sim.faults import FaultKind, Rule
 from tests.conftest import Database
 from tests.feeds.environment import START, Environment, instant, simulated_venues, until
@@ -95,10 +96,13 @@ def run(database: Database, scenario: Callable[[Bench], Awaitable[None]]) -> Non
 def test_minutes_of_replayed_trades_are_incomplete_until_the_stream_is_proved(database: Database) -> None:
     async def scenario(bench: Bench) -> None:
         bench.outages.saw(
-            [
-                (microseconds(at(-3.5)), 1, 7, 1.5, 2.0, b"b", b"t", b"s"),
-                (microseconds(at(-3.1)), 1, 8, 1.5, 2.0, b"b", b"t", b"s"),
-            ]
+            pack(
+                [
+                    (microseconds(at(-3.1)), 1, 8, 1.5, 2.0, b"b", b"t", b"s"),
+                    (microseconds(at(-3.5)), 1, 7, 1.5, 2.0, b"b", b"t", b"s"),
+                    (microseconds(at(-5.5)), 2, 7, 1.5, None, None, b"p", b"r"),
+                ]
+            )
         )
         await bench.record({1: at(0.5), 2: at(0.5)})
         assert (await bench.rows(1), await bench.rows(2)) == ([(-4, 1)], [(0, 1)])

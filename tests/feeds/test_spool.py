@@ -29,6 +29,7 @@ from strandline.store.postgres.server import EmbeddedPostgres
 from strandline.store.roles import Role
 from strandline.venues.feed import TickRow
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
+from strandline.venues.packed_ticks import pack, unpack
 from tests.conftest import Database
 from tests.feeds.environment import START, until
 
@@ -47,8 +48,8 @@ def ticks(first: int, count: int) -> list[TickRow]:
 def drained(spool: Spool) -> list[TickRow]:
     """Everything that is in it."""
     found = []
-    while batch := spool.first():
-        found += batch
+    while len(batch := spool.first()):
+        found += unpack(batch)
         spool.remove_first()
     return found
 
@@ -65,11 +66,11 @@ def test_batches_come_back_in_order_after_any_restart(
             spool.close()
             spool = Spool(folder)
         else:
-            assert spool.append(ticks(written, count))
+            assert spool.append(pack(ticks(written, count)))
             written += count
         assert spool.ticks == written
     assert drained(spool) == ticks(0, written)
-    assert list(folder.glob("*.ticks")) == []
+    assert list(folder.glob("*.packed")) == []
     spool.close()
 
 
@@ -77,15 +78,15 @@ def test_a_batch_that_is_torn_anywhere_is_cut_and_counted_and_the_others_are_kep
     for cut in Random(1).sample(range(350), 20):
         spool = Spool(tmp_path / str(cut))
         for first in (0, 10, 20):
-            assert spool.append(ticks(first, 10))
+            assert spool.append(pack(ticks(first, 10)))
         spool.close()
-        last = max((tmp_path / str(cut)).glob("*.ticks"))
+        last = max((tmp_path / str(cut)).glob("*.packed"))
         assert cut < last.stat().st_size
         os.truncate(last, cut)
         again = Spool(tmp_path / str(cut))
         assert drained(again) == ticks(0, 20)
         assert again.torn == 1
-        assert again.append(ticks(20, 10))
+        assert again.append(pack(ticks(20, 10)))
         assert drained(again) == ticks(20, 10)
         again.close()
 
@@ -93,21 +94,21 @@ def test_a_batch_that_is_torn_anywhere_is_cut_and_counted_and_the_others_are_kep
 def test_it_takes_no_more_than_its_bound_and_goes_on_when_there_is_room_again(tmp_path: Path) -> None:
     spool = Spool(tmp_path, max_bytes=10_000)
     kept = 0
-    while spool.append(ticks(kept, 10)):
+    while spool.append(pack(ticks(kept, 10))):
         kept += 10
-    assert 0 < sum(path.stat().st_size for path in tmp_path.glob("*.ticks")) <= 10_000
-    assert spool.first() == ticks(0, 10)
+    assert 0 < sum(path.stat().st_size for path in tmp_path.glob("*.packed")) <= 10_000
+    assert unpack(spool.first()) == ticks(0, 10)
     spool.remove_first()
-    assert spool.append(ticks(kept, 10))
+    assert spool.append(pack(ticks(kept, 10)))
     assert drained(spool) == ticks(10, kept)
     spool.close()
 
 
 def test_a_second_process_waits_until_the_first_has_ended(tmp_path: Path) -> None:
     first, second = Spool(tmp_path), Spool(tmp_path)
-    assert first.append(ticks(0, 5))
-    assert not second.append(ticks(5, 5))
-    assert (second.ticks, second.first()) == (0, [])
+    assert first.append(pack(ticks(0, 5)))
+    assert not second.append(pack(ticks(5, 5)))
+    assert (second.ticks, len(second.first())) == (0, 0)
     first.close()
     assert drained(second) == ticks(0, 5)
     second.close()
@@ -118,10 +119,11 @@ import os, signal, sys
 from pathlib import Path
 from strandline.feeds.shard import SidecarName
 from strandline.feeds.spool import Spool
+from strandline.venues.packed_ticks import pack
 from tests.feeds.test_spool import ticks
 spool = Spool(Path(sys.argv[1]))
 for first in range(0, 100_000, 100):
-    spool.append(ticks(first, 100))
+    spool.append(pack(ticks(first, 100)))
     print(first + 100, flush=True)
 """
 
@@ -196,8 +198,8 @@ def test_the_watermark_does_not_pass_what_is_spooled(
 
     async def wait_for_batch(_: float) -> None:
         if not beats:
-            assert spool.append(ticks(0, 10))
-            assert spool.append(ticks(10, 10))
+            assert spool.append(pack(ticks(0, 10)))
+            assert spool.append(pack(ticks(10, 10)))
         await asyncio.sleep(0.01)
 
     async def beat(writer: TickWriter, connection: Any) -> None:
@@ -234,3 +236,39 @@ def count(postgres: EmbeddedPostgres) -> int:
     """How many ticks are stored."""
     with create_engine(postgres.url(), poolclass=NullPool).connect() as connection:
         return int(connection.exec_driver_sql("SELECT count(*) FROM ticks").scalar_one())
+
+
+def test_what_the_database_takes_is_not_spooled_unless_there_is_too_much(
+    database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tick_writer, "_SPOOL_ABOVE_ROWS", 1_000)
+    monkeypatch.setattr(tick_writer, "_SPOOL_ANYWAY_ROWS", 3_000)
+    monkeypatch.setattr(tick_writer, "_SPOOL_SECONDS", 0.02)
+    spool, buffer = Spool(tmp_path), accepting()
+
+    async def inside() -> None:
+        session = Session(partial(connect_async, database.url, Role.INGEST))
+        writer = TickWriter([session], buffer, lambda: START, lambda: Received(START, {}), dict, SidecarName(), spool)
+        spooling = asyncio.create_task(writer._keep_spooling())
+
+        async def commit(looks: int) -> None:
+            """As if a batch were committed before each look."""
+            for _ in range(looks):
+                writer._commits.stored += 1
+                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
+
+        buffer.add_ticks(HYPERLIQUID_PERPS, ticks(0, 1_500))
+        await commit(100)
+        assert (spool.ticks, buffer.pending) == (0, 1_500)
+        buffer.add_ticks(HYPERLIQUID_PERPS, ticks(1_500, 1_500))
+        while buffer.pending:
+            await commit(10)
+        assert spool.ticks == 3_000
+        buffer.add_ticks(HYPERLIQUID_PERPS, ticks(3_000, 1_500))
+        await until(lambda: spool.ticks == 4_500)
+        spooling.cancel()
+
+    asyncio.run(inside())
+    assert drained(spool) == ticks(0, 4_500)
+    spool.close()

@@ -8,6 +8,7 @@ from strandline.feeds.tick_commits import BATCH_ROWS, TickCommits
 from strandline.model.instants import microseconds
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
+from strandline.venues.packed_ticks import pack
 from tests.conftest import Database
 from tests.feeds.environment import START
 
@@ -19,11 +20,11 @@ def test_a_large_flush_is_stored_and_counted_and_all_of_its_minutes_are_dirty(da
     async def inside() -> None:
         sessions = [Session(lambda: connect_async(database.url, Role.INGEST)) for _ in range(2)]
         commits = TickCommits(sessions, lambda: START + timedelta(minutes=5))
-        commits.take(ticks)
+        commits.take(pack(ticks))
         assert commits.in_flight == count
         await commits.commit()
         assert (commits.stored, commits.in_flight) == (count, 0)
-        commits.take(ticks[-10:])
+        commits.take(pack(ticks[-10:]))
         await commits.commit()
         assert commits.stored == count
         assert commits.lag == timedelta(minutes=5, microseconds=begin - ticks[-1][0])

@@ -13,6 +13,7 @@ from strandline.model.instants import from_microseconds, microseconds
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 from strandline.venues.feed import TickRow
+from strandline.venues.packed_ticks import KEY_BYTES, join, keys, pack, pack_row, unpack
 from tests.conftest import Database
 from tests.feeds.environment import START
 
@@ -33,18 +34,27 @@ def test_copied_ticks_are_stored_as_they_are(database: Database, ticks: list[Tic
     async def inside() -> list[Any]:
         connection = await connect_async(database.url, Role.INGEST)
         await connection.execute("CREATE TEMP TABLE copied (LIKE ticks INCLUDING CONSTRAINTS)")
-        await connection.copy_to_table("copied", source=memoryview(encode(ticks)), format="binary")
+        await connection.copy_to_table("copied", source=memoryview(encode(pack(ticks))), format="binary")
         found = await connection.fetch("SELECT * FROM copied")
         await connection.close()
         return [(microseconds(row[0]), *row[1:]) for row in found]
 
-    assert asyncio.run(inside()) == ticks
+    assert sorted(asyncio.run(inside())) == sorted(ticks)
 
 
 @given(st.lists(KEYS, max_size=20))
 def test_the_minutes_of_ticks_are_those_of_the_calendar(keys: list[tuple[int, int, int]]) -> None:
     moments = [(number, from_microseconds(ts)) for ts, number, _ in keys]
-    assert minutes_of((*key, 1.0, 1.0, b"b", b"t", b"s") for key in keys) == {
+    assert minutes_of(pack([(*key, 1.0, 1.0, b"b", b"t", b"s") for key in keys])) == {
         (number, moment.replace(second=0, microsecond=0)) for number, moment in moments
     }
     assert [microseconds(moment) for _, moment in moments] == [key[0] for key in keys]
+
+
+@given(st.lists(TICKS, max_size=20))
+def test_packed_ticks_are_unpacked_as_they_were(ticks: list[TickRow]) -> None:
+    packed = pack(ticks)
+    assert unpack(packed) == ticks
+    assert unpack(join([pack_row(row) for row in ticks])) == ticks
+    assert keys(packed) == [pack_row(row)[:KEY_BYTES] for row in ticks]
+    assert len(set(keys(packed))) == len({row[:3] for row in ticks})

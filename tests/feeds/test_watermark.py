@@ -200,7 +200,7 @@ def test_ticks_of_the_new_day_are_accepted_after_midnight(database: Database, mo
                 return buffer.pending == 1
 
             await until(accepted)
-            await insert_ticks(connection, buffer.drain(now).rows, now, DirtyMinutes(lambda: START))
+            await insert_ticks(connection, buffer.drain(now).ticks, now, DirtyMinutes(lambda: START))
         await connection.close()
         run.cancel()
         await asyncio.wait([run])

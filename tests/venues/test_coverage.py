@@ -128,7 +128,7 @@ class StreamOfTrades:
     def begin_to_write(self) -> None:
         """The writer reads what is covered before it takes what is in the buffer."""
         through, since = self.coverage.through, dict(self.coverage.since)
-        self.batch = (through, since, {row[2] for row in self.buffer.drain(self.now).rows})
+        self.batch = (through, since, {*self.buffer.drain(self.now).ticks["trade_id"].tolist()})
 
     def commit(self) -> None:
         assert self.batch is not None

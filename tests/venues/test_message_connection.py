@@ -26,8 +26,15 @@ PARTS = st.lists(SIZES, min_size=1, max_size=3)
 
 
 def kind_of_create_connection(received: list[bytes]) -> type[MessageConnection]:
-    """What `connect` takes."""
-    return cast("type[MessageConnection]", partial(MessageConnection, received.append, MAX_SIZE))
+    """What `connect` takes; short text messages are taken many at once."""
+
+    def take(data: bytes, at: int) -> int:
+        while len(data) > at + 1 and data[at] == 0x81 and data[at + 1] < 126 and at + 2 + data[at + 1] <= len(data):
+            received.append(data[at + 2 : at + 2 + data[at + 1]])
+            at += 2 + data[at + 1]
+        return at
+
+    return cast("type[MessageConnection]", partial(MessageConnection, received.append, take, MAX_SIZE))
 
 
 @asynccontextmanager
@@ -121,7 +128,7 @@ def test_what_comes_with_the_handshake_is_not_lost(early: int) -> None:
                 f"ws://127.0.0.1:{port}", proxy=None, create_connection=kind_of_create_connection(received)
             ) as connection:
                 with pytest.raises(ConnectionClosed):
-                    await connection.recv()
+                    await asyncio.wait_for(connection.recv(), 10)
         assert received == [b"hello", b"world", b"!" * 200]
 
     asyncio.run(inside())
@@ -137,7 +144,7 @@ def test_a_message_that_is_too_large_ends_the_connection_behind_those_before_it(
             send(server, [b"behind"])
             connection.data_received(b"".join(server.data_to_send()))
             with pytest.raises(ConnectionClosed) as raised:
-                await connection.recv()
+                await asyncio.wait_for(connection.recv(), 10)
             assert raised.value.sent is not None
             assert raised.value.sent.code == CloseCode.MESSAGE_TOO_BIG
             assert received == [b"before"]
@@ -155,7 +162,7 @@ def test_nothing_is_taken_from_a_connection_that_breaks_the_protocol() -> None:
             data = b"".join(server.data_to_send())
             connection.data_received(data + b"\x81\x03new" + b"\x81\x03one")
             with pytest.raises(ConnectionClosed) as raised:
-                await connection.recv()
+                await asyncio.wait_for(connection.recv(), 10)
             assert raised.value.sent is not None
             assert raised.value.sent.code == CloseCode.PROTOCOL_ERROR
             assert received == []
@@ -173,7 +180,7 @@ def test_the_connections_end_is_raised_behind_the_last_message() -> None:
             server.receive_eof()
             connection.eof_received()
             with pytest.raises(ConnectionClosed) as raised:
-                await connection.recv()
+                await asyncio.wait_for(connection.recv(), 10)
             assert raised.value.rcvd is not None
             assert raised.value.rcvd.code == CloseCode.GOING_AWAY
             assert received == [b"the last"]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from strandline.configuration import venue_config
 from strandline.cycle.context import Context
@@ -11,6 +11,10 @@ from strandline.model.venue import VenueKey
 from strandline.venues.feed import FeedError, Listing, QuarantinedMessage, TickRow
 from strandline.venues.registry import find_venue
 from strandline.venues.venue import Venue
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 _PATIENCE_SECONDS: Final = 10.0
 
@@ -58,6 +62,9 @@ class _Nowhere:
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Take ticks, of which there are none."""
+
+    def add_packed(self, venue: VenueKey, ticks: "NDArray[np.void]") -> None:
+        """Take an array of them, of which there are none."""
 
     def quarantine(self, message: QuarantinedMessage) -> None:
         """Take messages, of which there are none."""

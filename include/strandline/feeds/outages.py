@@ -1,15 +1,16 @@
 """Records what each sidecar streams, and which minutes none of them streamed, so that their bars can say so."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from strandline.feeds.heartbeat import PROCESS, SILENCE, Heartbeat
 from strandline.model.instants import from_microseconds
 from strandline.store.connect_async import Connection
-from strandline.venues.feed import TickRow
+from strandline.venues.packed_ticks import PackedTicks
 
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
+_TRADE: Final = ord("t")
 _KEPT: Final = timedelta(days=7)
 _AHEAD: Final = timedelta(minutes=5)
 """Minutes so far ahead may have bars when a transaction commits; later ones are built after it."""
@@ -37,14 +38,12 @@ class Outages:
         """Whether this is other than what was recorded last."""
         return streamed != self._streamed
 
-    def saw(self, rows: Iterable[TickRow]) -> None:
+    def saw(self, ticks: PackedTicks) -> None:
         """Remember the first trades that the venue replays of instruments that are not streamed yet."""
         streamed = self._streamed or {}
-        new = {row[1] for row in rows if row[6] == b"t"} - streamed.keys()
-        if new:
-            for row in rows:
-                if row[1] in new:
-                    self._first_ticks[row[1]] = min(from_microseconds(row[0]), self._first_ticks.get(row[1], _NEVER))
+        for number in set(ticks["instrument_id"][ticks["kind"] == _TRADE].tolist()) - streamed.keys():
+            first = from_microseconds(int(ticks["ts"][ticks["instrument_id"] == number].min()))
+            self._first_ticks[number] = min(first, self._first_ticks.get(number, _NEVER))
 
     async def record(self, connection: Connection, streamed: Mapping[int, datetime], now: datetime) -> None:
         """Commit what has changed; `streamed` says since when each instrument is streamed without interruption.

@@ -5,21 +5,17 @@ import logging
 import os
 import struct
 from collections import deque
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
 
-import msgspec
-
-from strandline.venues.feed import TickRow
+from strandline.venues.packed_ticks import PackedTicks, join
 
 _log = logging.getLogger(__name__)
 _MAX_BYTES: Final = 2**30
-"""Some ten million ticks."""
-_SUFFIX: Final = ".ticks"
+"""Some 26 million ticks."""
+_SUFFIX: Final = ".packed"
 _HEADER: Final = struct.Struct("!II")  # checksum, ticks
-_TICKS: Final = msgspec.msgpack.Decoder(list[TickRow])
 
 
 class _File(NamedTuple):
@@ -49,9 +45,9 @@ class Spool:
         """How many wait here."""
         return sum(file.ticks for file in self._files) if self._open() else 0
 
-    def append(self, ticks: Sequence[TickRow]) -> bool:
+    def append(self, ticks: PackedTicks) -> bool:
         """Write a batch; returns False if there is no room, or the disk refuses."""
-        body = msgspec.msgpack.encode(ticks)
+        body = ticks.tobytes()
         size = _HEADER.size + len(body)
         if not self._open() or sum(file.size for file in self._files) + size > self._max_bytes:
             return False
@@ -66,16 +62,16 @@ class Spool:
         self._files.append(_File(path, len(ticks), size))
         return True
 
-    def first(self) -> list[TickRow]:
-        """Read the oldest batch that is whole; an empty list if there is none."""
+    def first(self) -> PackedTicks:
+        """Read the oldest batch that is whole; an empty array if there is none."""
         while self._open() and self._files:
             data = self._files[0].path.read_bytes()
             body = data[_HEADER.size :]
             if len(data) >= _HEADER.size and _HEADER.unpack_from(data)[0] == crc32(body):
-                return _TICKS.decode(body)
+                return join([body])
             self.torn += 1
             self.remove_first()
-        return []
+        return join([])
 
     def remove_first(self) -> None:
         """Remove the oldest batch."""

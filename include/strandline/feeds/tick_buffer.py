@@ -11,15 +11,19 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from strandline.feeds.dedup import DuplicateFilter, tick_key
+from strandline.feeds.dedup import DuplicateFilter
 from strandline.feeds.quarantine import Quarantine
 from strandline.feeds.tick_commits import BATCH_ROWS
 from strandline.model.instants import from_microseconds, microseconds
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.packed_ticks import KEY_BYTES, PackedTicks, join, keys, pack_row, unpack
 
-_MAX_ROWS: Final = 200_000
+_MAX_ROWS: Final = 500_000
+"""Twenty megabytes: what may come while the buffer is not looked at, above what is spooled in any case."""
 _MAX_QUARANTINED: Final = 1_000
+_MANY: Final = 8
+"""Of so many it takes less time to look at all at once."""
 _ID_LIMIT: Final = 2**63
 # The clocks of a venue and of this machine differ by less. A tick that is further ahead would enter a bar to come.
 _MAX_AHEAD: Final = timedelta(seconds=5)
@@ -28,7 +32,7 @@ _MAX_AHEAD: Final = timedelta(seconds=5)
 class Batch(NamedTuple):
     """Ticks and messages drained from the buffer."""
 
-    rows: list[TickRow]
+    ticks: PackedTicks
     quarantined: list[QuarantinedMessage]
     dropped: Mapping[tuple[int, datetime], int]
     """How many ticks were dropped or quarantined, by instrument and minute."""
@@ -56,7 +60,8 @@ class TickBuffer:
         self.counts = Counts()
         self._clock = clock
         self._max_rows = max_rows
-        self._rows: list[TickRow] = []
+        self._ticks: list[bytes] = []
+        self._pending = 0
         self._quarantine = Quarantine(clock, max_quarantined)
         self._dropped: Counter[tuple[int, datetime]] = Counter()
         self._seen = DuplicateFilter()
@@ -67,7 +72,7 @@ class TickBuffer:
     @property
     def pending(self) -> int:
         """Ticks that were not drained yet."""
-        return len(self._rows)
+        return self._pending
 
     def accept_days(self, first: date, last: date) -> None:
         """Accept ticks of these days, which have partitions: a tick of another day would fail its whole batch."""
@@ -78,7 +83,8 @@ class TickBuffer:
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Add each tick that is new, can be, and has room."""
         begin, end = self._first, self._limit
-        newer, older, kept, before = self._seen.newer, self._seen.older, self._rows, len(self._rows)
+        newer, older, room = self._seen.newer, self._seen.older, self._max_rows - self._pending
+        new: list[bytes] = []
         for row in rows:
             ts, number, trade_id, price, size, _, _, _ = row
             if ts >= end:
@@ -90,16 +96,45 @@ class TickBuffer:
                 and 0 <= trade_id < _ID_LIMIT
             ):
                 self._refuse(venue, row)
-            elif (key := tick_key(ts, number, trade_id)) in newer or key in older:
+            elif (key := (tick := pack_row(row))[:KEY_BYTES]) in newer or key in older:
                 self.counts.duplicates += 1
-            elif len(kept) >= self._max_rows:
+            elif len(new) >= room:
                 self.counts.dropped[number] += 1
                 self._miss(number, from_microseconds(ts))
             else:
                 newer.add(key)
-                kept.append(row)
-        self.counts.accepted += len(kept) - before
-        if len(self._rows) >= BATCH_ROWS:
+                new.append(tick)
+        self._ticks += new
+        self._added(len(new))
+
+    def add_packed(self, venue: VenueKey, ticks: PackedTicks) -> None:
+        """Add all at once if each is new, can be and has room; otherwise, or if they are few, one by one."""
+        if len(ticks) >= _MANY and self._can_all_be(ticks) and self._seen.add_new(keys(ticks)):
+            self._ticks.append(ticks.tobytes())
+            self._added(len(ticks))
+        else:
+            self.add_ticks(venue, unpack(ticks))
+
+    def _can_all_be(self, ticks: PackedTicks) -> bool:
+        """Whether none would be refused, or dropped. NaN compares as false."""
+        ts, price, size = ticks["ts"], ticks["price"], ticks["size"]
+        if ts.max() >= self._limit:
+            self._limit = microseconds(min(self._end, self._clock() + _MAX_AHEAD))
+        return bool(
+            self._first <= ts.min()
+            and ts.max() < self._limit
+            and price.min() > 0
+            and price.max() < math.inf
+            and size.min() > 0
+            and size.max() < math.inf
+            and ticks["trade_id"].min() >= 0
+            and self._pending + len(ticks) <= self._max_rows
+        )
+
+    def _added(self, count: int) -> None:
+        self.counts.accepted += count
+        self._pending += count
+        if self._pending >= BATCH_ROWS:
             self._full.set()
 
     def quarantine(self, message: QuarantinedMessage) -> None:
@@ -142,20 +177,22 @@ class TickBuffer:
             async with asyncio.timeout(seconds):
                 await self._full.wait()
 
-    def oldest(self, count: int) -> list[TickRow]:
+    def oldest(self, count: int) -> PackedTicks:
         """Those that have waited longest, at most so many."""
-        return self._rows[:count]
+        self._ticks = [b"".join(self._ticks)]
+        return join(self._ticks)[:count]
 
     def remove_oldest(self, count: int, now: datetime) -> None:
         """Take those out, because they are kept elsewhere."""
-        del self._rows[:count]
+        self._ticks = [join(self._ticks)[count:].tobytes()]
+        self._pending -= count
         self._full.clear()
         self._seen.expire(now)
 
     def drain(self, now: datetime) -> Batch:
         """Take out everything."""
-        batch = Batch(self._rows, self._quarantine.drain(), self._dropped)
-        self._rows, self._dropped = [], Counter()
+        batch = Batch(join(self._ticks), self._quarantine.drain(), self._dropped)
+        self._ticks, self._pending, self._dropped = [], 0, Counter()
         self._full.clear()
         self._seen.expire(now)
         return batch

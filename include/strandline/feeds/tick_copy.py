@@ -1,34 +1,57 @@
 """Encodes ticks in the binary format of COPY, which costs a fraction of what asyncpg's own encoding does."""
 
-import struct
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+import numpy as np
+
 from strandline.model.instants import microseconds
-from strandline.venues.feed import TickRow
+from strandline.venues.packed_ticks import PackedTicks
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _POSTGRES_EPOCH: Final = microseconds(datetime(2000, 1, 1, tzinfo=UTC))
-# The number of columns, then each of them behind its length; a length of -1 is NULL.
-_WHOLE: Final = struct.Struct("!h iq ii iq id id ic ic ic")
-_WITHOUT_SIZE_AND_SIDE: Final = struct.Struct("!h iq ii iq id i i ic ic")
+_TYPES: Final = {
+    "ts": ">i8",
+    "instrument_id": ">i4",
+    "trade_id": ">i8",
+    "price": ">f8",
+    "size": ">f8",
+    "side": "u1",
+    "kind": "u1",
+    "source": "u1",
+}
+"""The columns in the order of the table."""
 
 
-def encode(ticks: Sequence[TickRow]) -> bytes:
+def encode(ticks: PackedTicks) -> bytes:
     """Encode them for `COPY ticks FROM STDIN (FORMAT binary)`."""
-    whole, start = _WHOLE.pack, _POSTGRES_EPOCH
-    records = [
-        whole(8, 8, ts - start, 4, number, 8, trade_id, 8, price, 8, size, 1, side, 1, kind, 1, source)
-        if size is not None and side is not None
-        else _price(ts, number, trade_id, price, kind, source)
-        for ts, number, trade_id, price, size, side, kind, source in ticks
-    ]
-    return b"".join([_HEADER, *records, _TRAILER])
+    whole = (ticks["side"] != 0) & ~np.isnan(ticks["size"])
+    return b"".join([_HEADER, _fill(_WHOLE, ticks[whole]), _fill(_WITHOUT_SIZE_AND_SIDE, ticks[~whole]), _TRAILER])
 
 
-def _price(ts: int, number: int, trade_id: int, price: float, kind: bytes, source: bytes) -> bytes:
-    return _WITHOUT_SIZE_AND_SIDE.pack(
-        8, 8, ts - _POSTGRES_EPOCH, 4, number, 8, trade_id, 8, price, -1, -1, 1, kind, 1, source
-    )
+def _record(nulls: frozenset[str] = frozenset()) -> PackedTicks:
+    """A row to be filled: the number of columns, then each of them behind its length; a length of -1 is NULL."""
+    fields: list[tuple[str, str]] = [("columns", ">i2")]
+    for name, kind in _TYPES.items():
+        fields.append((f"length of {name}", ">i4"))
+        if name not in nulls:
+            fields.append((name, kind))
+    record = np.zeros((), np.dtype(fields))
+    record["columns"] = len(_TYPES)
+    for name, kind in _TYPES.items():
+        record[f"length of {name}"] = -1 if name in nulls else np.dtype(kind).itemsize
+    return record
+
+
+def _fill(record: PackedTicks, ticks: PackedTicks) -> bytes:
+    rows = np.full(len(ticks), record)
+    names = record.dtype.names or ()
+    for name in _TYPES:
+        if name in names:
+            rows[name] = ticks[name] - _POSTGRES_EPOCH if name == "ts" else ticks[name]
+    return rows.tobytes()
+
+
+_WHOLE: Final = _record()
+_WITHOUT_SIZE_AND_SIDE: Final = _record(frozenset({"size", "side"}))

@@ -14,15 +14,14 @@ from strandline.feeds.dirty_minutes import DirtyMinutes, InstrumentMinute, minut
 from strandline.feeds.outages import record_dropped
 from strandline.feeds.tick_copy import encode
 from strandline.store.connect_async import Connection
-from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.feed import QuarantinedMessage
+from strandline.venues.packed_ticks import PackedTicks
 
 _TICK_COLUMNS: Final = ("ts", "instrument_id", "trade_id", "price", "size", "side", "kind", "source")
 _QUARANTINE_COLUMNS: Final = ("received_at", "token_chain", "source", "instrument_id", "reason", "payload")
 
 
-async def insert_ticks(
-    connection: Connection, rows: Sequence[TickRow], received_at: datetime, dirty: DirtyMinutes
-) -> int:
+async def insert_ticks(connection: Connection, ticks: PackedTicks, received_at: datetime, dirty: DirtyMinutes) -> int:
     """Commit the ticks together with the minutes that they make dirty; returns how many ticks were new.
 
     COPY is fast and fails on a duplicate; such a batch is then inserted without its duplicates. A batch that violates
@@ -30,15 +29,15 @@ async def insert_ticks(
     """
     try:
         try:
-            return await _copy_all(connection, rows, dirty)
+            return await _copy_all(connection, ticks, dirty)
         except UniqueViolationError:
-            return await _insert_new(connection, rows)
+            return await _insert_new(connection, ticks)
     except (IntegrityConstraintViolationError, DataError) as error:
-        if len(rows) > 1:
-            middle = len(rows) // 2
-            stored = await insert_ticks(connection, rows[:middle], received_at, dirty)
-            return stored + await insert_ticks(connection, rows[middle:], received_at, dirty)
-        return await _quarantine(connection, rows, received_at, str(error))
+        if len(ticks) > 1:
+            middle = len(ticks) // 2
+            stored = await insert_ticks(connection, ticks[:middle], received_at, dirty)
+            return stored + await insert_ticks(connection, ticks[middle:], received_at, dirty)
+        return await _quarantine(connection, ticks, received_at, str(error))
 
 
 async def insert_quarantined(
@@ -51,17 +50,17 @@ async def insert_quarantined(
     await connection.copy_records_to_table("quarantined_messages", records=records, columns=_QUARANTINE_COLUMNS)
 
 
-async def _copy_all(connection: Connection, rows: Sequence[TickRow], dirty: DirtyMinutes) -> int:
-    minutes = minutes_of(rows)
+async def _copy_all(connection: Connection, ticks: PackedTicks, dirty: DirtyMinutes) -> int:
+    minutes = minutes_of(ticks)
     marked = dirty.due(minutes)
     if marked:
         async with connection.transaction():
-            await _copy(connection, "ticks", rows)
+            await _copy(connection, "ticks", ticks)
             await _mark(connection, marked)
     else:
-        await _copy(connection, "ticks", rows)
+        await _copy(connection, "ticks", ticks)
     await _mark(connection, dirty.committed(minutes, marked))
-    return len(rows)
+    return len(ticks)
 
 
 async def _mark(connection: Connection, minutes: Collection[InstrumentMinute]) -> None:
@@ -69,10 +68,10 @@ async def _mark(connection: Connection, minutes: Collection[InstrumentMinute]) -
         await connection.copy_records_to_table("dirty_minutes", records=minutes, columns=("instrument_id", "minute"))
 
 
-async def _insert_new(connection: Connection, rows: Sequence[TickRow]) -> int:
+async def _insert_new(connection: Connection, ticks: PackedTicks) -> int:
     """Mark the minutes of the duplicates too: they may be of a commit that was not confirmed, and not marked by it."""
     async with connection.transaction():
-        await _stage(connection, rows)
+        await _stage(connection, ticks)
         stored = await connection.fetchval(
             """
             WITH stored AS (
@@ -86,9 +85,9 @@ async def _insert_new(connection: Connection, rows: Sequence[TickRow]) -> int:
     return int(stored)
 
 
-async def _quarantine(connection: Connection, rows: Sequence[TickRow], received_at: datetime, reason: str) -> int:
+async def _quarantine(connection: Connection, ticks: PackedTicks, received_at: datetime, reason: str) -> int:
     async with connection.transaction():
-        await _stage(connection, rows)
+        await _stage(connection, ticks)
         await connection.execute(
             """
             INSERT INTO quarantined_messages (received_at, token_chain, source, instrument_id, reason, payload)
@@ -98,15 +97,15 @@ async def _quarantine(connection: Connection, rows: Sequence[TickRow], received_
             received_at,
             reason,
         )
-        await record_dropped(connection, dict.fromkeys(minutes_of(rows), 1))
+        await record_dropped(connection, dict.fromkeys(minutes_of(ticks), 1))
     return 0
 
 
-async def _stage(connection: Connection, rows: Sequence[TickRow]) -> None:
+async def _stage(connection: Connection, ticks: PackedTicks) -> None:
     await connection.execute("CREATE TEMP TABLE staged_ticks (LIKE ticks) ON COMMIT DROP")
-    await _copy(connection, "staged_ticks", rows)
+    await _copy(connection, "staged_ticks", ticks)
 
 
-async def _copy(connection: Connection, table: str, rows: Sequence[TickRow]) -> None:
+async def _copy(connection: Connection, table: str, ticks: PackedTicks) -> None:
     # A view, because asyncpg takes bytes for the path of a file.
-    await connection.copy_to_table(table, source=memoryview(encode(rows)), columns=_TICK_COLUMNS, format="binary")
+    await connection.copy_to_table(table, source=memoryview(encode(ticks)), columns=_TICK_COLUMNS, format="binary")

@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from strandline.feeds.heartbeat import Heartbeat
 from strandline.feeds.outages import Outages, record_dropped
 from strandline.feeds.session import Session
@@ -16,13 +18,16 @@ from strandline.feeds.tick_buffer import TickBuffer
 from strandline.feeds.tick_commits import BATCH_ROWS, TickCommits
 from strandline.feeds.tick_store import insert_quarantined
 from strandline.store.connect_async import Connection
-from strandline.venues.feed import QuarantinedMessage, TickRow
+from strandline.venues.feed import QuarantinedMessage
+from strandline.venues.packed_ticks import PackedTicks
 
 _log = logging.getLogger(__name__)
 _FLUSH_SECONDS: Final = 0.25
 _SPOOL_SECONDS: Final = 0.25
 _SPOOL_ABOVE_ROWS: Final = 50_000
 """Ten seconds of heavy trading: a database that only restarts is back before."""
+_SPOOL_ANYWAY_ROWS: Final = 3 * _SPOOL_ABOVE_ROWS
+"""So many are spooled though the database takes some, six megabytes: it may not take them as fast as they come."""
 _HEARTBEAT_SECONDS: Final = 0.5
 
 
@@ -75,7 +80,7 @@ class TickWriter:
     def keep_rest(self) -> None:
         """Spool what could not be committed, for the next process."""
         pending = self._buffer.pending
-        rest = [*self._commits.unconfirmed, *self._buffer.oldest(pending)]
+        rest = np.concatenate([self._commits.unconfirmed, self._buffer.oldest(pending)])
         if self._spool is not None and all(self._spool.append(batch) for batch in _batches(rest)):
             self._commits.in_flight = 0
             self._buffer.remove_oldest(pending, self._clock())
@@ -88,10 +93,13 @@ class TickWriter:
             spooling.cancel()
 
     async def _keep_spooling(self) -> None:
-        """Empty a buffer that grows, whatever the flush waits for."""
+        """Empty a buffer that grows, whatever the flush waits for; one that is worked off is left alone for longer."""
+        progress = before = (0, 0)
         while self._spool is not None:
             await asyncio.sleep(_SPOOL_SECONDS)
-            if self._buffer.pending >= _SPOOL_ABOVE_ROWS:
+            before, progress = progress, (self._commits.stored, self._commits.in_flight)
+            bound = _SPOOL_ABOVE_ROWS if progress == before else _SPOOL_ANYWAY_ROWS
+            if self._buffer.pending >= bound:
                 for batch in _batches(self._buffer.oldest(self._buffer.pending)):
                     if not self._spool.append(batch):
                         break
@@ -105,7 +113,7 @@ class TickWriter:
             if self._spool is None or not self._spool.ticks:
                 await self._buffer.wait_for_batch(_FLUSH_SECONDS)
             # Nothing may be spooled between this look and the flush: the watermark would pass it.
-            if self._spool is not None and (spooled := self._spool.first()):
+            if self._spool is not None and len(spooled := self._spool.first()):
                 await self._commit_spooled(self._spool, spooled)
             else:
                 await self._flush()
@@ -116,7 +124,7 @@ class TickWriter:
         await self._record_outages({})
         await self._commits.close()
 
-    async def _commit_spooled(self, spool: Spool, ticks: Sequence[TickRow]) -> None:
+    async def _commit_spooled(self, spool: Spool, ticks: PackedTicks) -> None:
         """They are older than what is buffered, and the watermark waits until none is left."""
         self._commits.take(ticks)
         _, streamed_since = self._received()
@@ -130,8 +138,8 @@ class TickWriter:
         """Commit what is buffered. What is covered is read before the buffer is drained, so that it covers no more."""
         through, streamed_since = self._received()
         batch = self._buffer.drain(self._clock())
-        self._commits.take(batch.rows)
-        self._outages.saw(batch.rows)
+        self._commits.take(batch.ticks)
+        self._outages.saw(batch.ticks)
         if self._outages.has_changed(streamed_since):
             await self._record_outages(streamed_since)
         if batch.dropped:
@@ -181,5 +189,5 @@ class TickWriter:
             await self._outages.review(connection, last_beat_at, now)
 
 
-def _batches(ticks: Sequence[TickRow]) -> Iterator[Sequence[TickRow]]:
+def _batches(ticks: PackedTicks) -> Iterator[PackedTicks]:
     return (ticks[first : first + BATCH_ROWS] for first in range(0, len(ticks), BATCH_ROWS))

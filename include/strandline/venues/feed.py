@@ -2,10 +2,14 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from strandline.model.exact import Money, Quantity
 from strandline.model.venue import VenueKey
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TickRow: TypeAlias = tuple[int, int, int, float, float | None, bytes | None, bytes, bytes]
 """A tick in the order of the columns of `ticks`: time, instrument, trade id, price, size, side, kind and source.
@@ -66,6 +70,9 @@ class Sink(Protocol):
 
     def add_ticks(self, venue: VenueKey, rows: Sequence[TickRow]) -> None:
         """Take trades or prices, in the order in which they were received; duplicates are allowed."""
+
+    def add_packed(self, venue: VenueKey, ticks: "NDArray[np.void]") -> None:
+        """Take the same from a feed that has many at once, as an array (`packed_ticks.py`)."""
 
     def quarantine(self, message: QuarantinedMessage) -> None:
         """Take a message that could not be read."""

@@ -19,11 +19,15 @@ class MessageConnection(ClientConnection):
 
     Nearly all frames are whole messages. Those are cut out here; all others and the handshakes are websockets', frame
     by frame. Nothing is left for `recv`, which returns only by raising the connection's end.
+
+    Before each frame `take_frames` may take as many whole messages as it likes from the bytes, frames and all, from a
+    position on; it returns where the next one begins.
     """
 
     def __init__(
         self,
         on_message: Callable[[bytes], None],
+        take_frames: Callable[[bytes, int], int],
         max_size: int,
         protocol: ClientProtocol,
         **options: Any,  # noqa: ANN401  of several types
@@ -31,6 +35,7 @@ class MessageConnection(ClientConnection):
         """`on_message` takes whatever the venue sends; `protocol` and `options` are those that `connect` gives."""
         super().__init__(protocol, **options)
         self._on_message = on_message
+        self._take_frames = take_frames
         self._max_size = max_size
         self._rest = bytearray()
         self._needed = 0
@@ -45,11 +50,12 @@ class MessageConnection(ClientConnection):
             data = bytes(self._rest)
             self._rest.clear()
         at = 0
-        while at < len(data):
+        while at < len(data) and self._between_frames:
+            if not self._fragments:
+                at = self._take_frames(data, at)
             start, end = _frame(data, at)
-            if end - start > self._max_size or not self._between_frames:
-                super().data_received(data[at:])
-                return
+            if end - start > self._max_size:
+                break
             if end > len(data):
                 self._rest += data[at:]
                 self._needed = end - at
@@ -59,6 +65,8 @@ class MessageConnection(ClientConnection):
             else:
                 super().data_received(data[at:end])
             at = end
+        if at < len(data):
+            super().data_received(data[at:])
 
     def process_event(self, event: Event) -> None:
         """Take what websockets has cut out; the response to the handshake and answers to pings remain its own."""

@@ -53,6 +53,8 @@ class FuzzProof:
                     self._wait(lambda: venue.ask("status")["subscribed"] == _COINS, sidecar, "subscriptions")
                     sent = venue.ask("send", {"frames": self._frames // self._portions})
                     self._await_count(sidecar, sent["counted"], number)
+                    # The first portion is read without it, as far as it does not come sooner; it takes memory once.
+                    self._wait(lambda: "compiled code" in sidecar.log, sidecar, "the compiled parser")
                     memory.append(sidecar.memory)
                     venue.ask("oversized")
                     self._wait(partial(self._has_oversized, number + 1), sidecar, "the oversized frame")

@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from strandline.model.venue import VenueKey
 from strandline.venues.feed import QuarantinedMessage, TickRow
 from strandline.venues.hyperliquid.feed import HyperliquidFeed
+from strandline.venues.packed_ticks import PackedTicks, unpack
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
 PONG = {"channel": "pong"}
@@ -28,6 +29,9 @@ class RecordingSink:
 
     def add_ticks(self, venue: VenueKey, rows: Any) -> None:
         self.rows += rows
+
+    def add_packed(self, venue: VenueKey, ticks: PackedTicks) -> None:
+        self.rows += unpack(ticks)
 
     def quarantine(self, refused: QuarantinedMessage) -> None:
         self.refused.append(refused)

@@ -8,6 +8,7 @@ from typing import Final
 
 from strandline.venues.coverage import StreamCoverage
 from strandline.venues.feed import FeedError, FeedStatus, Listing, QuarantinedMessage, Sink, TickRow
+from strandline.venues.hyperliquid.compiled_trades import CompiledTrades
 from strandline.venues.hyperliquid.key import HYPERLIQUID_PERPS
 from strandline.venues.hyperliquid.limits import MAX_SUBSCRIPTIONS, socket_count
 from strandline.venues.hyperliquid.price_poll import PricePoll
@@ -27,6 +28,7 @@ from strandline.venues.stable_hash import stable_hash
 _log = logging.getLogger(__name__)
 _SIDES: Final = {"B": b"b", "A": b"s"}
 _LONGEST_LOGGED: Final = 300
+_CONNECTED_SECONDS: Final = 0.1
 _LONG_OUTAGE_SECONDS: Final = 60.0
 """A socket that is down for longer holds up the watermark no more: what it misses is recorded as an outage.
 The prices of coins that are not streamed for longer are polled."""
@@ -53,6 +55,7 @@ class HyperliquidFeed:
         self._unstreamed_at: dict[str, float] = {}
         self._price_poll = PricePoll(self._url, sink, clock)
         self._streams: list[TradeStream] = []
+        self._trades = CompiledTrades()
         self._grown = asyncio.Event()
         self._messages = 0
         self._add_stream()
@@ -97,6 +100,7 @@ class HyperliquidFeed:
         current = {coin for stream in self._streams for coin in stream.subscriptions.coins or ()}
         self._wanted = dict(tokens)
         self._numbers.update(tokens)
+        self._trades.set_numbers(self._numbers)
         by_priority = sorted(tokens, key=lambda coin: (coin not in current, coin))
         self._distribute(frozenset(by_priority[: MAX_SUBSCRIPTIONS // self._processes]))
 
@@ -124,7 +128,7 @@ class HyperliquidFeed:
             stream.subscriptions.set(own)
 
     def _add_stream(self) -> None:
-        self._streams.append(TradeStream(self._url, self._budget, self._clock, self._on_message))
+        self._streams.append(TradeStream(self._url, self._budget, self._clock, self._on_message, self._take_trades))
         self._grown.set()
 
     async def run(self) -> None:
@@ -132,12 +136,26 @@ class HyperliquidFeed:
         started = 0
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._price_poll.run(self._long_unstreamed))
+            tasks.create_task(self._load_parser())
             while True:
                 self._grown.clear()
                 for stream in self._streams[started:]:
                     tasks.create_task(stream.run())
                 started = len(self._streams)
                 await self._grown.wait()
+
+    async def _load_parser(self) -> None:
+        """Not before all is streamed: it takes seconds of CPU time. Until then frames are read one by one."""
+        while not self.status.connected:
+            await asyncio.sleep(_CONNECTED_SECONDS)
+        self._trades.load()
+
+    def _take_trades(self, data: bytes, at: int) -> int:
+        end, frames, ticks = self._trades.take(data, at)
+        self._messages += frames
+        if frames:
+            self._sink.add_packed(self.venue, ticks)
+        return end
 
     def _on_message(self, coverage: StreamCoverage, frame: bytes, message: Message) -> None:
         self._messages += 1

@@ -43,6 +43,7 @@ class TradeSocket:
         ping_interval: Callable[[], float],
         clock: Callable[[], datetime],
         on_message: Callable[[bytes, Message], None],
+        take_trades: Callable[[bytes, int], int],
     ) -> None:
         """`ping_interval` says how many seconds there must be between pings at least."""
         self._subscriptions = subscriptions
@@ -51,6 +52,7 @@ class TradeSocket:
         self._ping_interval = ping_interval
         self._clock = clock
         self._on_message = on_message
+        self._take_trades = take_trades
         self._subscribed: frozenset[str] = frozenset()
         self._unconfirmed: set[Change] = set()
         self._refusals = 0
@@ -61,11 +63,16 @@ class TradeSocket:
         self._received_at = self._pinged_at = self._time()
 
     async def run(self, connection: ClientConnection) -> None:
-        """Run until the connection fails, and raise its error; its messages are passed to `receive`."""
+        """Run until the connection fails, and raise its error; its messages are passed to `take` and `receive`."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_end_of(connection))
             tasks.create_task(self._keep_pinging(connection))
             tasks.create_task(self._follow_subscriptions(connection))
+
+    def take(self, data: bytes, at: int) -> int:
+        """Pass on the frames of trades that can be taken all at once; return where the others begin."""
+        self._received_at = self._time()
+        return self._take_trades(data, at)
 
     def receive(self, frame: bytes) -> None:
         """Pass on a message, and note what it says of the connection."""

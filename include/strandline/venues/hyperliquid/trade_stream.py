@@ -41,7 +41,8 @@ class SocketBudget:
 
 
 class TradeStream:
-    """Streams its coins, which may change at any time; each message goes to `on_message` with the stream's coverage."""
+    """Streams its coins, which may change at any time; each message goes to `on_message` with the stream's coverage,
+    but for those that `take_trades` has taken before."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class TradeStream:
         budget: SocketBudget,
         clock: Callable[[], datetime],
         on_message: Callable[[StreamCoverage, bytes, Message], None],
+        take_trades: Callable[[bytes, int], int],
     ) -> None:
         self.subscriptions = Subscriptions()
         self.coverage = StreamCoverage()
@@ -58,6 +60,7 @@ class TradeStream:
         self._budget = budget
         self._clock = clock
         self._on_message = on_message
+        self._take_trades = take_trades
         self._socket: TradeSocket | None = None
         self._settled_at: float | None = None
         budget.sockets += 1
@@ -105,7 +108,9 @@ class TradeStream:
             self._budget.ping_interval,
             self._clock,
             lambda frame, message: self._on_message(self.coverage, frame, message),
+            self._take_trades,
         )
+        create = partial(MessageConnection, self._socket.receive, self._socket.take, _LARGEST_FRAME)
         # TradeSocket sends pings of the kind that the venue answers.
         async with connect(
             self._socket_url,
@@ -114,9 +119,7 @@ class TradeStream:
             open_timeout=_OPENING_SECONDS,
             close_timeout=_CLOSING_SECONDS,
             proxy=None,
-            create_connection=cast(
-                "type[MessageConnection]", partial(MessageConnection, self._socket.receive, _LARGEST_FRAME)
-            ),
+            create_connection=cast("type[MessageConnection]", create),
         ) as connection:
             self.reconnects += 1
             _log.info("Hyperliquid's stream is up: %d coins", len(self.subscriptions.coins or ()))
