@@ -20,7 +20,7 @@ from tests.conftest import Database
 from tests.cycle.test_engine_step import BARS, KEY, MINUTE, T0, add_row, end_of, expected, insert_bars, withhold
 from tests.engine import samples
 from tests.engine.samples import STRATEGY
-from tests.store.rows import POSITION, insert
+from tests.store.rows import OTHER_POSITION, POSITION, insert
 
 Step = Callable[[datetime], EngineRun]
 
@@ -83,6 +83,42 @@ def test_a_revised_bar_steps_its_series_again_from_a_state_before_it(database: D
     assert {signal.restep for signal in newest_signals(database, 785)} == {1}
     assert {signal.restep for signal in newest_signals(database, 760)[:25]} == {0}
     assert step(end_of(800)) == EngineRun(series=1, bars=0, signals=0, ready=1)
+
+
+def test_the_newest_bar_may_be_revised_too(database: Database, step: Step) -> None:
+    stepped_each_ten_minutes(database, step)
+    revise(database, 799)
+    assert step(end_of(800)).resteps == 1
+    revised = samples.bars_between(with_high(BARS, 799), 0, 800)
+    assert numbers(newest_signals(database, 799)) == list(expected(revised, 1))
+
+
+def test_a_state_that_has_taken_in_the_revised_bar_is_not_gone_back_to(database: Database, step: Step) -> None:
+    """The states kept after 780 bars and later are wrong from then on."""
+    stepped_each_ten_minutes(database, step)
+    revise(database, 779)
+    assert step(end_of(800)).bars == 80
+    revise(database, 790, known_seq=3)
+    assert step(end_of(800)).resteps == 1
+    revised = samples.bars_between(with_high(with_high(BARS, 779), 790), 0, 800)
+    assert numbers(newest_signals(database, 779)) == list(expected(revised, 21))
+
+
+def test_a_series_that_was_archived_does_not_step_the_others_again(database: Database, step: Step) -> None:
+    """It has not taken in what they have."""
+    stepped_each_ten_minutes(database, step, until=700)
+    with database.session() as connection:
+        insert(connection, "positions", position_id=OTHER_POSITION, timeframe="5m")
+        insert(connection, "bars", timeframe="5m", ts=T0)
+    step(end_of(700))
+    archived = text("UPDATE positions SET desired_status = :status WHERE timeframe = '5m'")
+    with database.session() as connection:
+        connection.execute(archived, {"status": "archived"})
+    revise(database, 800)
+    step(end_of(810))
+    with database.session() as connection:
+        connection.execute(archived, {"status": "open"})
+    assert step(end_of(810)) == EngineRun(series=2, bars=0, signals=0, ready=1)
 
 
 def test_the_old_signals_stay_under_their_revision(database: Database, step: Step) -> None:

@@ -33,10 +33,7 @@ class SteppedSeries:
     @property
     def unread_since(self) -> datetime | None:
         """The bar after which all signals must be stored; None if nobody waits for them."""
-        if self.revised is None:
-            return self.read_until
-        before = self.revised - self.series.timeframe.length
-        return before if self.read_until is None else min(before, self.read_until)
+        return self.read_until if self.revised is None else self.revised - self.series.timeframe.length
 
 
 def insert_new_series(connection: Connection, state: bytes) -> None:
