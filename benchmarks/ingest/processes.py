@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -85,16 +85,33 @@ def wait_for_ticks(url: URL, from_ms: int, count: int) -> float:
 
 
 def backends(url: URL) -> list[psutil.Process]:
-    """The server's processes that serve this database's writers."""
+    """The server's processes that serve this database's writers, but for those that have just ended."""
     query = text("SELECT pid FROM pg_stat_activity WHERE datname = :name AND application_name = 'strandline_ingest'")
     with session(url) as connection:
-        return [psutil.Process(pid) for pid in connection.scalars(query, {"name": url.database})]
+        pids = connection.scalars(query, {"name": url.database}).all()
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
 
 
-def cpu_seconds(processes: list[psutil.Process]) -> float:
-    """What they have used until now, in their own code and in the kernel."""
-    times = [process.cpu_times() for process in processes]
-    return float(sum(one.user + one.system for one in times))
+class CpuClock:
+    """Measures the CPU time that processes use from now on; one that ends, as a session of a repair does, counts for
+    nothing.
+    """
+
+    def __init__(self, processes: Sequence[psutil.Process]) -> None:
+        self._before = {process: seconds for process in processes if (seconds := _cpu_seconds(process)) is not None}
+
+    def seconds(self) -> float:
+        """What they have used, in their own code and in the kernel."""
+        now = ((_cpu_seconds(process), before) for process, before in self._before.items())
+        return sum(seconds - before for seconds, before in now if seconds is not None)
+
+
+def _cpu_seconds(process: psutil.Process) -> float | None:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return None
+    return float(times.user + times.system)
 
 
 def _streams(url: URL, instruments: int) -> bool:

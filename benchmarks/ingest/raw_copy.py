@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import URL
 
-from benchmarks.ingest.processes import backends, cpu_seconds
+from benchmarks.ingest.processes import CpuClock, backends
 from strandline.store.connect_async import connect_async
 from strandline.store.roles import Role
 
@@ -27,12 +27,11 @@ def copy(url: URL, batches: Sequence[bytes]) -> Copied:
 
 async def _copy(url: URL, batches: Sequence[bytes]) -> Copied:
     connection = await connect_async(url, Role.INGEST)
-    servers = backends(url)
-    server_before, before, began = cpu_seconds(servers), time.process_time(), time.monotonic()
+    of_server, before, began = CpuClock(backends(url)), time.process_time(), time.monotonic()
     for batch in batches:
         async with connection.transaction():
             await connection.copy_to_table("ticks", source=memoryview(batch), format="binary")
     seconds, used = time.monotonic() - began, time.process_time() - before
-    server_used = cpu_seconds(servers) - server_before
+    server_used = of_server.seconds()
     await connection.close()
     return Copied(seconds, used, server_used)

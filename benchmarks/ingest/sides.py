@@ -10,7 +10,7 @@ from sqlalchemy import URL, text
 
 from benchmarks.benchmark import BenchmarkError
 from benchmarks.database import Server, session
-from benchmarks.ingest.processes import VenueProcess, backends, cpu_seconds, sidecar, wait_for_ticks
+from benchmarks.ingest.processes import CpuClock, VenueProcess, backends, sidecar, wait_for_ticks
 from benchmarks.ingest.raw_copy import copy
 from benchmarks.ingest.trades import COINS, copy_batches, make_trades
 
@@ -33,12 +33,11 @@ def stream(postgres: Server, source: VenueProcess, rows: int, per_frame: int) ->
         source.ask("build", rows=rows, until_ms=until_ms, per_frame=per_frame)
         # Batches are committed side by side, and the last ones tell when all are there.
         last_ms = [trade.time_ms for trade in make_trades(rows, until_ms)[-4 * BATCH_ROWS :]]
-        servers = backends(url)
-        before, server_before = cpu_seconds([process]), cpu_seconds(servers)
+        of_sidecar, of_server = CpuClock([process]), CpuClock(backends(url))
         began = source.ask("flood")["began"]
         from_ms = last_ms[0] + 1
         seconds = wait_for_ticks(url, from_ms, sum(ms >= from_ms for ms in last_ms)) - began
-        used, server_used = cpu_seconds([process]) - before, cpu_seconds(servers) - server_before
+        used, server_used = of_sidecar.seconds(), of_server.seconds()
         require(url, rows)
     return Measured(rows / seconds, used / rows * 1e6, server_used / rows * 1e6)
 
