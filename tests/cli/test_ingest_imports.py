@@ -1,4 +1,7 @@
-"""The sidecar is heard again soon after it was killed: what is slow to import is not imported first."""
+"""The sidecar is heard again soon after it was killed: what is slow to import is not imported first.
+
+NumPy is needed for the first tick and takes a tenth of a second; compiled code comes when the coins are connected.
+"""
 
 import subprocess
 import sys
@@ -12,7 +15,7 @@ from strandline.history.initial_backfill import InitialBackfill
 from strandline.store.address import database_address
 from strandline.store.connect_async import connect_async
 import strandline.venues.hyperliquid.feed, strandline.venues.hyperliquid.history, strandline.venues.solana.feed
-print([name for name in ("sqlalchemy", "aiohttp", "numpy", "requests") if name in sys.modules])
+print([name for name in ("sqlalchemy", "aiohttp", "numba", "requests") if name in sys.modules])
 """
 
 
