@@ -2,14 +2,16 @@
 
 import os
 import random
-import signal
 import subprocess
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
+from strandline.history.backfill import Outcome
+from strandline.history.units import Loaded
 from tests.cli.conftest import COMMAND, Command
 from tests.cli.test_ingest import wait_for
 from tests.conftest import Database, Server
@@ -17,7 +19,6 @@ from tests.history.archives import HOUR, Trade, write_trades
 from tests.history.loading import contents, register
 from tests.history.test_asset_contexts import line as context
 from tests.history.test_asset_contexts import write as write_contexts
-from tests.store.concurrency import waiting_sessions
 
 T0 = datetime(2025, 8, 1, tzinfo=UTC)
 ARCHIVE = ("--source", "archive", "--from", "2025-08-01", "--to", "2025-08-01")
@@ -213,23 +214,15 @@ def test_killed_and_started_again_it_ends_in_the_same_tables(server: Server, tem
     server.drop(alone)
 
 
-@pytest.mark.slow
-def test_ended_from_the_keyboard_it_says_what_is_kept(command: Command, database: Database, tmp_path: Path) -> None:
-    """It is ended while it waits to store its first rows."""
-    write_day(tmp_path, 20)
-    with database.session() as other:
-        other.execute(text("LOCK TABLE history_loads IN EXCLUSIVE MODE"))
-        process = subprocess.Popen(
-            [*COMMAND, "backfill", *ARCHIVE, "--path", str(tmp_path), "--symbols", "BTC,ETH"],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        wait_for(lambda: waiting_sessions(database) > 0 or process.poll() is not None)
-        process.send_signal(signal.SIGINT)
-        said = process.communicate(timeout=60)[1]
-    assert process.returncode == 130
-    assert said == "ended by you; 0 rows are stored and stay. The same command goes on from there.\n"
-    assert loads(database) == 0
+def test_ended_from_the_keyboard_it_says_what_is_kept(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_until_ctrl_c(_: object, report: Callable[[str, Outcome, Loaded, int], None]) -> None:
+        report("an hour", Outcome.LOADED, Loaded(stored=1234), 24)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("strandline.cycle.backfill.run_backfill", run_until_ctrl_c)
+    ended = command("backfill", *ARCHIVE, "--symbols", "BTC", "--path", ".")
+    assert ended.code == 130
+    assert ended.err == "ended by you; 1,234 rows are stored and stay. The same command goes on from there.\n"
 
 
 def run(database: Database, folder: Path) -> "subprocess.Popen[bytes]":
