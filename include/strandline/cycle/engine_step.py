@@ -55,8 +55,9 @@ def run_engine(database: Database, strategy: Strategy, cycle: datetime) -> Engin
 
 
 def _run(connection: Connection, engine: Engine, cycle: datetime) -> EngineRun:
+    known_seq = _known_seq(connection)
     insert_new_series(connection, engine.new_state())
-    series = _go_back_where_revised(connection, engine, cycle)
+    series = _go_back_where_revised(connection, engine, cycle, known_seq)
     behind, bars, signals = series, 0, 0
     while behind:
         most = max(1, _ROUND_BARS // len(behind))
@@ -64,7 +65,7 @@ def _run(connection: Connection, engine: Engine, cycle: datetime) -> EngineRun:
         signals += _step(connection, engine, behind, new)
         bars += len(new.bars.ts)
         behind = [one for one, count in zip(behind, new.counts, strict=True) if count == most]
-    store_states(connection, series, _known_seq(connection))
+    store_states(connection, series, known_seq)
     keep_checkpoints(connection, series)
     adopt_generations(connection)
     adopted = [one for one in series if one.adopted]
@@ -72,7 +73,9 @@ def _run(connection: Connection, engine: Engine, cycle: datetime) -> EngineRun:
     return EngineRun(len(adopted), bars, signals, sum(one.ready for one in adopted), resteps)
 
 
-def _go_back_where_revised(connection: Connection, engine: Engine, cycle: datetime) -> list[SteppedSeries]:
+def _go_back_where_revised(
+    connection: Connection, engine: Engine, cycle: datetime, known_seq: int
+) -> list[SteppedSeries]:
     """Read the series: those with revised bars as they were before these, or, if that is forgotten, from the start."""
     series = read_series(connection)
     revised = revised_series(connection, series)
@@ -82,7 +85,7 @@ def _go_back_where_revised(connection: Connection, engine: Engine, cycle: dateti
     by_key = {one.series: one for one in series}
     for one in revised:
         if one.checkpoint is not None and one.series in by_key:
-            go_back(connection, by_key[one.series], one, cycle, _known_seq(connection))
+            go_back(connection, by_key[one.series], one, cycle, known_seq)
     return series
 
 
